@@ -1,0 +1,36 @@
+// Package fn is the table of scalar and aggregate functions: names, signatures, help and vector kernels.
+package fn
+
+import "myelin/internal/vec"
+
+// Env is what a kernel may know beyond its arguments. It is fixed within a step, so that a replay gives the same answers.
+type Env struct {
+	// Now is the step's clock, microseconds since 1970-01-01 UTC: what now() returns.
+	Now int64
+	// Errs collects rows whose value could not be computed; the value itself is set to NULL.
+	Errs []RowError
+}
+
+// RowError is an error of one row, for example a division by zero.
+type RowError struct {
+	Row int32
+	Err error
+}
+
+// Kernel computes out for the rows in sel (nil: 0..n-1). out is sized to n rows and may be reused from an earlier call;
+// its other rows are left as they are. args are as long as out, or of length 1 for constants.
+type Kernel func(env *Env, args []*vec.Vector, sel []int32, n int, out *vec.Vector)
+
+// Func is one overload of a scalar function.
+type Func struct {
+	Name   string
+	Args   []vec.Kind
+	Return func(args []vec.Type) vec.Type
+	// Strict: NULL in, NULL out, and the kernel is not called for such rows.
+	Strict bool
+	// Volatile functions may not be folded; Env functions (now()) are stable within a step.
+	Volatile bool
+	Eval     Kernel
+	// Help and Example are shown in the generated reference.
+	Help, Example string
+}

@@ -1,0 +1,212 @@
+package plan
+
+import "myelin/internal/vec"
+
+// Column is one column of a relation or of a node's output.
+type Column struct {
+	Name string
+	Type vec.Type
+	// NotNull is true where NULL is impossible.
+	NotNull bool
+}
+
+// Props is what the planner knows of a node's output.
+type Props struct {
+	// AppendOnly: no row is ever taken back.
+	AppendOnly bool
+	// Key: columns that together identify a row; nil: the whole row does (with multiplicity).
+	Key []int
+	// TimeCol: the column that carries the event time and is bounded by the watermark; -1: none.
+	TimeCol int
+	// WindowEnd: the column that holds the end of the row's window, -1: none. EMIT ON WINDOW CLOSE gates on it.
+	WindowEnd int
+}
+
+// Node is one operator of a bound query. The same tree is run once (batch) and continuously (stream).
+type Node interface {
+	Inputs() []Node
+	Schema() []Column
+	Props() Props
+}
+
+// Scan reads a relation. Of a stream, each column is a path into the record's JSON value or a part of the record.
+type Scan struct {
+	Relation *Relation
+	Columns  []ScanColumn
+	// Events: only these event names matter (typed event streams, WHERE event = …); nil: all. The decoder skips the rest.
+	Events []string
+	props  Props
+}
+
+// ScanColumn says where a column's value lies in a record.
+type ScanColumn struct {
+	Column
+	From   Part     // which part of the record
+	Path   []string // keys into the JSON value; array positions as decimal text
+	AsText bool     // ->> semantics: strings unquoted, everything else as its JSON text
+	// Index is the column's position in Relation.Columns for tables and views (From == FromColumn).
+	Index int
+}
+
+// Part is a part of a log record, or a stored column.
+type Part uint8
+
+// The parts a scan column can come from.
+const (
+	FromValue     Part = iota // JSON path into the value
+	FromKey                   // the record key
+	FromTime                  // the record timestamp
+	FromOffset                // the offset
+	FromPartition             // the partition
+	FromColumn                // column Index of a stored table or view
+	FromUserKey               // userId, else anonymousId, of a canonical event
+)
+
+// Values is a literal relation (VALUES, SELECT without FROM).
+type Values struct {
+	Rows    [][]Expr
+	Columns []Column
+}
+
+// Filter keeps the rows for which Pred is true.
+type Filter struct {
+	Input Node
+	Pred  Expr
+}
+
+// Project computes Exprs for each row.
+type Project struct {
+	Input Node
+	Exprs []Expr
+	Names []string
+	props Props
+}
+
+// WindowKind names a window table function.
+type WindowKind uint8
+
+// The window table functions.
+const (
+	Tumble WindowKind = iota
+	Hop
+	Cumulate
+	Session
+)
+
+// Window adds window_start and window_end as the last two columns: one row per window that the row falls into.
+type Window struct {
+	Input       Node
+	Kind        WindowKind
+	Time        int // column of the input
+	Size, Slide vec.IntervalValue
+	Partition   []int // session only
+	props       Props
+}
+
+// Aggregate groups and folds. Output columns: the groups, then the calls.
+type Aggregate struct {
+	Input  Node
+	Groups []Expr
+	Calls  []AggCall
+	Names  []string
+	// Session is set where the input was a session window on these very groups: the window columns are computed by the
+	// aggregation itself, which merges sessions, and Groups[Session.Start], Groups[Session.End] stand for them.
+	Session *SessionSpec
+	props   Props
+}
+
+// SessionSpec fuses a session window into its aggregation.
+type SessionSpec struct {
+	Time       int // column of the input that holds the event time
+	Gap        vec.IntervalValue
+	Start, End int   // positions in Groups; -1: not asked for
+	Keys       []int // positions in Groups of the session's PARTITION BY
+}
+
+// AggCall is one aggregate function call.
+type AggCall struct {
+	Func     string // count, sum, min, max, avg, …
+	Args     []Expr
+	Star     bool // count(*)
+	Distinct bool
+	Filter   Expr // nil: none
+	Type     vec.Type
+}
+
+// JoinKind names a join.
+type JoinKind uint8
+
+// The joins.
+const (
+	Inner JoinKind = iota
+	Left
+	Right
+	Full
+	Semi
+	Anti
+	Cross
+)
+
+// Join matches rows of two inputs on equal keys and a residual condition over the concatenated columns.
+type Join struct {
+	Kind                JoinKind
+	Left, Right         Node
+	LeftKeys, RightKeys []Expr
+	On                  Expr // residual; nil: none
+	// Lookup: the right side is a table that is probed as it is when the left row arrives; it never causes output itself.
+	Lookup bool
+	props  Props
+}
+
+// Sort orders the rows; Limit < 0 means none.
+type Sort struct {
+	Input         Node
+	Keys          []SortKey
+	Limit, Offset int64
+}
+
+// SortKey is one ORDER BY item.
+type SortKey struct {
+	Expr       Expr
+	Desc       bool
+	NullsFirst bool
+}
+
+// Distinct removes duplicate rows.
+type Distinct struct{ Input Node }
+
+// SetOp combines two inputs of one shape.
+type SetOp struct {
+	Kind        SetKind
+	All         bool
+	Left, Right Node
+}
+
+// SetKind names a set operation.
+type SetKind uint8
+
+// The set operations.
+const (
+	Union SetKind = iota
+	Intersect
+	Except
+)
+
+// EmitMode says when a continuous query lets its results out.
+type EmitMode uint8
+
+// The emit modes.
+const (
+	EmitChanges       EmitMode = iota // at once, corrected later
+	EmitOnWindowClose                 // once, when the watermark has passed the window's end
+)
+
+// Query is a bound statement: the root, how it emits and what it is called.
+type Query struct {
+	Root Node
+	Emit EmitMode
+	// Params are the types of $1, $2, … as bound.
+	Params []vec.Type
+	// SQL is the text that was bound.
+	SQL string
+}

@@ -1,0 +1,39 @@
+// Package plan binds SQL to relations, types and functions and gives a tree of operators that can run once or for ever.
+package plan
+
+// RelationKind names what a relation is.
+type RelationKind uint8
+
+// The kinds of relation.
+const (
+	Stream    RelationKind = iota // an unbounded topic
+	Table                         // a stored table (file, DML)
+	View                          // a materialized view
+	SystemRel                     // pg_catalog, information_schema: rows made on demand
+)
+
+// Relation is something that a query can read.
+type Relation struct {
+	Schema, Name string
+	Kind         RelationKind
+	Columns      []Column
+	Scan         []ScanColumn // streams: where each column comes from; same length as Columns
+	Key          []int        // primary key columns; nil: none
+	// Topic and Format (json) of a stream.
+	Topic, Format string
+	// Events restricts a typed event stream to these event names.
+	Events []string
+	// TimeCol is the event time column of a stream (-1: none), Delay how far its watermark trails the largest time seen
+	// (microseconds).
+	TimeCol int
+	Delay   int64
+	// AppendOnly views never take a row back.
+	AppendOnly bool
+	// Comment is shown by \d+ and in the UI.
+	Comment string
+}
+
+// Catalog finds relations by name. Names are as written after case folding; schema "" means the search path.
+type Catalog interface {
+	Relation(schema, name string) (*Relation, error)
+}
