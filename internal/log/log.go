@@ -1,0 +1,168 @@
+// Package log is the waist of the river: topics, producers and consumers over the Kafka protocol, on the embedded broker
+// (through in-process connections) or on any Kafka-compatible cluster. Records are franz-go's kgo.Record.
+package log
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Config says where the brokers are.
+type Config struct {
+	// Brokers are host:port addresses to start from.
+	Brokers []string
+	// Dial replaces TCP, for example by the embedded broker's in-process connections. nil: TCP.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Compress records with lz4 before they are sent. Off for in-process connections, where CPU is the scarce thing.
+	Compress bool
+	// Replication of topics that we create; 0 asks for the cluster's default.
+	Replication int16
+	// Options are appended to every client's, for example SASL or TLS.
+	Options []kgo.Opt
+}
+
+// Cluster is a handle on the brokers. It may be used at the same time from many goroutines.
+type Cluster struct {
+	cfg    Config
+	client *kgo.Client
+	admin  *kadm.Client
+}
+
+// Open connects lazily: it fails only on bad options, not on absent brokers.
+func Open(cfg Config) (*Cluster, error) {
+	if len(cfg.Brokers) == 0 {
+		return nil, errors.New("opening the log: no broker address given")
+	}
+	c := &Cluster{cfg: cfg}
+	client, err := c.NewClient()
+	if err != nil {
+		return nil, err
+	}
+	c.client, c.admin = client, kadm.NewClient(client)
+	return c, nil
+}
+
+// NewClient returns a franz-go client of its own for one stage; the caller closes it.
+func (c *Cluster) NewClient(opts ...kgo.Opt) (*kgo.Client, error) {
+	base := []kgo.Opt{kgo.SeedBrokers(c.cfg.Brokers...), kgo.ClientID("myelin"), kgo.ProducerLinger(0),
+		// New topics and moved leaders are noticed at once; a refresh happens only where something asked for it.
+		kgo.MetadataMinAge(100 * time.Millisecond)}
+	if c.cfg.Dial != nil {
+		base = append(base, kgo.Dialer(c.cfg.Dial))
+	}
+	if c.cfg.Compress {
+		base = append(base, kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()))
+	} else {
+		base = append(base, kgo.ProducerBatchCompression(kgo.NoCompression()))
+	}
+	base = append(base, c.cfg.Options...)
+	client, err := kgo.NewClient(append(base, opts...)...)
+	if err != nil {
+		return nil, fmt.Errorf("making a log client: %w", err)
+	}
+	return client, nil
+}
+
+// Client is the shared client for plain requests. It is closed by Close.
+func (c *Cluster) Client() *kgo.Client { return c.client }
+
+// Admin lists, creates and changes topics and groups.
+func (c *Cluster) Admin() *kadm.Client { return c.admin }
+
+// Close ends the shared client. Clients from NewClient are their callers' to close.
+func (c *Cluster) Close() { c.client.Close() }
+
+// Ping reports whether a broker answers.
+func (c *Cluster) Ping(ctx context.Context) error { return c.client.Ping(ctx) }
+
+// TopicSpec is a topic that must exist.
+type TopicSpec struct {
+	Name       string
+	Partitions int32
+	Config     map[string]string // retention.ms, cleanup.policy, …
+}
+
+// EnsureTopics creates the topics that are missing and returns the partition count of each. Existing topics keep their
+// partitions; they are never changed here.
+func (c *Cluster) EnsureTopics(ctx context.Context, specs ...TopicSpec) (map[string]int32, error) {
+	names := make([]string, len(specs))
+	for i, s := range specs {
+		names[i] = s.Name
+	}
+	counts, err := c.partitions(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range specs {
+		if _, ok := counts[s.Name]; ok {
+			continue
+		}
+		replication := c.cfg.Replication
+		if replication == 0 {
+			replication = -1
+		}
+		cfg := map[string]*string{}
+		for k, v := range s.Config {
+			cfg[k] = &v
+		}
+		resp, err := c.admin.CreateTopic(ctx, s.Partitions, replication, cfg, s.Name)
+		if err == nil {
+			err = resp.Err
+		}
+		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+			return nil, fmt.Errorf("creating topic %s with %d partitions: %w", s.Name, s.Partitions, err)
+		}
+	}
+	return c.awaitTopics(ctx, names)
+}
+
+// awaitTopics asks until every topic has a leader for every partition: creation is not visible at once on a cluster.
+func (c *Cluster) awaitTopics(ctx context.Context, names []string) (map[string]int32, error) {
+	for {
+		counts, err := c.partitions(ctx, names)
+		if err != nil {
+			return nil, err
+		}
+		missing := slices.DeleteFunc(slices.Clone(names), func(n string) bool { _, ok := counts[n]; return ok })
+		if len(missing) == 0 {
+			return counts, nil
+		}
+		if err := pause(ctx, topicPollEvery); err != nil {
+			return nil, fmt.Errorf("waiting for topics %s: %w", strings.Join(missing, ", "), err)
+		}
+	}
+}
+
+// partitions maps each topic that exists, and whose partitions all have leaders, to its partition count.
+func (c *Cluster) partitions(ctx context.Context, names []string) (map[string]int32, error) {
+	counts := map[string]int32{}
+	if len(names) == 0 {
+		return counts, nil
+	}
+	details, err := c.admin.ListTopicsWithInternal(ctx, names...)
+	if err != nil {
+		return nil, fmt.Errorf("listing topics: %w", err)
+	}
+	for _, d := range details {
+		if d.Err != nil || len(d.Partitions) == 0 {
+			continue
+		}
+		led := true
+		for _, p := range d.Partitions {
+			led = led && p.Err == nil && p.Leader >= 0
+		}
+		if led {
+			counts[d.Topic] = int32(len(d.Partitions))
+		}
+	}
+	return counts, nil
+}
