@@ -61,6 +61,10 @@ type Vector struct {
 	Spans     []Span
 	Buf       []byte
 	Elem      *Vector
+	// Borrowed is set where Buf belongs to someone else (a record batch, another vector): it is then never appended to.
+	Borrowed bool
+
+	spare Bitmap // memory for Valid, kept over Resize and Reset
 }
 
 // Batch is a set of rows in columns. Operators pass batches on without copying: they narrow Sel and add columns.

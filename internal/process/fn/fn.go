@@ -1,7 +1,11 @@
 // Package fn is the table of scalar and aggregate functions: names, signatures, help and vector kernels.
 package fn
 
-import "myelin/internal/vec"
+import (
+	"time"
+
+	"myelin/internal/vec"
+)
 
 // Env is what a kernel may know beyond its arguments. It is fixed within a step, so that a replay gives the same answers.
 type Env struct {
@@ -9,6 +13,23 @@ type Env struct {
 	Now int64
 	// Errs collects rows whose value could not be computed; the value itself is set to NULL.
 	Errs []RowError
+	// Params are the values of $1, $2, …: vectors of one row.
+	Params []*vec.Vector
+	// Zone is the session's time zone; nil is UTC, which continuous queries always use.
+	Zone *time.Location
+}
+
+// Fail records that a row could not be computed. The kernel sets its value to NULL.
+func (e *Env) Fail(row int, err error) {
+	e.Errs = append(e.Errs, RowError{Row: int32(row), Err: err})
+}
+
+// Location is the session's time zone.
+func (e *Env) Location() *time.Location {
+	if e.Zone == nil {
+		return time.UTC
+	}
+	return e.Zone
 }
 
 // RowError is an error of one row, for example a division by zero.
@@ -30,6 +51,10 @@ type Func struct {
 	Strict bool
 	// Volatile functions may not be folded; Env functions (now()) are stable within a step.
 	Volatile bool
+	// Stable functions depend on Env (now(), the time zone): the same within a step, folded only where a step begins.
+	Stable bool
+	// Variadic: the last of Args stands for one or more arguments.
+	Variadic bool
 	Eval     Kernel
 	// Help and Example are shown in the generated reference.
 	Help, Example string
