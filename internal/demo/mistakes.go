@@ -9,13 +9,13 @@ import (
 func (s *Shop) spoil(event string, props map[string]any, p *person, at time.Time, source string) {
 	_, priced := props["price"]
 	switch roll := s.rng.Float64(); {
-	case priced && p.version == "4.2.0" && roll < 0.20:
+	case priced && p.version == "4.2.0" && roll < 0.25:
 		delete(props, "price") // the 4.2.0 release forgot it
 	case priced && roll < 0.012:
 		props["price"] = fmt.Sprintf("%.2f", props["price"]) // "12.50"
 	case priced && roll < 0.020:
 		props["currency"] = "eur"
-	case event == "Product Added" && roll < 0.035:
+	case event == "Product Added" && roll < 0.05:
 		event = "product added"
 	case event == "Order Completed" && roll < 0.03:
 		delete(props, "total")
