@@ -1,0 +1,187 @@
+package state
+
+import (
+	"bytes"
+
+	"myelin/internal/vec"
+)
+
+// staged is the net effect of a step on a table, kept aside until the step is durable and may be published.
+type staged struct {
+	index map[string]int32
+	rows  []stagedRow
+	arena []byte
+}
+
+// stagedRow is one key: how many rows it had and has, and their values. old lies in the tree, key and new in the arena's
+// memory at the time (an arena that grows leaves them valid where they are).
+type stagedRow struct {
+	key, old, new []byte
+	before, after int
+}
+
+func (s *staged) keep(b []byte) []byte {
+	at := len(s.arena)
+	s.arena = append(s.arena, b...)
+	return s.arena[at:len(s.arena):len(s.arena)]
+}
+
+func (s *staged) reset() {
+	clear(s.index)
+	clear(s.rows)
+	s.rows, s.arena = s.rows[:0], s.arena[:0]
+	const keepBytes = 4 << 20
+	if cap(s.arena) > keepBytes {
+		s.arena, s.rows, s.index = nil, nil, nil
+	}
+}
+
+// Stage takes added and taken-back rows of the step that is being computed. Nobody sees them before Publish.
+func (t *Table) Stage(b *vec.Batch) {
+	if t.staged.index == nil {
+		t.staged.index = map[string]int32{}
+	}
+	keyCols, restCols := b.Cols, []*vec.Vector(nil)
+	if t.key != nil {
+		keyCols, restCols = pick(b.Cols, t.key), pick(b.Cols, t.rest)
+	}
+	var kbuf, vbuf []byte
+	for k := range b.Rows() {
+		i := k
+		if b.Sel != nil {
+			i = int(b.Sel[k])
+		}
+		if t.key == nil {
+			kbuf = AppendRow(kbuf[:0], keyCols, i)
+			r := t.stagedRow(kbuf)
+			r.after = max(r.after+int(b.Sign(i)), 0)
+			continue
+		}
+		kbuf = AppendKey(kbuf[:0], keyCols, i)
+		vbuf = AppendRow(vbuf[:0], restCols, i)
+		t.stageKeyed(kbuf, vbuf, b.Sign(i) > 0)
+	}
+}
+
+func (t *Table) stageKeyed(key, value []byte, add bool) {
+	r := t.stagedRow(key)
+	if add {
+		r.after = 1
+		if !bytes.Equal(r.new, value) || r.new == nil {
+			r.new = t.staged.keep(value)
+		}
+		return
+	}
+	// A row is taken back only if it is still the current one: its replacement may have come first.
+	if r.after == 1 && bytes.Equal(r.new, value) {
+		r.after, r.new = 0, nil
+	}
+}
+
+// stagedRow finds or makes the staged state of a key.
+func (t *Table) stagedRow(key []byte) *stagedRow {
+	if i, ok := t.staged.index[string(key)]; ok {
+		return &t.staged.rows[i]
+	}
+	t.staged.index[string(key)] = int32(len(t.staged.rows))
+	r := stagedRow{key: t.staged.keep(key)}
+	if val, ok := t.Find(key); ok {
+		r.old, r.new = val, val
+		r.before = t.multiplicity(0, val)
+		r.after = r.before
+	}
+	t.staged.rows = append(t.staged.rows, r)
+	return &t.staged.rows[len(t.staged.rows)-1]
+}
+
+func (t *Table) changed(r *stagedRow) bool {
+	return r.before != r.after || t.key != nil && !bytes.Equal(r.old, r.new)
+}
+
+// Net returns what the staged step changes in all: rows taken back and rows added. nil if nothing.
+func (t *Table) Net() *vec.Batch {
+	out := NewRows(t.order)
+	var row []byte
+	add := func(key, value []byte, n int, sign int8) {
+		for range n {
+			row = append(append(row[:0], key...), value...)
+			t.mustAppend(out, row)
+			out.Sign(sign)
+		}
+	}
+	for i := range t.staged.rows {
+		r := &t.staged.rows[i]
+		switch {
+		case !t.changed(r):
+		case t.key == nil:
+			add(r.key, nil, r.before-r.after, -1)
+			add(r.key, nil, r.after-r.before, +1)
+		default:
+			add(r.key, r.old, r.before, -1)
+			add(r.key, r.new, r.after, +1)
+		}
+	}
+	if out.Len() == 0 {
+		return nil
+	}
+	return t.arrange(out.Batch())
+}
+
+// Publish makes the staged step visible and tells the subscribers. It may be called only inside Publication.Apply.
+func (t *Table) Publish() {
+	if len(t.staged.rows) == 0 {
+		return
+	}
+	var d Delta
+	if len(t.subs) > 0 {
+		d = t.delta()
+	}
+	changed := false
+	for i := range t.staged.rows {
+		r := &t.staged.rows[i]
+		if !t.changed(r) {
+			continue
+		}
+		if !changed {
+			changed = true
+			t.frozen = nil
+		}
+		t.publishRow(r.key, r)
+	}
+	t.staged.reset()
+	if d.Upserts == nil || d.Upserts.N+d.Deletes.N == 0 {
+		return
+	}
+	for _, s := range t.subs {
+		s.send(d)
+	}
+}
+
+// Discard forgets the staged step.
+func (t *Table) Discard() { t.staged.reset() }
+
+// delta splits the net change into what is there now and what went for good.
+func (t *Table) delta() Delta {
+	up, del := NewRows(t.order), NewRows(t.order)
+	var row []byte
+	add := func(to *Rows, key, value []byte, n int) {
+		for range n {
+			row = append(append(row[:0], key...), value...)
+			t.mustAppend(to, row)
+		}
+	}
+	for i := range t.staged.rows {
+		r := &t.staged.rows[i]
+		switch {
+		case !t.changed(r):
+		case t.key == nil:
+			add(del, r.key, nil, r.before-r.after)
+			add(up, r.key, nil, r.after-r.before)
+		case r.after == 1:
+			add(up, r.key, r.new, 1)
+		default:
+			add(del, r.key, r.old, 1)
+		}
+	}
+	return Delta{Step: t.pub.step.Load(), Upserts: t.arrange(up.Batch()), Deletes: t.arrange(del.Batch())}
+}

@@ -1,0 +1,265 @@
+package state
+
+import (
+	"encoding/binary"
+	"iter"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"myelin/internal/vec"
+)
+
+// Publication is the instant at which several tables change together: readers that pin versions through it see all tables
+// after the same step.
+type Publication struct {
+	mu   sync.Mutex
+	step atomic.Uint64
+}
+
+// Apply runs f, which may change tables of this publication, as step.
+func (p *Publication) Apply(step uint64, f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.step.Store(step)
+	f()
+}
+
+// Step is the last step published.
+func (p *Publication) Step() uint64 { return p.step.Load() }
+
+// Pin returns a version of each table, all as of one step.
+func (p *Publication) Pin(tables ...*Table) []*Version {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := make([]*Version, len(tables))
+	for i, t := range tables {
+		out[i] = t.freeze()
+	}
+	return out
+}
+
+// Table is a hot materialized table: rows by key, or, without a key, a bag of rows with multiplicities. One goroutine
+// changes it, inside Publication.Apply; any number read versions of it.
+type Table struct {
+	pub   *Publication
+	types []vec.Type
+	key   []int // columns of the key; nil: a bag
+	rest  []int // the other columns
+	order []vec.Type
+	at    []int // where column i lies in the stored order
+
+	tree   tree
+	count  int // rows, with multiplicities
+	frozen *Version
+	dirty  map[string]struct{}
+	subs   []*Subscription
+	staged staged
+}
+
+// NewTable returns an empty table whose rows have the given types. key names the columns that identify a row; nil makes it
+// a bag.
+func NewTable(pub *Publication, types []vec.Type, key []int) *Table {
+	t := &Table{pub: pub, types: types, key: key, at: make([]int, len(types)), dirty: map[string]struct{}{}}
+	t.tree.epoch = 1
+	stored := slices.Clone(key)
+	for i := range types {
+		if !slices.Contains(key, i) {
+			t.rest = append(t.rest, i)
+			stored = append(stored, i)
+		}
+	}
+	for pos, c := range stored {
+		t.order = append(t.order, types[c])
+		t.at[c] = pos
+	}
+	return t
+}
+
+// Types are the types of the columns.
+func (t *Table) Types() []vec.Type { return t.types }
+
+// Key are the columns that identify a row; nil for a bag.
+func (t *Table) Key() []int { return t.key }
+
+func pick(cols []*vec.Vector, idx []int) []*vec.Vector {
+	out := make([]*vec.Vector, len(idx))
+	for i, c := range idx {
+		out[i] = cols[c]
+	}
+	return out
+}
+
+func keyHash(key []byte) uint64 { return vec.HashBytes(0, key) }
+
+// Version is the table as of a step. It never changes and may be kept and read at the same time by many.
+type Version struct {
+	Step  uint64
+	table *Table
+	root  *node
+	rows  int
+}
+
+// Version pins the table as of the last published step.
+func (t *Table) Version() *Version { return t.pub.Pin(t)[0] }
+
+func (t *Table) freeze() *Version {
+	step := t.pub.step.Load()
+	if t.frozen == nil {
+		t.frozen = &Version{Step: step, table: t, root: t.tree.root, rows: t.count}
+		t.tree.epoch++
+	}
+	if t.frozen.Step != step {
+		v := *t.frozen
+		v.Step = step
+		t.frozen = &v
+	}
+	return t.frozen
+}
+
+// Rows is the number of rows, with multiplicities.
+func (v *Version) Rows() int { return v.rows }
+
+// Types are the types of the columns.
+func (v *Version) Types() []vec.Type { return v.table.types }
+
+// Scan yields all rows in batches of up to size rows (0: 1024), in no particular order. Each batch is the caller's to keep.
+func (v *Version) Scan(size int) iter.Seq[*vec.Batch] {
+	if size <= 0 {
+		size = 1024
+	}
+	return func(yield func(*vec.Batch) bool) {
+		rows := NewRows(v.table.order)
+		more := v.root.each(func(klen int, row []byte) bool {
+			n := v.table.multiplicity(klen, row)
+			for range n {
+				v.table.mustAppend(rows, row)
+				if rows.Len() >= size && !yield(v.table.arrange(rows.Detach())) {
+					return false
+				}
+			}
+			return true
+		})
+		if more && rows.Len() > 0 {
+			yield(v.table.arrange(rows.Detach()))
+		}
+	}
+}
+
+// Get returns the row whose key equals the single row of key, one vector per key column, as a batch of one row; nil if
+// there is none. It is for tables with a key.
+func (v *Version) Get(key []*vec.Vector) *vec.Batch {
+	k := AppendKey(nil, key, 0)
+	val, ok := v.root.find(keyHash(k), k)
+	if !ok {
+		return nil
+	}
+	rows := NewRows(v.table.order)
+	v.table.mustAppend(rows, slices.Concat(k, val))
+	return v.table.arrange(rows.Detach())
+}
+
+// stored is how many columns a row's key part holds.
+func (t *Table) stored() int {
+	if t.key == nil {
+		return len(t.types)
+	}
+	return len(t.key)
+}
+
+// mustAppend decodes a row of the table; rows are checked when they are loaded.
+func (t *Table) mustAppend(to *Rows, row []byte) {
+	if _, err := to.AppendPair(t.stored(), row); err != nil {
+		panic("state: table holds a corrupt row")
+	}
+}
+
+// arrange brings columns from the stored order (key first) into the table's.
+func (t *Table) arrange(b *vec.Batch) *vec.Batch {
+	b.Cols = pick(b.Cols, t.at)
+	return b
+}
+
+// multiplicity is how often a stored row counts: a bag keeps the number behind the row.
+func (t *Table) multiplicity(klen int, row []byte) int {
+	if t.key != nil {
+		return 1
+	}
+	n, _ := binary.Uvarint(row[klen:])
+	return int(n)
+}
+
+// Find returns the stored bytes of the row with a key as of the last published step, in the table's stored order (key
+// first). It is for the engine's goroutine.
+func (t *Table) Find(key []byte) (value []byte, ok bool) { return t.tree.root.find(keyHash(key), key) }
+
+// publishRow applies one staged change to the tree.
+func (t *Table) publishRow(key []byte, c *stagedRow) {
+	h := keyHash(key)
+	t.dirty[string(key)] = struct{}{}
+	if c.after == 0 {
+		if t.tree.del(h, key) {
+			t.count -= c.before
+		}
+		return
+	}
+	value := c.new
+	if t.key == nil {
+		value = binary.AppendUvarint(nil, uint64(c.after))
+	}
+	t.tree.set(h, key, value)
+	t.count += c.after - c.before
+}
+
+// Clear removes all rows. It may be called only inside Publication.Apply.
+func (t *Table) Clear() {
+	t.tree.root.each(func(klen int, row []byte) bool { t.dirty[string(row[:klen])] = struct{}{}; return true })
+	t.tree = tree{epoch: t.tree.epoch + 1}
+	t.count, t.frozen = 0, nil
+	for _, s := range t.subs {
+		s.lose()
+	}
+}
+
+// Dirty implements Store.
+func (t *Table) Dirty(emit func(key, value []byte)) {
+	for k := range t.dirty {
+		kb := []byte(k)
+		v, ok := t.tree.root.find(keyHash(kb), kb)
+		if !ok {
+			v = nil
+		} else if v == nil {
+			v = []byte{}
+		}
+		emit(kb, v)
+	}
+	clear(t.dirty)
+}
+
+// Load implements Store.
+func (t *Table) Load(key, value []byte) error {
+	rows := NewRows(t.order)
+	row := slices.Concat(key, value)
+	rest, err := rows.AppendPair(t.stored(), row)
+	if err != nil {
+		return err
+	}
+	n := 1
+	if t.key == nil {
+		u, w := binary.Uvarint(rest)
+		if w <= 0 {
+			return ErrCorrupt
+		}
+		n = int(u)
+	}
+	t.tree.set(keyHash(key), key, value)
+	t.count += n
+	t.frozen = nil
+	return nil
+}
+
+// Len implements Store.
+func (t *Table) Len() int { return t.tree.rows }
+
+// Size implements Store.
+func (t *Table) Size() int64 { return t.tree.bytes + int64(t.tree.rows)*28 }
