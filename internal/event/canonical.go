@@ -18,7 +18,7 @@ type Meta struct {
 func (m Meta) sourceBytes() []byte { return unsafe.Slice(unsafe.StringData(m.Source), len(m.Source)) }
 
 // AppendCanonical appends e with verdict v as canonical JSON: the known fields in a fixed order, then all others as they
-// stand, then the myelin object. Patches are applied, save that a quarantined event keeps everything that privacy rules
+// stand, then the myelin object. An event beyond MaxKeptBytes shows the start of its text as raw instead. Patches are applied, save that a quarantined event keeps everything that privacy rules
 // do not touch. Parts without patches are copied as they stand in the source.
 func AppendCanonical(dst []byte, e *Event, v *Verdict, m Meta) []byte {
 	w := writer{d: e.Doc, patches: v.Patches, privacyOnly: v.Status == Quarantined}
@@ -41,21 +41,19 @@ func AppendCanonical(dst []byte, e *Event, v *Verdict, m Meta) []byte {
 	dst = appendID(dst, `,"previousId":`, e.PreviousID)
 	dst = appendTime(dst, `,"timestamp":"`, e.Timestamp)
 	dst = appendTime(dst, `,"originalTimestamp":"`, e.OriginalTimestamp)
+	if e.badTime != 0 {
+		dst = append(append(dst, `,"originalTimestamp":`...), e.Doc.Raw(e.badTime)...)
+	}
 	dst = appendTime(dst, `,"sentAt":"`, e.SentAt)
 	dst = appendTime(dst, `,"receivedAt":"`, e.ReceivedAt)
-	dst = w.merged(dst, `,"context":`, e.Context, e.BatchContext)
-	dst = w.merged(dst, `,"properties":`, e.Properties, -1)
-	dst = w.merged(dst, `,"traits":`, e.Traits, -1)
-	dst = w.merged(dst, `,"integrations":`, e.Integrations, e.BatchIntegrations)
-	for _, i := range e.extras {
-		if w.has(int(i), Remove) != nil {
-			continue
-		}
-		dst = append(dst, ',')
-		dst = w.member(dst, int(i))
-	}
-	if e.Root < 0 {
+	switch {
+	case e.Root < 0:
 		dst = appendRaw(dst, e.raw)
+	case e.cut:
+		dst = append(dst, `,"raw":`...)
+		dst = tape.AppendQuoted(dst, e.Doc.Raw(e.Root)[:WarnEventBytes])
+	default:
+		dst = w.parts(dst, e)
 	}
 	dst = append(dst, `,"myelin":{"source":`...)
 	dst = tape.AppendQuoted(dst, m.Source)
@@ -94,6 +92,21 @@ func (x *Violation) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `,"severity":"`...)
 	dst = append(dst, x.Severity.String()...)
 	return append(dst, `"}`...)
+}
+
+func (w *writer) parts(dst []byte, e *Event) []byte {
+	dst = w.merged(dst, `,"context":`, e.Context, e.BatchContext)
+	dst = w.merged(dst, `,"properties":`, e.Properties, -1)
+	dst = w.merged(dst, `,"traits":`, e.Traits, -1)
+	dst = w.merged(dst, `,"integrations":`, e.Integrations, e.BatchIntegrations)
+	for _, i := range e.extras {
+		if w.has(int(i), Remove) != nil {
+			continue
+		}
+		dst = append(dst, ',')
+		dst = w.member(dst, int(i))
+	}
+	return dst
 }
 
 func appendID(dst []byte, name string, id []byte) []byte {

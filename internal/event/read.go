@@ -1,10 +1,7 @@
 package event
 
 import (
-	"encoding/binary"
 	"strconv"
-
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"myelin/internal/tape"
 )
@@ -14,76 +11,10 @@ import (
 const (
 	WarnEventBytes = 32 << 10
 	MaxEventBytes  = 256 << 10
+	MaxKeptBytes   = 900 << 10 // what a record of the log holds for sure; of a larger event only the start is kept
 	MaxIDChars     = 100
 	MaxIDBytes     = 512
 )
-
-// Base is what a request says for all events in it. Its zero value is not ready: BatchContext and BatchIntegrations are
-// -1 when absent, which ReadBatch sees to.
-type Base struct {
-	// Source is the source's name; it enters the ids made for retried events that lack one.
-	Source string
-	// Type is the type that the path says; Unknown leaves it to each event.
-	Type Type
-	// ReceivedAt is when the request arrived, SentAt what it says about when it left, 0 when it says nothing; µs.
-	ReceivedAt, SentAt int64
-	// BatchContext and BatchIntegrations are node indices in the events' Doc, -1 when absent.
-	BatchContext, BatchIntegrations int
-	// UserID and AnonymousID count for events that have neither themselves.
-	UserID, AnonymousID []byte
-	// Retry says that the request repeats an earlier one. Events without messageId then get an id made from their text and
-	// Position, so that further repeats are recognised.
-	Retry bool
-	// Position is the event's place in its batch.
-	Position int
-
-	// Set by ReadRecord.
-	record *kgo.Record
-	now    int64
-}
-
-// ReadBatch reads the members of a batch's root object that count for all of its events, into b, and returns the node of
-// the batch array, or -1 when there is none.
-func (b *Base) ReadBatch(d *tape.Doc, root int) (batch int) {
-	b.BatchContext, b.BatchIntegrations, batch = -1, -1, -1
-	for k, i := range d.Members(root) {
-		n := &d.Nodes[k]
-		if n.Escaped {
-			continue // none of the names below is ever escaped by an SDK
-		}
-		switch string(d.Src[n.Start:n.End]) {
-		case "batch":
-			if batch = -1; d.Kind(i) == tape.Array {
-				batch = i
-			}
-		case "context":
-			if b.BatchContext = -1; d.Kind(i) == tape.Object {
-				b.BatchContext = i
-			}
-		case "integrations":
-			if b.BatchIntegrations = -1; d.Kind(i) == tape.Object {
-				b.BatchIntegrations = i
-			}
-		case "sentAt":
-			if us, ok := nodeTime(d, i); ok {
-				b.SentAt = us
-			}
-		case "userId":
-			b.UserID = batchID(d, i)
-		case "anonymousId":
-			b.AnonymousID = batchID(d, i)
-		}
-	}
-	return batch
-}
-
-func batchID(d *tape.Doc, i int) []byte {
-	id, ok := appendText(nil, d, i)
-	if !ok {
-		return nil
-	}
-	return id
-}
 
 // Read reads the event at node root of d into e, adding to v what is wrong with it. Whatever root is, e can afterwards be
 // written with AppendCanonical; an event of type Unknown has nothing that a plan could judge and is already quarantined.
@@ -116,8 +47,14 @@ func Read(e *Event, d *tape.Doc, root int, b *Base, v *Verdict) {
 			x.Expected, x.Severity = "at most "+strconv.Itoa(MaxEventBytes)+" bytes", Error
 		}
 		v.Add(x)
+		if size > MaxKeptBytes {
+			e.cutDown()
+		}
 	}
 	e.ensureMessageID(b)
+	if v.Status == Quarantined && len(e.extras) > 0 {
+		e.dropOverridden()
+	}
 }
 
 // fields are the value nodes of members that are read after all have been seen; 0, which is never a member, for none.
@@ -239,7 +176,7 @@ func (e *Event) readType(f *fields, b *Base, v *Verdict) {
 		return
 	case i == 0:
 	case d.Kind(i) == tape.String:
-		text, _ := appendText(nil, d, i)
+		text := d.Bytes(i)
 		if e.Type = ParseType(string(text)); e.Type != Unknown {
 			return
 		}
@@ -315,33 +252,4 @@ func clip(text []byte) string {
 		cut--
 	}
 	return string(text[:cut]) + "…"
-}
-
-// ensureMessageID gives an event without an id one: for records from its place in the log, for retries from its text and
-// place in the batch, and otherwise a fresh one.
-func (e *Event) ensureMessageID(b *Base) {
-	if len(e.MessageID) > 0 {
-		return
-	}
-	before, after := e.raw, []byte(nil)
-	if e.Root >= 0 {
-		before = e.Doc.Raw(e.Root)
-		if i := e.Doc.Get(e.Root, "sentAt"); i >= 0 { // differs from try to try
-			n := &e.Doc.Nodes[i]
-			before, after = e.Doc.Src[e.Doc.Nodes[e.Root].Start:n.Start], e.Doc.Src[n.End:e.Doc.Nodes[e.Root].End]
-		}
-	}
-	at := len(e.scratch)
-	switch {
-	case b.record != nil:
-		var place [12]byte
-		binary.BigEndian.PutUint64(place[:], uint64(b.record.Offset))
-		binary.BigEndian.PutUint32(place[8:], uint32(b.record.Partition))
-		e.scratch = appendHashID(e.scratch, []byte(b.record.Topic), place[:], before, after)
-	case b.Retry:
-		e.scratch = appendHashID(e.scratch, []byte(b.Source), []byte(strconv.Itoa(b.Position)), before, after)
-	default:
-		e.scratch = AppendUUIDv7(e.scratch, e.ReceivedAt)
-	}
-	e.MessageID = e.scratch[at:len(e.scratch):len(e.scratch)]
 }

@@ -13,7 +13,9 @@ func (e *Event) readTimes(f *fields, b *Base, v *Verdict) {
 	stored := b.record != nil && e.readReceivedAt(f, b)
 	e.SentAt = b.SentAt
 	if f.sentAt != 0 {
-		e.SentAt = e.readTime(f.sentAt, "/sentAt", Warn, v)
+		if e.SentAt = e.readTime(f.sentAt, "/sentAt", Warn, v); e.SentAt == 0 {
+			e.extras = append(e.extras, f.sentAt)
+		}
 	}
 	field, path := f.originalTimestamp, "/originalTimestamp"
 	if field == 0 {
@@ -25,6 +27,7 @@ func (e *Event) readTimes(f *fields, b *Base, v *Verdict) {
 	}
 	e.OriginalTimestamp = e.readTime(field, path, Error, v)
 	if e.OriginalTimestamp == 0 {
+		e.badTime = int(field)
 		return
 	}
 	e.Timestamp = e.OriginalTimestamp
@@ -57,7 +60,7 @@ func (e *Event) readReceivedAt(f *fields, b *Base) bool {
 	return true
 }
 
-// readTime is the time in member i, or 0 with a violation; what cannot be read is kept as it stands.
+// readTime is the time in member i, or 0 with a violation.
 func (e *Event) readTime(i int32, path string, severity Severity, v *Verdict) int64 {
 	us, ok := nodeTime(e.Doc, int(i))
 	if ok {
@@ -65,7 +68,6 @@ func (e *Event) readTime(i int32, path string, severity Severity, v *Verdict) in
 	}
 	text, _ := appendText(nil, e.Doc, int(i))
 	v.Add(Violation{Code: BadTimestamp, Path: path, Expected: "a time like 2026-11-22T10:00:00.000Z", Got: clip(text), Severity: severity})
-	e.extras = append(e.extras, i)
 	return 0
 }
 
