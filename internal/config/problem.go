@@ -61,21 +61,31 @@ var envPattern = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)(:-[^}]*)?\}`)
 // expand replaces ${NAME} and ${NAME:-default} in every scalar. A variable that is not set is a problem.
 func (r *reader) expand(n *yaml.Node) {
 	if n.Kind == yaml.ScalarNode && strings.Contains(n.Value, "${") {
-		n.Value = envPattern.ReplaceAllStringFunc(n.Value, func(m string) string {
-			parts := envPattern.FindStringSubmatch(m)
-			if v := r.getenv(parts[1]); v != "" {
-				return v
-			}
-			if parts[2] != "" {
-				return parts[2][2:]
-			}
-			r.add(n, fmt.Sprintf("the environment variable %s is not set", parts[1]), "set it before the start, or write ${"+parts[1]+":-a default}")
-			return ""
-		})
+		value, missing := Expand(n.Value, r.getenv)
+		n.Value = value
+		for _, name := range missing {
+			r.add(n, fmt.Sprintf("the environment variable %s is not set", name), "set it before the start, or write ${"+name+":-a default}")
+		}
 	}
 	for _, c := range n.Content {
 		r.expand(c)
 	}
+}
+
+// Expand replaces ${NAME} and ${NAME:-default} in a text and names the variables that are neither set nor have a default.
+func Expand(text string, getenv func(string) string) (expanded string, missing []string) {
+	expanded = envPattern.ReplaceAllStringFunc(text, func(m string) string {
+		parts := envPattern.FindStringSubmatch(m)
+		if v := getenv(parts[1]); v != "" {
+			return v
+		}
+		if parts[2] == "" {
+			missing = append(missing, parts[1])
+			return ""
+		}
+		return parts[2][2:]
+	})
+	return expanded, missing
 }
 
 // check reports every key that the Go value has no field for.

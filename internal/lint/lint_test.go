@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"broker", "log", "connect"},
 	{"collect", "trust", "process", "activate"},
 	{"serve"},
-	{"app", "demo"},
+	{"app", "demo", "bench"},
 	{"cmd"},
 }
 
