@@ -66,7 +66,8 @@ func (d *Doors) decode(r *http.Request, s *scratch) ([]byte, *refusal) {
 			hint: "Use gzip, deflate or none."}
 	}
 	if err == nil {
-		s.plain, err = d.readAll(s.plain[:0], src, s)
+		guess := min(8*len(s.wire), d.cfg.Limits.BodyBytes) + 1
+		s.plain, err = d.readAll(grow(s.plain[:0], guess), src, s)
 	}
 	if err == nil {
 		return s.plain, nil
@@ -160,10 +161,14 @@ func (d *Doors) bodyFault(err error) *refusal {
 		return &refusal{status: http.StatusRequestEntityTooLarge, code: "too_large", message: fmt.Sprintf("the body is larger than %d bytes", d.cfg.Limits.BodyBytes),
 			hint: "Send smaller batches: Segment's SDKs stay below 500 KB."}
 	case errors.Is(err, errNoRoom):
-		return overloaded("too many requests are being read at once")
+		x := overloaded("too many requests are being read at once")
+		x.code = "too_busy"
+		return x
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &refusal{status: http.StatusRequestTimeout, code: "slow_body", message: fmt.Sprintf("the body did not arrive within %s", d.cfg.Limits.BodyTimeout),
+		return &refusal{status: http.StatusTooManyRequests, code: "slow_body", retryAfter: 1, message: fmt.Sprintf("the body did not arrive within %s", d.cfg.Limits.BodyTimeout),
 			hint: "Send the request again."}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return &refusal{status: http.StatusTooManyRequests, code: "cut_body", retryAfter: 1, message: "the connection ended within the body", hint: "Send the request again."}
 	}
-	return &refusal{status: http.StatusBadRequest, code: "body_failed", message: "the body could not be read: " + err.Error(), hint: "Send the request again."}
+	return &refusal{status: http.StatusBadRequest, code: "body_failed", message: "the body could not be read: " + err.Error(), hint: "Check how the client frames its requests."}
 }
