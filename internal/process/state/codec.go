@@ -173,17 +173,17 @@ func (r *Rows) Detach() *vec.Batch {
 
 // Append decodes the bytes of one row from the front of b and returns what follows it.
 func (r *Rows) Append(b []byte) ([]byte, error) {
-	rest, err := decodeRow(r.batch.Cols, b)
+	rest, err := DecodeRow(r.batch.Cols, b)
 	r.batch.N++
 	return rest, err
 }
 
 // AppendPair decodes a row whose first nkey columns and whose other columns were encoded one after the other.
 func (r *Rows) AppendPair(nkey int, b []byte) ([]byte, error) {
-	rest, err := decodeRow(r.batch.Cols[:nkey], b)
+	rest, err := DecodeRow(r.batch.Cols[:nkey], b)
 	if nkey < len(r.batch.Cols) {
 		var err2 error
-		if rest, err2 = decodeRow(r.batch.Cols[nkey:], rest); err == nil {
+		if rest, err2 = DecodeRow(r.batch.Cols[nkey:], rest); err == nil {
 			err = err2
 		}
 	}
@@ -193,6 +193,13 @@ func (r *Rows) AppendPair(nkey int, b []byte) ([]byte, error) {
 
 // Sign says whether the row appended last is added (+1) or taken back (-1). Either no row has a sign or all have.
 func (r *Rows) Sign(sign int8) { r.batch.Diff = append(r.batch.Diff, sign) }
+
+// Open adds a row with a sign and returns the columns, to each of which the caller appends one value.
+func (r *Rows) Open(sign int8) []*vec.Vector {
+	r.batch.Diff = append(r.batch.Diff, sign)
+	r.batch.N++
+	return r.batch.Cols
+}
 
 // AppendFrom copies row i of cols.
 func (r *Rows) AppendFrom(cols []*vec.Vector, i int, sign int8) {
@@ -207,8 +214,8 @@ func (r *Rows) AppendFrom(cols []*vec.Vector, i int, sign int8) {
 	r.batch.N++
 }
 
-// decodeRow appends one row to cols. On corrupt bytes every column still gets its row.
-func decodeRow(cols []*vec.Vector, b []byte) ([]byte, error) {
+// DecodeRow appends one row to cols and returns what follows it in b. On corrupt bytes every column still gets its row.
+func DecodeRow(cols []*vec.Vector, b []byte) ([]byte, error) {
 	nb := (len(cols) + 7) / 8
 	if len(b) < nb {
 		for _, v := range cols {
