@@ -164,3 +164,31 @@ func projectFiles(dir string) (fs.FS, error) {
 	}
 	return os.DirFS(dir), nil
 }
+
+// Report is what CheckProject found.
+type Report struct {
+	Plans, Events, Objects int
+	Problems               []config.Problem
+}
+
+// CheckProject reads the files of a project folder without running anything.
+func CheckProject(dir string) (Report, error) {
+	files, err := projectFiles(dir)
+	if err != nil {
+		return Report{}, err
+	}
+	var r Report
+	_, err = config.Load(path.Join(dir, "myelin.yaml"))
+	var problems config.Problems
+	if errors.As(err, &problems) {
+		r.Problems = problems
+	} else if err != nil {
+		return Report{}, err
+	}
+	p := readProject(files, os.Getenv)
+	r.Plans, r.Objects, r.Problems = len(p.plans), len(p.objects), append(r.Problems, p.problems...)
+	for _, plan := range p.plans {
+		r.Events += len(plan.Events)
+	}
+	return r, nil
+}

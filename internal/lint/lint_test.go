@@ -25,7 +25,7 @@ var layers = [][]string{
 	{"collect", "trust", "process", "activate"},
 	{"serve"},
 	{"app", "demo", "bench"},
-	{"cmd"},
+	{"cmd", "test"},
 }
 
 // ground is the order among the rooms of the lowest layer that do see each other: each may import those before it.

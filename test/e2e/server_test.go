@@ -1,0 +1,303 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// binary is the myelin under test: MYELIN_BIN, or one built for this run.
+var binary = sync.OnceValues(func() (string, error) {
+	if b := os.Getenv("MYELIN_BIN"); b != "" {
+		return b, nil
+	}
+	out := filepath.Join(os.TempDir(), fmt.Sprintf("myelin-e2e-%d", os.Getpid()))
+	cmd := exec.Command("go", "build", "-o", out, "myelin/cmd/myelin")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building myelin: %w\n%s", err, text)
+	}
+	return out, nil
+})
+
+// project is the files of a project folder, by path.
+type project map[string]string
+
+// with returns a copy with more files, or others in their place.
+func (p project) with(files project) project {
+	out := project{}
+	for _, from := range []project{p, files} {
+		for name, text := range from {
+			out[name] = text
+		}
+	}
+	return out
+}
+
+// server is a running myelin. It can be ended and started again on the same folders and ports.
+type server struct {
+	t                     *testing.T
+	dir                   string
+	http, kafka, postgres string // host:port
+	args                  []string
+	cmd                   *exec.Cmd
+	log                   lockedBuffer
+	ended                 chan error
+}
+
+// run starts myelin on a project and waits until it is ready.
+func run(t *testing.T, p project, args ...string) *server {
+	t.Helper()
+	s := prepare(t, p, args...)
+	s.start()
+	return s
+}
+
+// prepare writes the project and picks ports, without starting anything.
+func prepare(t *testing.T, p project, args ...string) *server {
+	t.Helper()
+	ports := freePorts(t, 3)
+	s := &server{t: t, dir: t.TempDir(), http: ports[0], kafka: ports[1], postgres: ports[2], args: args}
+	s.write(p)
+	return s
+}
+
+func (s *server) write(p project) {
+	s.t.Helper()
+	for name, text := range p {
+		path := filepath.Join(s.dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// start runs the binary and waits for the line ready. It returns how long that took.
+func (s *server) start() time.Duration {
+	s.t.Helper()
+	began := time.Now()
+	if err := s.launch(); err != nil {
+		s.t.Fatal(err)
+	}
+	return time.Since(began)
+}
+
+// launch starts the binary; the error says that it ended instead of becoming ready.
+func (s *server) launch() error {
+	bin, err := binary()
+	if err != nil {
+		return err
+	}
+	args := append([]string{"serve", "--project", s.dir, "--data", filepath.Join(s.dir, "data"),
+		"--http", s.http, "--kafka", s.kafka, "--postgres", s.postgres}, s.args...)
+	s.cmd = exec.Command(bin, args...)
+	s.cmd.Stderr = &s.log
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	s.ended = ended
+	go func() {
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			if strings.HasPrefix(lines.Text(), "ready") {
+				close(ready)
+			}
+		}
+		ended <- s.cmd.Wait()
+	}()
+	s.t.Cleanup(func() { s.kill() })
+	select {
+	case <-ready:
+		return nil
+	case err := <-ended:
+		ended <- err
+		return fmt.Errorf("myelin ended before it was ready: %v\n%s", err, s.log.String())
+	case <-time.After(60 * time.Second):
+		return fmt.Errorf("myelin was not ready within 60 s\n%s", s.log.String())
+	}
+}
+
+// stop sends SIGTERM and demands exit code 0.
+func (s *server) stop() {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		s.t.Fatal(err)
+	}
+	select {
+	case err := <-s.ended:
+		s.ended <- err
+		if err != nil {
+			s.t.Fatalf("after SIGTERM: %v\n%s", err, s.log.String())
+		}
+	case <-time.After(30 * time.Second):
+		s.kill()
+		s.t.Fatalf("SIGTERM did not end myelin within 30 s\n%s", s.log.String())
+	}
+}
+
+// kill ends the process at once, as a crash does.
+func (s *server) kill() {
+	if s.cmd == nil || s.cmd.Process == nil {
+		return
+	}
+	_ = s.cmd.Process.Kill() // it may have ended already
+	err := <-s.ended
+	s.ended <- err
+}
+
+func (s *server) url(path string) string { return "http://" + s.http + path }
+
+// post sends one call and returns the status.
+func (s *server) post(path, writeKey string, body any) (int, error) {
+	text, ok := body.([]byte)
+	if !ok {
+		var err error
+		if text, err = json.Marshal(body); err != nil {
+			return 0, err
+		}
+	}
+	req, err := http.NewRequest(http.MethodPost, s.url(path), bytes.NewReader(text))
+	if err != nil {
+		return 0, err
+	}
+	req.SetBasicAuth(writeKey, "")
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, err
+}
+
+// send posts a batch and demands 200.
+func (s *server) send(writeKey string, calls ...map[string]any) {
+	s.t.Helper()
+	status, err := s.post("/v1/batch", writeKey, map[string]any{"batch": calls})
+	if err != nil || status != http.StatusOK {
+		s.t.Fatalf("sending %d calls: %d, %v\n%s", len(calls), status, err, s.log.String())
+	}
+}
+
+var client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+
+// get reads a JSON answer of the API.
+func (s *server) get(path string, into any) error {
+	resp, err := client.Get(s.url(path))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s: %s: %s", path, resp.Status, text)
+	}
+	return json.Unmarshal(text, into)
+}
+
+// query asks over the Postgres port with psql and returns the rows, columns separated by |.
+func (s *server) query(sql string) ([]string, error) {
+	host, port, _ := strings.Cut(s.postgres, ":")
+	out, err := command("psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", host, "-p", port, "-U", "myelin", "-d", "myelin", "-c", sql)
+	if err != nil {
+		return nil, err
+	}
+	out = strings.TrimSpace(out)
+	if out == "" {
+		return nil, nil
+	}
+	return strings.Split(out, "\n"), nil
+}
+
+// command runs a client for at most a minute and returns what it printed.
+func command(name string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return stdout.String(), fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, stderr.String())
+	}
+	return stdout.String(), nil
+}
+
+// eventually polls until check returns nil.
+func eventually(t *testing.T, atMost time.Duration, check func() error) {
+	t.Helper()
+	deadline := time.After(atMost)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("not within %s: %v", atMost, err)
+		}
+	}
+}
+
+func freePorts(t *testing.T, n int) []string {
+	t.Helper()
+	var out []string
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		out = append(out, l.Addr().String())
+	}
+	return out
+}
+
+// lockedBuffer is a buffer that a process writes while a test reads.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
