@@ -10,19 +10,27 @@ func AppendTime(dst []byte, us int64) []byte {
 	days := floorDiv(us, 86_400_000_000)
 	rest := us - days*86_400_000_000
 	y, m, d := civil(days)
-	sec := rest / 1_000_000
-	micro := rest % 1_000_000
-	dst = append(dst,
-		byte('0'+y/1000%10), byte('0'+y/100%10), byte('0'+y/10%10), byte('0'+y%10), '-',
-		byte('0'+m/10), byte('0'+m%10), '-', byte('0'+d/10), byte('0'+d%10), 'T')
-	h, min, s := sec/3600, sec/60%60, sec%60
-	dst = append(dst, byte('0'+h/10), byte('0'+h%10), ':', byte('0'+min/10), byte('0'+min%10), ':', byte('0'+s/10), byte('0'+s%10), '.')
-	ms := micro / 1000
-	dst = append(dst, byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))
-	if r := micro % 1000; r != 0 {
-		dst = append(dst, byte('0'+r/100), byte('0'+r/10%10), byte('0'+r%10))
+	sec, micro := uint32(rest/1_000_000), uint32(rest%1_000_000)
+	dst = append(dst, "0000-00-00T00:00:00.000Z"...)
+	b := (*[24]byte)(dst[len(dst)-24:])
+	two(b, 0, uint32(y)/100)
+	two(b, 2, uint32(y)%100)
+	two(b, 5, uint32(m))
+	two(b, 8, uint32(d))
+	two(b, 11, sec/3600)
+	two(b, 14, sec/60%60)
+	two(b, 17, sec%60)
+	ms, rem := micro/1000, micro%1000
+	b[20] = byte('0' + ms/100)
+	two(b, 21, ms%100)
+	if rem != 0 {
+		dst = append(dst[:len(dst)-1], byte('0'+rem/100), byte('0'+rem/10%10), byte('0'+rem%10), 'Z')
 	}
-	return append(dst, 'Z')
+	return dst
+}
+
+func two(b *[24]byte, i int, v uint32) {
+	b[i], b[i+1] = byte('0'+v/10%10), byte('0'+v%10)
 }
 
 func floorDiv(a, b int64) int64 {

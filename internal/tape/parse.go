@@ -47,7 +47,8 @@ func (d *Doc) Parse(src []byte) error {
 	}
 	const none = math.MaxUint32
 	var (
-		nodes  = d.Nodes
+		nodes  = d.Nodes[:cap(d.Nodes)]
+		n      = 0 // nodes in use
 		p      = 0
 		open   = uint32(none) // innermost open container; its Next holds the one around it until it closes
 		inObj  = false        // the innermost open container is an object
@@ -62,14 +63,26 @@ value:
 	if p >= len(src) {
 		goto fail
 	}
+	// A node is filled in field by field: writing it as a whole goes through a copy on the stack, which is the larger part
+	// of the time of a parse.
+	if n == len(nodes) {
+		nodes = more(nodes)
+	}
 	switch c := src[p]; c {
 	case '"':
-		end, escaped, msg := scanString(src, p+1)
-		if msg != "" {
+		end, escaped, msg := p+1, false, ""
+		if q, ok := shortString(src, p+1); ok {
+			end = q
+		} else if end, escaped, msg = scanString(src, q); msg != "" {
 			p, reason = end, msg
 			goto fail
 		}
-		nodes = append(nodes, Node{Kind: String, Escaped: escaped, Start: uint32(p + 1), End: uint32(end), Next: uint32(len(nodes) + 1)})
+		{
+			x := &nodes[n]
+			x.Kind, x.Escaped = String, escaped
+			x.Start, x.End, x.Next, x.Count = uint32(p+1), uint32(end), uint32(n+1), 0
+		}
+		n++
 		p = end + 1
 	case '{', '[':
 		if depth++; depth > MaxDepth {
@@ -81,8 +94,13 @@ value:
 		if inObj {
 			kind = Object
 		}
-		nodes = append(nodes, Node{Kind: kind, Start: uint32(p), Next: open})
-		open = uint32(len(nodes) - 1)
+		{
+			x := &nodes[n]
+			x.Kind, x.Escaped = kind, false
+			x.Start, x.End, x.Next, x.Count = uint32(p), 0, open, 0
+		}
+		open = uint32(n)
+		n++
 		p++
 		for p < len(src) && space(src[p]) {
 			p++
@@ -101,19 +119,34 @@ value:
 		if len(src)-p < 4 || string(src[p:p+4]) != "true" {
 			goto literal
 		}
-		nodes = append(nodes, Node{Kind: True, Start: uint32(p), End: uint32(p + 4), Next: uint32(len(nodes) + 1)})
+		{
+			x := &nodes[n]
+			x.Kind, x.Escaped = True, false
+			x.Start, x.End, x.Next, x.Count = uint32(p), uint32(p+4), uint32(n+1), 0
+		}
+		n++
 		p += 4
 	case 'f':
 		if len(src)-p < 5 || string(src[p:p+5]) != "false" {
 			goto literal
 		}
-		nodes = append(nodes, Node{Kind: False, Start: uint32(p), End: uint32(p + 5), Next: uint32(len(nodes) + 1)})
+		{
+			x := &nodes[n]
+			x.Kind, x.Escaped = False, false
+			x.Start, x.End, x.Next, x.Count = uint32(p), uint32(p+5), uint32(n+1), 0
+		}
+		n++
 		p += 5
 	case 'n':
 		if len(src)-p < 4 || string(src[p:p+4]) != "null" {
 			goto literal
 		}
-		nodes = append(nodes, Node{Kind: Null, Start: uint32(p), End: uint32(p + 4), Next: uint32(len(nodes) + 1)})
+		{
+			x := &nodes[n]
+			x.Kind, x.Escaped = Null, false
+			x.Start, x.End, x.Next, x.Count = uint32(p), uint32(p+4), uint32(n+1), 0
+		}
+		n++
 		p += 4
 	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
 		end, ok := scanNumber(src, p)
@@ -121,7 +154,12 @@ value:
 			p, reason = end, "invalid number"
 			goto fail
 		}
-		nodes = append(nodes, Node{Kind: Number, Start: uint32(p), End: uint32(end), Next: uint32(len(nodes) + 1)})
+		{
+			x := &nodes[n]
+			x.Kind, x.Escaped = Number, false
+			x.Start, x.End, x.Next, x.Count = uint32(p), uint32(end), uint32(n+1), 0
+		}
+		n++
 		p = end
 	default:
 		reason = fmt.Sprintf("unexpected %s where a value should be", show(src[p:]))
@@ -137,7 +175,7 @@ after: // a value is complete
 			reason = fmt.Sprintf("unexpected %s after the value", show(src[p:]))
 			goto fail
 		}
-		d.Nodes = nodes
+		d.Nodes = nodes[:n]
 		return nil
 	}
 	nodes[open].Count++
@@ -170,9 +208,9 @@ closing: // src[p] closes the open container
 	p++
 	depth--
 	{
-		n := &nodes[open]
-		n.End = uint32(p)
-		open, n.Next = n.Next, uint32(len(nodes))
+		x := &nodes[open]
+		x.End = uint32(p)
+		open, x.Next = x.Next, uint32(n)
 	}
 	inObj = open != none && nodes[open].Kind == Object
 	goto after
@@ -184,17 +222,27 @@ key:
 	if p >= len(src) {
 		goto fail
 	}
+	if n == len(nodes) {
+		nodes = more(nodes)
+	}
 	if src[p] != '"' {
 		reason = fmt.Sprintf("unexpected %s where a key in quotes should be", show(src[p:]))
 		goto fail
 	}
 	{
-		end, escaped, msg := scanString(src, p+1)
-		if msg != "" {
+		end, escaped, msg := p+1, false, ""
+		if q, ok := shortString(src, p+1); ok {
+			end = q
+		} else if end, escaped, msg = scanString(src, q); msg != "" {
 			p, reason = end, msg
 			goto fail
 		}
-		nodes = append(nodes, Node{Kind: String, Escaped: escaped, Start: uint32(p + 1), End: uint32(end), Next: uint32(len(nodes) + 1)})
+		{
+			x := &nodes[n]
+			x.Kind, x.Escaped = String, escaped
+			x.Start, x.End, x.Next, x.Count = uint32(p+1), uint32(end), uint32(n+1), 0
+		}
+		n++
 		p = end + 1
 	}
 	for p < len(src) && space(src[p]) {
@@ -217,7 +265,28 @@ fail:
 	return position(src, p, reason)
 }
 
+// more doubles the room for nodes.
+func more(nodes []Node) []Node {
+	grown := make([]Node, max(64, 2*len(nodes)))
+	copy(grown, nodes)
+	return grown
+}
+
 func space(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
+
+// shortString finds the end of a plain string of less than eight bytes, as most keys are, at p. Otherwise it returns how
+// far the string was plain.
+func shortString(src []byte, p int) (end int, ok bool) {
+	if p+8 > len(src) {
+		return p, false
+	}
+	m := special(binary.LittleEndian.Uint64(src[p:]))
+	if m == 0 {
+		return p + 8, false
+	}
+	p += bits.TrailingZeros64(m) >> 3
+	return p, src[p] == '"'
+}
 
 // scanString finds the end of the string whose first byte is at p. It returns the offset of the closing quote, or the
 // offset of the fault and what it is.

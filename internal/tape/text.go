@@ -1,8 +1,10 @@
 package tape
 
 import (
+	"encoding/binary"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // AppendString appends the text of string i, its escapes resolved, to dst. An escaped lone surrogate becomes U+FFFD, as
@@ -70,17 +72,26 @@ const hexDigits = "0123456789abcdef"
 // AppendQuoted appends s as a JSON string. Bytes that are not UTF-8 become U+FFFD, so the result is always valid JSON;
 // nothing is escaped that RFC 8259 does not require to be.
 func AppendQuoted[T string | []byte](dst []byte, s T) []byte {
+	// The first two words of a slice are those of a string; either is only read.
+	text := *(*string)(unsafe.Pointer(&s))
+	return appendQuoted(dst, unsafe.Slice(unsafe.StringData(text), len(text)))
+}
+
+func appendQuoted(dst, s []byte) []byte {
 	dst = append(dst, '"')
+	i := 0
+	for i+8 <= len(s) && special(binary.LittleEndian.Uint64(s[i:])) == 0 {
+		i += 8
+	}
 	done := 0
-	for i := 0; i < len(s); {
+	for i < len(s) {
 		c := s[i]
 		if c >= 0x20 && c < 0x80 && c != '"' && c != '\\' {
 			i++
 			continue
 		}
 		if c >= 0x80 {
-			r, n := decodeRune(s, i)
-			if r != utf8.RuneError || n > 1 {
+			if _, n := utf8.DecodeRune(s[i:]); n > 1 {
 				i += n
 				continue
 			}
@@ -105,10 +116,4 @@ func AppendQuoted[T string | []byte](dst []byte, s T) []byte {
 	}
 	dst = append(dst, s[done:]...)
 	return append(dst, '"')
-}
-
-func decodeRune[T string | []byte](s T, i int) (rune, int) {
-	var b [utf8.UTFMax]byte
-	n := copy(b[:], s[i:])
-	return utf8.DecodeRune(b[:n])
 }
