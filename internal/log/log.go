@@ -53,6 +53,25 @@ func Open(cfg Config) (*Cluster, error) {
 
 // NewClient returns a franz-go client of its own for one stage; the caller closes it.
 func (c *Cluster) NewClient(opts ...kgo.Opt) (*kgo.Client, error) {
+	client, err := kgo.NewClient(c.options(opts)...)
+	if err != nil {
+		return nil, fmt.Errorf("making a log client: %w", err)
+	}
+	return client, nil
+}
+
+// NewSession returns a member of a consumer group whose outputs and consumed offsets become visible together; the caller
+// closes it.
+func (c *Cluster) NewSession(opts ...kgo.Opt) (*kgo.GroupTransactSession, error) {
+	s, err := kgo.NewGroupTransactSession(c.options(opts)...)
+	if err != nil {
+		return nil, fmt.Errorf("making a log session: %w", err)
+	}
+	return s, nil
+}
+
+// options are those that all our clients share, then opts.
+func (c *Cluster) options(opts []kgo.Opt) []kgo.Opt {
 	base := []kgo.Opt{kgo.SeedBrokers(c.cfg.Brokers...), kgo.ClientID("myelin"), kgo.ProducerLinger(0),
 		// New topics and moved leaders are noticed at once; a refresh happens only where something asked for it.
 		kgo.MetadataMinAge(100 * time.Millisecond)}
@@ -65,11 +84,7 @@ func (c *Cluster) NewClient(opts ...kgo.Opt) (*kgo.Client, error) {
 		base = append(base, kgo.ProducerBatchCompression(kgo.NoCompression()))
 	}
 	base = append(base, c.cfg.Options...)
-	client, err := kgo.NewClient(append(base, opts...)...)
-	if err != nil {
-		return nil, fmt.Errorf("making a log client: %w", err)
-	}
-	return client, nil
+	return append(base, opts...)
 }
 
 // Client is the shared client for plain requests. It is closed by Close.

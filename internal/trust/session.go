@@ -1,0 +1,200 @@
+package trust
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// How long brokers wait for us: for a transaction that does not end, and for a member that is silent.
+const (
+	transactionTimeout = 30 * time.Second
+	sessionTimeout     = 15 * time.Second
+	endGrace           = 5 * time.Second // for the last transaction when the process stops
+)
+
+// session is one membership in the group, until ctx ends or a fault after which it is not known what was committed. Both
+// the transactional id and the group's static member id are the node's: a process that takes a killed one's place ends
+// the transaction it left open and is given its partitions at once.
+func (r *Release) session(ctx context.Context) error {
+	r.assigned.reset()
+	r.memory.forget()
+	inputs := make([]string, len(r.cfg.Topics))
+	for i, t := range r.cfg.Topics {
+		inputs[i] = Doorstep(t)
+	}
+	name := r.cfg.Group + "." + r.cfg.Node
+	s, err := r.cluster.NewSession(
+		kgo.ConsumerGroup(r.cfg.Group), kgo.InstanceID(name), kgo.TransactionalID(name), kgo.ConsumeTopics(inputs...),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxBytes(16<<20), kgo.FetchMaxPartitionBytes(4<<20),
+		kgo.TransactionTimeout(transactionTimeout), kgo.SessionTimeout(sessionTimeout),
+		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerBatchMaxBytes(1<<20),
+		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { r.assigned.add(parts) }),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { r.assigned.remove(parts) }),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { r.assigned.remove(parts) }),
+	)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if _, _, err := s.Client().ProducerID(ctx); err != nil { // ends what a predecessor left open, before anything is fetched
+		return wrapf(err, "becoming the owner of the transactional id "+name)
+	}
+	total := 0
+	for {
+		fetches := s.PollRecords(ctx, r.cfg.BatchRecords)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := fetches.Err(); err != nil {
+			return wrapf(err, "reading the doorsteps")
+		}
+		if r.assigned.changed.Swap(false) {
+			if err := r.recall(ctx); err != nil {
+				return err
+			}
+			if total, err = r.inputPartitions(ctx, inputs); err != nil {
+				return err
+			}
+			if r.assigned.count() > 0 {
+				r.once.Do(func() { close(r.ready) })
+			}
+		}
+		r.measure(fetches)
+		if fetches.NumRecords() == 0 {
+			r.saveNotes(false)
+			continue
+		}
+		if err := r.batch(ctx, s, fetches, r.assigned.count() == total); err != nil {
+			return err
+		}
+	}
+}
+
+// inputPartitions is the number of partitions of all doorsteps.
+func (r *Release) inputPartitions(ctx context.Context, inputs []string) (int, error) {
+	details, err := r.cluster.Admin().ListTopics(ctx, inputs...)
+	if err != nil {
+		return 0, fmt.Errorf("listing the doorsteps: %w", err)
+	}
+	n := 0
+	for _, d := range details {
+		n += len(d.Partitions)
+	}
+	return n, nil
+}
+
+// measure notes how much waits behind what was just fetched.
+func (r *Release) measure(fetches kgo.Fetches) {
+	waiting := int64(0)
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		if n := len(p.Records); n > 0 {
+			waiting += max(0, p.HighWatermark-p.Records[n-1].Offset-1)
+		}
+	})
+	r.pending.Set(waiting)
+}
+
+// tally is what one transaction does, counted when it has committed.
+type tally struct{ in, accepted, quarantined, duplicates int64 }
+
+// batch moves what was fetched on, in one transaction. sole says that this member holds all partitions of the doorsteps,
+// so that nobody else writes the outputs and what it writes itself is all there is.
+func (r *Release) batch(ctx context.Context, s *kgo.GroupTransactSession, fetches kgo.Fetches, sole bool) error {
+	started := r.cfg.Clock.Now()
+	now := seconds(started)
+	if err := s.Begin(); err != nil {
+		return wrapf(err, "beginning a transaction")
+	}
+	ctx, done := r.grace(ctx)
+	defer done()
+
+	var t tally
+	t.in = int64(fetches.NumRecords())
+	out := &outbox{last: map[string]map[int32]int64{}}
+	r.slab = r.slab[:0]
+	fetches.EachRecord(func(rec *kgo.Record) {
+		if o := r.release(rec, started, now, &t); o != nil {
+			out.send(ctx, s, o)
+		}
+	})
+	if err := s.Client().Flush(ctx); err != nil {
+		return wrapf(err, "writing the outputs")
+	}
+	committed, err := s.End(ctx, kgo.TransactionEndTry(out.err == nil))
+	if err != nil {
+		return wrapf(err, "ending a transaction")
+	}
+	if !committed {
+		r.memory.forget()
+		r.aborted.Inc()
+		r.cfg.Logger.Info("a transaction was rolled back and will be done again", "error", out.err)
+		return nil
+	}
+	r.settle(out, now, sole)
+	r.in.Add(t.in)
+	r.accepted.Add(t.accepted)
+	r.quarantined.Add(t.quarantined)
+	r.duplicates.Add(t.duplicates)
+	r.delay.Observe(r.cfg.Clock.Now().Sub(started))
+	return nil
+}
+
+// grace is ctx with a little more time after its end for the transaction at hand, so that no successor has to do it again.
+func (r *Release) grace(ctx context.Context) (context.Context, context.CancelFunc) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-r.cfg.Clock.After(endGrace):
+		case <-work.Done():
+		}
+		cancel()
+	})
+	return work, func() { stop(); cancel() }
+}
+
+// settle remembers what a committed transaction did.
+func (r *Release) settle(out *outbox, now uint32, sole bool) {
+	if r.journal != nil {
+		r.journal.add(r.memory.pending)
+	}
+	r.memory.commit(now, r.judge.rules.Load().longest)
+	if sole {
+		for topic, parts := range out.last {
+			for p, offset := range parts {
+				if at, ok := r.places[topic][p]; ok {
+					r.covered(at, offset+1)
+				}
+			}
+		}
+	}
+	r.saveNotes(false)
+}
+
+// outbox holds the output records of one transaction until they are acknowledged. Promises run in the client's
+// goroutines, one at a time, and are done when Flush has returned.
+type outbox struct {
+	err  error
+	last map[string]map[int32]int64 // the last offset written per output partition
+}
+
+func (o *outbox) send(ctx context.Context, s *kgo.GroupTransactSession, rec *kgo.Record) {
+	s.Produce(ctx, rec, o.acked)
+}
+
+func (o *outbox) acked(rec *kgo.Record, err error) {
+	if err != nil {
+		o.err = errors.Join(o.err, err)
+		return
+	}
+	parts := o.last[rec.Topic]
+	if parts == nil {
+		parts = map[int32]int64{}
+		o.last[rec.Topic] = parts
+	}
+	parts[rec.Partition] = max(parts[rec.Partition], rec.Offset)
+}
