@@ -17,6 +17,18 @@ type Batch []byte
 
 // ParseBatch takes the first batch of b apart from what follows it. It checks the structure, not the CRC.
 func ParseBatch(b []byte) (Batch, error) {
+	batch, err := parseBatchShape(b)
+	if err != nil {
+		return nil, err
+	}
+	if o := batch.BaseOffset(); o < 0 || o > 1<<62 {
+		return nil, fmt.Errorf("%w: base offset %d", ErrBadBatch, o)
+	}
+	return batch, nil
+}
+
+// parseBatchShape is ParseBatch for a batch that has no offset yet.
+func parseBatchShape(b []byte) (Batch, error) {
 	if len(b) < HeaderBytes {
 		return nil, fmt.Errorf("%w: %d bytes are less than a header", ErrBadBatch, len(b))
 	}
@@ -30,9 +42,6 @@ func ParseBatch(b []byte) (Batch, error) {
 	}
 	if d := batch.LastOffsetDelta(); d < 0 {
 		return nil, fmt.Errorf("%w: last offset delta %d", ErrBadBatch, d)
-	}
-	if o := batch.BaseOffset(); o < 0 || o > 1<<62 {
-		return nil, fmt.Errorf("%w: base offset %d", ErrBadBatch, o)
 	}
 	return batch, nil
 }
@@ -90,3 +99,6 @@ func (b Batch) place(base int64, leaderEpoch int32) {
 	binary.BigEndian.PutUint64(b, uint64(base))
 	binary.BigEndian.PutUint32(b[12:], uint32(leaderEpoch))
 }
+
+// wireBytes is the size of the whole batch according to its length field.
+func (b Batch) wireBytes() int64 { return int64(int32(binary.BigEndian.Uint32(b[8:]))) + 12 }

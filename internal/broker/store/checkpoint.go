@@ -1,0 +1,239 @@
+package store
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Names in the data folder.
+const (
+	lockName       = "LOCK"
+	versionName    = "VERSION"
+	checkpointName = "CHECKPOINT"
+	ballastName    = "BALLAST"
+	walDirName     = "wal"
+	topicsDirName  = "topics"
+	asideDirName   = "quarantine"
+	tmpSuffix      = ".tmp"
+	deletedSuffix  = "-delete"
+	metadataName   = "partition.metadata"
+)
+
+func partitionDirName(topic string, n int32) string {
+	return topic + "-" + strconv.FormatInt(int64(n), 10)
+}
+
+// partitionMetadata is Kafka's partition.metadata file.
+func partitionMetadata(id TopicID) string {
+	return "version: 0\ntopic_id: " + strings.TrimRight(base64.URLEncoding.EncodeToString(id[:]), "=") + "\n"
+}
+
+// checkpointMagic begins the checkpoint file; its last digit is the format version.
+const checkpointMagic = "MYCKPT01"
+
+// snapshot is what a checkpoint says: the topics, what their segment files hold, and where the write-ahead log goes on.
+type snapshot struct {
+	at     position
+	clean  bool
+	topics []topicSnapshot
+}
+
+type topicSnapshot struct {
+	info  TopicInfo
+	parts []partitionSnapshot
+}
+
+type partitionSnapshot struct {
+	start, end int64
+	segs       []segment // base, end, size, created, maxTS, maxBase, maxLast and the saved index counts
+}
+
+func (s *snapshot) encode() []byte {
+	b := []byte(checkpointMagic)
+	b = binary.LittleEndian.AppendUint32(b, 0)
+	b = binary.AppendUvarint(b, s.at.seq)
+	b = binary.AppendUvarint(b, s.at.file)
+	b = binary.AppendUvarint(b, uint64(s.at.pos))
+	var flags uint64
+	if s.clean {
+		flags = 1
+	}
+	b = binary.AppendUvarint(b, flags)
+	b = binary.AppendUvarint(b, uint64(len(s.topics)))
+	for _, t := range s.topics {
+		b = appendTopic(b, t.info)
+		for _, p := range t.parts {
+			b = binary.AppendVarint(b, p.start)
+			b = binary.AppendVarint(b, p.end)
+			b = binary.AppendUvarint(b, uint64(len(p.segs)))
+			for i := range p.segs {
+				b = appendSegment(b, &p.segs[i])
+			}
+		}
+	}
+	binary.LittleEndian.PutUint32(b[len(checkpointMagic):], crc32.Checksum(b[len(checkpointMagic)+4:], castagnoli))
+	return b
+}
+
+func appendSegment(b []byte, s *segment) []byte {
+	for _, v := range [...]int64{s.base, s.end - s.base, s.flushed, s.created, s.maxTS, s.maxBase - s.base, s.maxLast - s.base} {
+		b = binary.AppendVarint(b, v)
+	}
+	b = binary.AppendUvarint(b, uint64(s.idx.offSaved))
+	return binary.AppendUvarint(b, uint64(s.idx.timeSaved))
+}
+
+func (f *fields) segment() segment {
+	s := segment{base: f.int()}
+	s.end = s.base + f.int()
+	s.size = f.int()
+	s.flushed, s.synced = s.size, s.size
+	s.created = f.int()
+	s.maxTS = f.int()
+	s.maxBase = s.base + f.int()
+	s.maxLast = s.base + f.int()
+	s.idx.offSaved = int(f.uint())
+	s.idx.timeSaved = int(f.uint())
+	s.idx.offSkip, s.idx.timeSkip = s.idx.offSaved, s.idx.timeSaved
+	s.idx.lastOffPos, s.idx.lastTime = s.size, s.maxTS
+	return s
+}
+
+// decodeSnapshot reads a checkpoint file.
+func decodeSnapshot(b []byte) (*snapshot, error) {
+	head := len(checkpointMagic) + 4
+	if len(b) < head || string(b[:len(checkpointMagic)-2]) != checkpointMagic[:len(checkpointMagic)-2] {
+		return nil, fmt.Errorf("%w: not a checkpoint", ErrFormat)
+	}
+	if string(b[:len(checkpointMagic)]) != checkpointMagic {
+		return nil, fmt.Errorf("%w: checkpoint version %q", ErrFormat, b[len(checkpointMagic)-2:len(checkpointMagic)])
+	}
+	if crc32.Checksum(b[head:], castagnoli) != binary.LittleEndian.Uint32(b[len(checkpointMagic):]) {
+		return nil, fmt.Errorf("%w: checkpoint checksum does not match", ErrFormat)
+	}
+	f := fields{b: b[head:]}
+	s := &snapshot{at: position{seq: f.uint(), file: f.uint(), pos: int64(f.uint())}, clean: f.uint()&1 != 0}
+	for n := f.uint(); n > 0 && f.err == nil; n-- {
+		t := topicSnapshot{info: f.topic()}
+		for i := int32(0); i < t.info.Partitions && f.err == nil; i++ {
+			p := partitionSnapshot{start: f.int(), end: f.int()}
+			for m := f.uint(); m > 0 && f.err == nil; m-- {
+				p.segs = append(p.segs, f.segment())
+			}
+			t.parts = append(t.parts, p)
+		}
+		s.topics = append(s.topics, t)
+	}
+	if f.err != nil || len(f.b) > 0 {
+		return nil, fmt.Errorf("%w: checkpoint is cut or has extra bytes", ErrFormat)
+	}
+	return s, nil
+}
+
+// checkpoint makes the segments durable up to what is published now, saves the state and frees the write-ahead log behind.
+func (f *flusher) checkpoint(clean bool) error {
+	at := f.s.committer.position()
+	if at == f.saved && !clean {
+		return nil
+	}
+	if err := f.flushAll(); err != nil {
+		return err
+	}
+	for len(f.open) > 0 {
+		dirty := slices.IndexFunc(f.open, func(o *openSegment) bool { return o.dirty })
+		if dirty < 0 {
+			break
+		}
+		if err := f.syncSegments(dirty + 1); err != nil {
+			return err
+		}
+		if err := f.step(); err != nil {
+			return err
+		}
+	}
+	if err := f.syncDirs(); err != nil {
+		return err
+	}
+	snap := f.s.snapshot()
+	snap.at, snap.clean = at, clean
+	if err := f.s.writeWhole(checkpointName, snap.encode()); err != nil {
+		return fmt.Errorf("saving checkpoint: %w", err)
+	}
+	f.saved = at
+	f.s.count.checkpoints.Add(1)
+	return f.s.wal.release(at.seq)
+}
+
+// snapshot describes what the segment files hold now. The flusher calls it, so nothing is written meanwhile.
+func (s *Store) snapshot() *snapshot {
+	snap := &snapshot{}
+	for _, t := range s.topicList() {
+		parts := *t.parts.Load()
+		ts := topicSnapshot{info: t.info()}
+		ts.info.Partitions = int32(len(parts))
+		for _, p := range parts {
+			ts.parts = append(ts.parts, p.snapshot())
+		}
+		snap.topics = append(snap.topics, ts)
+	}
+	return snap
+}
+
+func (p *Partition) snapshot() partitionSnapshot {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ps := partitionSnapshot{start: p.mu.start, end: p.io.end}
+	for _, s := range p.mu.segs {
+		if !s.exists && !s.missing {
+			break
+		}
+		c := *s
+		c.end = min(s.end, p.io.end)
+		c.idx = index{offSaved: s.idx.offSaved, timeSaved: s.idx.timeSaved}
+		ps.segs = append(ps.segs, c)
+	}
+	return ps
+}
+
+// writeWhole replaces a small file of the data folder: after a crash it has the old content or the new.
+func (s *Store) writeWhole(name string, b []byte) error {
+	path := s.fs.PathJoin(s.cfg.Dir, name)
+	f, err := s.fs.Create(path+tmpSuffix, ioCategory)
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(b); err == nil {
+		if err = f.Sync(); err != nil {
+			err = syncError{err}
+		}
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.fs.Rename(path+tmpSuffix, path); err != nil {
+		return err
+	}
+	return syncDir(s.fs, s.cfg.Dir)
+}
+
+// readWhole reads a small file of the data folder.
+func (s *Store) readWhole(name string) ([]byte, error) {
+	f, err := s.fs.Open(s.fs.PathJoin(s.cfg.Dir, name))
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(f)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return b, err
+}

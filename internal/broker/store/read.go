@@ -1,0 +1,294 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sort"
+)
+
+// Read appends to dst whole batches beginning with the one that holds offset, as many as fit into maxBytes but at least
+// one, none of which begins at or after upTo (pass HighWatermark, or the last stable offset). The first batch may begin
+// before offset. Reading at the end (offset = upTo) returns nothing. Only durable batches are returned. Errors:
+// ErrOffsetRange, ErrUnknownTopic, *CorruptError; with *CorruptError nothing is appended.
+func (p *Partition) Read(dst []byte, offset int64, maxBytes int, upTo int64) ([]byte, error) {
+	for {
+		p.mu.Lock()
+		hw := p.hw.Load()
+		if p.mu.deleted {
+			p.mu.Unlock()
+			return dst, ErrUnknownTopic
+		}
+		if offset < p.mu.start || offset > hw {
+			start := p.mu.start
+			p.mu.Unlock()
+			return dst, fmt.Errorf("%w: %d is not within %d to %d", ErrOffsetRange, offset, start, hw)
+		}
+		upTo := min(upTo, hw)
+		if offset >= upTo {
+			p.mu.Unlock()
+			return dst, nil
+		}
+		if t := p.mu.tail; len(t) > 0 && offset >= t[0].base {
+			var room [32]tailEntry
+			run := p.pinTail(room[:0], offset, maxBytes, upTo)
+			p.mu.Unlock()
+			p.s.count.cacheReads.Add(1)
+			return p.copyTail(dst, run), nil
+		}
+		i := p.segmentFor(offset)
+		if i == len(p.mu.segs) {
+			p.mu.Unlock()
+			return dst, nil
+		}
+		seg := p.mu.segs[i]
+		pos, known := seg.idx.position(offset - seg.base)
+		flushed := seg.flushed
+		next := hw
+		if i+1 < len(p.mu.segs) {
+			next = p.mu.segs[i+1].base
+		}
+		missing := seg.missing
+		p.mu.Unlock()
+		if !known && !missing {
+			if err := p.loadIndex(seg); err != nil {
+				return dst, p.gone404(err)
+			}
+			p.s.readers.trimIndexes()
+			continue
+		}
+		p.s.count.diskReads.Add(1)
+		out, err := p.readSegment(dst, seg, pos, flushed, diskRead{offset: offset, maxBytes: maxBytes, upTo: upTo, next: next})
+		if err != nil {
+			return dst, p.gone404(err)
+		}
+		if len(out) > len(dst) {
+			return out, nil
+		}
+		if offset = p.batchAfter(offset); offset < 0 {
+			return dst, nil
+		}
+	}
+}
+
+// batchAfter is where reading goes on when no batch of its segment file has offset or a later one: there is a gap. -1 if
+// there is nothing more.
+func (p *Partition) batchAfter(offset int64) int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	next := int64(-1)
+	for _, seg := range p.mu.segs {
+		if seg.base > offset {
+			next = seg.base
+			break
+		}
+	}
+	if t := p.mu.tail; len(t) > 0 && t[0].base > offset && (next < 0 || t[0].base < next) {
+		next = t[0].base
+	}
+	return next
+}
+
+// gone404 turns errors that come from files that were removed meanwhile into what the caller would see a moment later.
+func (p *Partition) gone404(err error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.deleted {
+		return ErrUnknownTopic
+	}
+	return err
+}
+
+// pinTail collects the batches in memory from offset on and takes a reference to their chunks. The lock is held.
+func (p *Partition) pinTail(run []tailEntry, offset int64, maxBytes int, upTo int64) []tailEntry {
+	t := p.mu.tail
+	i := sort.Search(len(t), func(i int) bool { return t[i].last >= offset })
+	n := 0
+	for ; i < len(t) && t[i].base < upTo; i++ {
+		if n += int(t[i].n); n > maxBytes && len(run) > 0 {
+			break
+		}
+		if len(run) == 0 || run[len(run)-1].ch != t[i].ch {
+			t[i].ch.refs.Add(1)
+		}
+		run = append(run, t[i])
+	}
+	return run
+}
+
+func (p *Partition) copyTail(dst []byte, run []tailEntry) []byte {
+	n := 0
+	for i := range run {
+		n += int(run[i].n)
+	}
+	dst = slices.Grow(dst, n)
+	for i := range run {
+		e := &run[i]
+		dst = append(dst, e.ch.buf[e.at:e.at+e.n]...)
+		if i+1 == len(run) || run[i+1].ch != e.ch {
+			p.s.cache.release(e.ch)
+		}
+	}
+	return dst
+}
+
+// diskRead is what Read wants from a segment file; next is where reading can go on if the rest of the segment is bad.
+type diskRead struct {
+	offset   int64
+	maxBytes int
+	upTo     int64
+	next     int64
+}
+
+// readSegment appends the batches wanted from the file, looking from pos on. Each is checked against its CRC.
+func (p *Partition) readSegment(dst []byte, seg *segment, pos, limit int64, want diskRead) ([]byte, error) {
+	r, err := p.s.readers.acquire(p, seg)
+	if err != nil {
+		return nil, p.corrupt(seg, pos, limit, want, err.Error())
+	}
+	defer p.s.readers.release(r)
+	head := len(dst)
+	window := int64(max(want.maxBytes, HeaderBytes)) + indexInterval
+	for {
+		n := min(window, limit-pos)
+		dst = slices.Grow(dst[:head], int(n))[:head+int(n)]
+		got, err := r.f.ReadAt(dst[head:], pos)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("reading segment %s of %s: %w", offsetName(seg.base), p.topic.name, err)
+		}
+		c := cutBatches(dst[head:head+got], want)
+		switch {
+		case c.n > 0:
+			kept := copy(dst[head:], dst[head+c.from:head+c.from+c.n])
+			return dst[:head+kept], nil
+		case c.reason != "":
+			return nil, p.corrupt(seg, pos+int64(c.from), limit, want, c.reason)
+		case c.done:
+			return dst[:head], nil
+		case int64(got) < n:
+			return nil, p.corrupt(seg, pos+int64(got), limit, want, "the file ends too early")
+		case pos+n >= limit && c.need == 0:
+			return dst[:head], nil
+		}
+		// Nothing of use yet: skip the batches before offset, and widen the window to the batch that does not fit.
+		pos += int64(c.from)
+		window = max(window, c.need)
+		if pos+c.need > limit {
+			return nil, p.corrupt(seg, pos, limit, want, "a batch reaches beyond the end of the file")
+		}
+	}
+}
+
+// batchCut is what cutBatches found: n bytes of batches at from; or damage at from (reason); or that a batch of need bytes
+// at from is not all there; or that there is nothing to return (done).
+type batchCut struct {
+	from, n int
+	need    int64
+	reason  string
+	done    bool
+}
+
+// cutBatches finds in b, which begins with a batch, the batches that a read wants.
+func cutBatches(b []byte, want diskRead) batchCut {
+	at := 0
+	c := batchCut{}
+	for at < len(b) {
+		rest := b[at:]
+		if len(rest) < HeaderBytes {
+			if c.n == 0 {
+				c.need, c.from = HeaderBytes, at
+			}
+			return c
+		}
+		h := Batch(rest[:HeaderBytes])
+		n := h.wireBytes()
+		bad := ""
+		switch {
+		case n < HeaderBytes:
+			bad = "the batch length is wrong"
+		case h.Magic() != 2 || h.LastOffsetDelta() < 0 || h.BaseOffset() < 0:
+			bad = "the batch header is damaged"
+		}
+		if bad != "" {
+			if c.n == 0 {
+				c.from, c.reason = at, bad
+			}
+			return c
+		}
+		if h.LastOffset() >= want.offset && h.BaseOffset() >= want.upTo {
+			c.done = c.n == 0
+			return c
+		}
+		if n > int64(len(rest)) {
+			if c.n == 0 {
+				c.need, c.from = n, at
+			}
+			return c
+		}
+		if h.LastOffset() < want.offset {
+			at += int(n)
+			c.from = at
+			continue
+		}
+		if c.n > 0 && c.n+int(n) > want.maxBytes {
+			return c
+		}
+		if !Batch(rest[:n]).CRCValid() {
+			if c.n == 0 {
+				c.from, c.reason = at, "the batch checksum does not match"
+			}
+			return c
+		}
+		c.n += int(n)
+		at += int(n)
+	}
+	return c
+}
+
+// corrupt reports damage in a segment file and says where reading can go on.
+func (p *Partition) corrupt(seg *segment, pos, limit int64, want diskRead, reason string) error {
+	e := &CorruptError{
+		Topic: p.topic.name, Partition: p.n, Offset: want.offset, Next: want.next, Position: pos, Reason: reason,
+		File: p.s.fs.PathJoin(topicsDirName, partitionDirName(p.topic.name, p.n), offsetName(seg.base)+logSuffix),
+	}
+	if next, ok := p.s.knownDamage(e.File, pos, e.Offset); ok {
+		e.Next = next
+		return e
+	}
+	if next, ok := p.resync(seg, pos+1, limit, want.offset); ok {
+		e.Next = next
+	}
+	p.s.report(Problem{File: e.File, Position: pos, Topic: e.Topic, Partition: e.Partition, Offset: e.Offset, Next: e.Next, Reason: reason})
+	return e
+}
+
+// resync looks for the next whole batch after damage.
+func (p *Partition) resync(seg *segment, pos, limit, after int64) (base int64, ok bool) {
+	r, err := p.s.readers.acquire(p, seg)
+	if err != nil {
+		return 0, false
+	}
+	defer p.s.readers.release(r)
+	const window = 1 << 20
+	buf := make([]byte, window)
+	for pos+HeaderBytes <= limit {
+		n, err := r.f.ReadAt(buf[:min(window, limit-pos)], pos)
+		if n < HeaderBytes || err != nil && !errors.Is(err, io.EOF) {
+			return 0, false
+		}
+		for i := 0; i+HeaderBytes <= n; i++ {
+			h := Batch(buf[i : i+HeaderBytes])
+			size := h.wireBytes()
+			if h.Magic() != 2 || size < HeaderBytes || h.BaseOffset() <= after || h.BaseOffset() >= seg.base+1<<32 || pos+int64(i)+size > limit || h.LastOffsetDelta() < 0 {
+				continue
+			}
+			whole := make([]byte, size)
+			if got, _ := r.f.ReadAt(whole, pos+int64(i)); int64(got) == size && Batch(whole).CRCValid() {
+				return h.BaseOffset(), true
+			}
+		}
+		pos += int64(n - HeaderBytes + 1)
+	}
+	return 0, false
+}

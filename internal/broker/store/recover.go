@@ -1,0 +1,353 @@
+package store
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/cockroachdb/errors/oserror"
+)
+
+// recovery rebuilds the store's state when it is opened: the checkpoint, then the write-ahead log behind it, then a
+// comparison of the folders with the result. It runs alone, before any goroutine of the store.
+type recovery struct {
+	s       *Store
+	replay  replay
+	ch      *chunk
+	deleted map[TopicID]bool
+	unknown map[TopicID]uint64 // frames of topics that nothing announced, by the first such frame
+	moved   bool               // files were changed in a way that needs a checkpoint before anything is appended
+}
+
+// run returns the write-ahead files found, with those that still count.
+func (r *recovery) run() (begun []scannedFile, spare []scannedFile, err error) {
+	s := r.s
+	snap, found, err := r.loadCheckpoint()
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range snap.topics {
+		if err := r.install(&snap.topics[i]); err != nil {
+			return nil, nil, err
+		}
+	}
+	s.flusher.saved = snap.at
+	r.replay = replay{fs: s.fs, path: s.wal.path, frame: s.frame, apply: r.apply, damaged: r.damaged, seq: snap.at.seq}
+	begun, spare, err = r.scanFiles(snap.at.file)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !found && len(begun) > 0 && begun[0].first > 1 {
+		return nil, nil, fmt.Errorf("%w: %s is missing, and the write-ahead log begins at frame %d", ErrFormat, checkpointName, begun[0].first)
+	}
+	pos := snap.at.pos
+	if len(begun) == 0 || begun[0].num != snap.at.file {
+		pos = 0
+		if found && !slices.ContainsFunc(spare, func(f scannedFile) bool { return f.num == snap.at.file }) {
+			if err := r.damaged(walDamage{file: snap.at.file, pos: snap.at.pos, after: snap.at.seq}); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	if err := r.replay.run(begun, pos); err != nil {
+		return nil, nil, err
+	}
+	for id, seq := range r.unknown {
+		if !r.deleted[id] {
+			s.report(Problem{File: walDirName, Offset: -1, Next: -1, Reason: fmt.Sprintf("batches of topic %x, which nothing announced, from frame %d on", id, seq)})
+		}
+	}
+	if err := r.reconcile(); err != nil {
+		return nil, nil, err
+	}
+	s.recovery.Clean = snap.clean && r.replay.frames == 0
+	s.recovery.Frames, s.recovery.Bytes, s.recovery.TornBytes = r.replay.frames, r.replay.nBytes, r.replay.torn
+	return begun, spare, nil
+}
+
+func (r *recovery) loadCheckpoint() (snap *snapshot, found bool, err error) {
+	b, err := r.s.readWhole(checkpointName)
+	if oserror.IsNotExist(err) {
+		return &snapshot{at: position{file: 1}}, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("reading checkpoint: %w", err)
+	}
+	snap, err = decodeSnapshot(b)
+	return snap, true, err
+}
+
+// install puts one topic of the checkpoint into memory and looks at its folders.
+func (r *recovery) install(t *topicSnapshot) error {
+	r.s.applyTopic(t.info)
+	for n, p := range *r.s.topics.id(t.info.ID).parts.Load() {
+		ps := &t.parts[n]
+		p.mu.start, p.io.end = ps.start, ps.end
+		p.hw.Store(max(ps.end, ps.start))
+		for i := range ps.segs {
+			p.mu.segs = append(p.mu.segs, &ps.segs[i])
+		}
+		if err := r.survey(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// survey lists a partition's folder.
+func (r *recovery) survey(p *Partition) error {
+	fs := r.s.fs
+	p.io.onDisk = nil
+	names, err := fs.List(p.dir)
+	if err != nil && !oserror.IsNotExist(err) {
+		return fmt.Errorf("listing partition: %w", err)
+	}
+	p.io.exists = err == nil
+	for _, name := range names {
+		base, ok := parseOffsetName(name, logSuffix)
+		if !ok {
+			continue
+		}
+		st, err := fs.Stat(fs.PathJoin(p.dir, name))
+		if err != nil {
+			return fmt.Errorf("looking at segment: %w", err)
+		}
+		if p.io.onDisk == nil {
+			p.io.onDisk = map[int64]int64{}
+		}
+		p.io.onDisk[base] = st.Size()
+	}
+	for _, seg := range p.mu.segs {
+		size, ok := p.io.onDisk[seg.base]
+		seg.exists, seg.missing = ok, !ok
+		seg.closed = !ok || size < seg.size
+	}
+	return nil
+}
+
+// scanFiles finds the write-ahead files from number from on: those begun, and those made ready but never used. Older ones
+// count as ready too.
+func (r *recovery) scanFiles(from uint64) (begun, spare []scannedFile, err error) {
+	s := r.s
+	names, err := s.fs.List(s.wal.dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("listing write-ahead files: %w", err)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		num, ok := parseWALName(name)
+		if !ok {
+			if strings.HasSuffix(name, tmpSuffix) {
+				if err := s.fs.Remove(s.fs.PathJoin(s.wal.dir, name)); err != nil {
+					return nil, nil, fmt.Errorf("removing unfinished write-ahead file: %w", err)
+				}
+			}
+			continue
+		}
+		st, err := s.fs.Stat(s.wal.path(num))
+		if err != nil {
+			return nil, nil, fmt.Errorf("looking at write-ahead file: %w", err)
+		}
+		f := scannedFile{num: num, size: st.Size()}
+		if num >= from {
+			if f, err = r.replay.scan(num, st.Size()); err != nil {
+				return nil, nil, err
+			}
+		}
+		if f.begun {
+			begun = append(begun, f)
+		} else {
+			spare = append(spare, f)
+		}
+	}
+	return begun, spare, nil
+}
+
+// apply repeats one frame.
+func (r *recovery) apply(h frameHeader, payload []byte) error {
+	s := r.s
+	f := fields{b: payload}
+	switch h.kind {
+	case frameBatches:
+		return eachItem(payload, h.count, func(id TopicID, n int32, _ int, b Batch) error { return r.batch(h.seq, id, n, b) })
+	case frameTopic:
+		info := f.topic()
+		if f.err != nil {
+			return fmt.Errorf("reading topic in frame %d: %w", h.seq, f.err)
+		}
+		before := 0
+		if t := s.topics.id(info.ID); t != nil {
+			before = len(*t.parts.Load())
+		} else if s.topics.name(info.Name) != nil {
+			// The checkpoint already has a later topic of this name, so this one was deleted before that was made.
+			r.deleted[info.ID] = true
+			return nil
+		}
+		s.applyTopic(info)
+		for _, p := range (*s.topics.id(info.ID).parts.Load())[before:] {
+			if err := r.survey(p); err != nil {
+				return err
+			}
+		}
+	case frameDelete:
+		id := f.id()
+		r.deleted[id] = true
+		if t := s.topics.id(id); t != nil {
+			s.applyDelete(t)
+			return s.flusher.removeTopic(t)
+		}
+	case frameStart:
+		p := s.Partition(f.id(), int32(f.uint()))
+		start := f.int()
+		if p == nil || f.err != nil {
+			return f.err
+		}
+		p.advanceStart(start)
+		if start > p.hw.Load() { // only after damage
+			p.hw.Store(start)
+		}
+		_, err := s.flusher.trim(p)
+		return err
+	case frameMark:
+	default:
+		return fmt.Errorf("%w: frame %d is of kind %d, written by a newer version", ErrFormat, h.seq, h.kind)
+	}
+	return nil
+}
+
+// batch repeats one batch, unless its segment is known to hold it.
+func (r *recovery) batch(seq uint64, id TopicID, n int32, b Batch) error {
+	s := r.s
+	p := s.Partition(id, n)
+	if p == nil {
+		if _, seen := r.unknown[id]; !seen && !r.deleted[id] {
+			r.unknown[id] = seq
+		}
+		return nil
+	}
+	hw := p.hw.Load()
+	if b.LastOffset() < hw {
+		return nil
+	}
+	if b.BaseOffset() > hw {
+		if err := r.gap(p, b.BaseOffset()); err != nil {
+			return err
+		}
+	}
+	if r.ch == nil || len(r.ch.buf)-r.ch.used < len(b) {
+		r.ch = s.cache.next(r.ch, len(b))
+	}
+	at := r.ch.used
+	r.ch.used += copy(r.ch.buf[at:], b)
+	r.ch.unflushed.Add(1)
+	s.flusher.unflushed.Add(p.publish(Batch(r.ch.buf[at:r.ch.used]), r.ch, at, s.clock.Now().UnixMilli()))
+	if s.flusher.unflushed.Load() > s.flusher.press {
+		return s.flusher.flushAll()
+	}
+	return nil
+}
+
+// gap handles missing offsets before next: the lost frames may have reached the segment already.
+func (r *recovery) gap(p *Partition, next int64) error {
+	from := p.hw.Load()
+	if err := r.salvage(p, next); err != nil {
+		return err
+	}
+	hw := p.hw.Load()
+	problem := Problem{File: walDirName, Topic: p.topic.name, Partition: p.n, Offset: from, Next: next, Salvaged: true, Reason: "batches found in the segment that the write-ahead log has lost"}
+	if hw < next {
+		problem.Offset, problem.Salvaged, problem.Reason = hw, false, "batches lost with a damaged part of the write-ahead log"
+		p.mu.Lock()
+		if seg := p.active(); seg != nil {
+			seg.closed = true
+		}
+		p.mu.Unlock()
+	}
+	r.s.report(problem)
+	return nil
+}
+
+// salvage takes over batches that lie in p's files behind what is known, up to offset limit.
+func (r *recovery) salvage(p *Partition, limit int64) error {
+	f := r.s.flusher
+	if err := f.flush(p); err != nil {
+		return err
+	}
+	for {
+		p.mu.Lock()
+		seg := p.active()
+		hw := p.hw.Load()
+		_, follows := p.io.onDisk[hw]
+		switch {
+		case seg != nil && !seg.closed && p.io.onDisk[seg.base] > seg.size:
+		case follows && (seg == nil || seg.base != hw):
+			seg = p.roll(hw, r.s.clock.Now().UnixMilli())
+			seg.exists = true
+		default:
+			p.mu.Unlock()
+			return nil
+		}
+		pos, size := seg.size, p.io.onDisk[seg.base]
+		p.mu.Unlock()
+		found, err := r.takeOver(p, seg, pos, size, limit)
+		if err != nil || !found {
+			return err
+		}
+	}
+}
+
+// takeOver adopts the good batches of a segment file from pos on.
+func (r *recovery) takeOver(p *Partition, seg *segment, pos, size, limit int64) (found bool, err error) {
+	rd, err := r.s.readers.acquire(p, seg)
+	if err != nil {
+		return false, err
+	}
+	defer r.s.readers.release(rd)
+	for pos+HeaderBytes <= size {
+		head := make([]byte, HeaderBytes)
+		if n, _ := rd.f.ReadAt(head, pos); n < HeaderBytes {
+			break
+		}
+		n := Batch(head).wireBytes()
+		if n < HeaderBytes || pos+n > size {
+			break
+		}
+		whole := make([]byte, n)
+		if got, _ := rd.f.ReadAt(whole, pos); int64(got) < n {
+			break
+		}
+		b, err := ParseBatch(whole)
+		if err != nil || !b.CRCValid() || b.BaseOffset() < p.hw.Load() || b.LastOffset() >= limit {
+			break
+		}
+		if _, err := r.s.flusher.file(p, seg); err != nil { // it must be synced with the next checkpoint
+			return found, err
+		}
+		p.mu.Lock()
+		seg.add(b)
+		seg.flushed = seg.size
+		p.io.end = seg.end
+		p.hw.Store(seg.end)
+		p.mu.Unlock()
+		found, r.moved = true, true
+		pos += n
+	}
+	return found, nil
+}
+
+// damaged reports lost frames and sets a copy of their file aside, before it is used again.
+func (r *recovery) damaged(d walDamage) error {
+	p := Problem{File: walDirName + "/" + walName(d.file), Position: d.pos, Offset: -1, Next: -1}
+	p.Reason = fmt.Sprintf("frames after %d cannot be read", d.after)
+	if d.before > 0 {
+		p.Reason = fmt.Sprintf("frames %d to %d cannot be read", d.after+1, d.before-1)
+	}
+	aside, err := r.s.setAside(r.s.wal.path(d.file), 0, math.MaxInt64)
+	if err != nil {
+		return err
+	}
+	p.Aside = aside
+	r.s.report(p)
+	return nil
+}

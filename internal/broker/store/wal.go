@@ -1,0 +1,359 @@
+package store
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+const (
+	walSuffix = ".wal"
+	// ioCategory labels all writes for vfs; the store does not tell them apart.
+	ioCategory = vfs.WriteCategoryUnspecified
+	zeroBlock  = 1 << 20
+)
+
+// walFile is one file of the write-ahead log. It is written with zeros, or with the frames of an earlier life, before it
+// is used: overwriting needs no change of metadata, so one fdatasync makes it durable.
+type walFile struct {
+	num  uint64
+	size int64
+	last uint64   // last frame in it, once it is behind the current one
+	f    vfs.File // nil once it is behind the current one
+}
+
+// wal owns the files of the write-ahead log: the committer's current one, those ready after it, those that the next
+// checkpoint frees, and those free to be used again.
+type wal struct {
+	s       *Store
+	dir     string
+	minSize int64
+	maxSize int64
+	limit   int64 // of all files together: beyond it the keeper waits for a checkpoint
+	kick    chan struct{}
+
+	cur *walFile // the committer's
+	pos int64    // where it writes next
+
+	mu struct {
+		sync.Mutex
+		ready    []*walFile // oldest first
+		used     []*walFile // oldest first
+		free     []*walFile
+		next     uint64 // number of the next file made
+		want     int64  // size of the next file made
+		total    int64
+		rotated  time.Time
+		consumed int // rotations since the last checkpoint
+		before   int // and in the interval before that
+	}
+}
+
+func walName(num uint64) string { return offsetName(int64(num)) + walSuffix }
+
+func parseWALName(name string) (uint64, bool) {
+	n, ok := parseOffsetName(name, walSuffix)
+	return uint64(n), ok && n > 0
+}
+
+func (w *wal) path(num uint64) string { return w.s.fs.PathJoin(w.dir, walName(num)) }
+
+// rotate leaves the current file, whose last frame is last, for the next ready one. The current file is synced.
+func (w *wal) rotate(last uint64) error {
+	if err := w.cur.f.Close(); err != nil {
+		return fmt.Errorf("closing write-ahead file %d: %w", w.cur.num, err)
+	}
+	w.cur.f, w.cur.last = nil, last
+	now := w.s.clock.Now()
+	w.mu.Lock()
+	w.mu.used = append(w.mu.used, w.cur)
+	w.cur = w.mu.ready[0]
+	w.mu.ready = w.mu.ready[1:]
+	w.mu.consumed++
+	if now.Sub(w.mu.rotated) < 5*time.Second {
+		w.mu.want = min(2*w.mu.want, w.maxSize)
+	}
+	w.mu.rotated = now
+	w.mu.Unlock()
+	w.pos = 0
+	w.nudge()
+	return nil
+}
+
+// nudge wakes the keeper.
+func (w *wal) nudge() {
+	select {
+	case w.kick <- struct{}{}:
+	default:
+	}
+}
+
+// keep prepares files until stop is closed. It runs in its own goroutine so that neither appends nor checkpoints wait for
+// a file to be written with zeros.
+func (w *wal) keep(stop <-chan struct{}) {
+	for {
+		for w.lacking() {
+			f, err := w.make()
+			if err != nil {
+				if vfs.IsNoSpaceError(err) {
+					w.s.space.exhausted()
+					break
+				}
+				w.s.fail(err)
+				return
+			}
+			w.mu.Lock()
+			w.mu.ready = append(w.mu.ready, f)
+			w.mu.Unlock()
+			w.s.queue.addSpare(f.size)
+		}
+		if w.uncovered() >= w.s.cfg.CheckpointBytes {
+			w.s.flusher.nudge()
+		}
+		select {
+		case <-w.kick:
+		case <-stop:
+			return
+		}
+	}
+}
+
+// lacking reports whether another file should be made now.
+func (w *wal) lacking() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	target := 1
+	if w.mu.want > w.minSize {
+		target = 2
+	}
+	return len(w.mu.ready) < target && (len(w.mu.free) > 0 || w.mu.total+w.mu.want <= w.limit)
+}
+
+// make returns a file that is fully on disk under its final name.
+func (w *wal) make() (*walFile, error) {
+	w.mu.Lock()
+	num, want := w.mu.next, w.mu.want
+	var old *walFile
+	if n := len(w.mu.free); n > 0 {
+		old = w.mu.free[n-1]
+		w.mu.free = w.mu.free[:n-1]
+	}
+	w.mu.Unlock()
+	if old != nil && old.size < want {
+		if err := w.remove(old); err != nil {
+			return nil, err
+		}
+		old = nil
+	}
+	f := &walFile{num: num, size: want}
+	fs, name := w.s.fs, w.path(num)
+	if old == nil {
+		if err := w.create(name, want); err != nil {
+			return nil, err
+		}
+	} else {
+		f.size = old.size
+		if err := fs.Rename(w.path(old.num), name); err != nil {
+			return nil, fmt.Errorf("reusing write-ahead file %d: %w", old.num, err)
+		}
+	}
+	if err := syncDir(fs, w.dir); err != nil {
+		return nil, err
+	}
+	var err error
+	if f.f, err = fs.OpenReadWrite(name, ioCategory); err != nil {
+		return nil, fmt.Errorf("opening write-ahead file %d: %w", num, err)
+	}
+	w.mu.Lock()
+	w.mu.next++
+	if old == nil {
+		w.mu.total += want
+	}
+	w.mu.Unlock()
+	return f, nil
+}
+
+// create writes a file of zeros and gives it its name only when it is complete.
+func (w *wal) create(name string, size int64) (err error) {
+	fs, tmp := w.s.fs, name+tmpSuffix
+	f, err := fs.Create(tmp, ioCategory)
+	if err != nil {
+		return fmt.Errorf("creating write-ahead file: %w", err)
+	}
+	defer func() {
+		if f != nil {
+			_ = f.Close()
+			_ = fs.Remove(tmp)
+		}
+	}()
+	zeros := make([]byte, min(size, zeroBlock))
+	for at := int64(0); at < size; at += int64(len(zeros)) {
+		if _, err := f.WriteAt(zeros[:min(size-at, int64(len(zeros)))], at); err != nil {
+			return fmt.Errorf("writing zeros to write-ahead file: %w", err)
+		}
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("syncing new write-ahead file: %w", syncError{err})
+	}
+	err = f.Close()
+	f = nil
+	if err != nil {
+		return fmt.Errorf("closing new write-ahead file: %w", err)
+	}
+	if err := fs.Rename(tmp, name); err != nil {
+		return fmt.Errorf("naming new write-ahead file: %w", err)
+	}
+	return nil
+}
+
+func (w *wal) remove(f *walFile) error {
+	if err := w.s.fs.Remove(w.path(f.num)); err != nil {
+		return fmt.Errorf("removing write-ahead file %d: %w", f.num, err)
+	}
+	w.mu.Lock()
+	w.mu.total -= f.size
+	w.mu.Unlock()
+	return nil
+}
+
+// release frees the files whose frames a checkpoint up to seq covers. As many are kept for use as were lately needed.
+func (w *wal) release(seq uint64) error {
+	w.mu.Lock()
+	n := 0
+	for n < len(w.mu.used) && w.mu.used[n].last <= seq {
+		n++
+	}
+	w.mu.free = append(w.mu.free, w.mu.used[:n]...)
+	w.mu.used = append([]*walFile(nil), w.mu.used[n:]...)
+	keep := max(w.mu.consumed, w.mu.before, 1)
+	w.mu.before, w.mu.consumed = w.mu.consumed, 0
+	var drop []*walFile
+	if extra := len(w.mu.free) - keep; extra > 0 {
+		drop = append(drop, w.mu.free[:extra]...)
+		w.mu.free = append([]*walFile(nil), w.mu.free[extra:]...)
+	}
+	w.mu.Unlock()
+	for _, f := range drop {
+		if err := w.remove(f); err != nil {
+			return err
+		}
+	}
+	w.nudge()
+	return nil
+}
+
+// uncovered is the number of bytes in files that wait for a checkpoint.
+func (w *wal) uncovered() (n int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, f := range w.mu.used {
+		n += f.size
+	}
+	return n
+}
+
+func (w *wal) bytes() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.mu.total
+}
+
+// close closes the handles; the goroutines that use them have ended.
+func (w *wal) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, f := range append(w.mu.ready, w.cur) {
+		if f != nil && f.f != nil {
+			_ = f.f.Close() // everything that counts is synced
+			f.f = nil
+		}
+	}
+}
+
+// syncError marks an error of fsync: after it nothing about the file is known, so it is never taken for a full disk.
+type syncError struct{ err error }
+
+func (e syncError) Error() string { return "fsync: " + e.err.Error() }
+func (e syncError) Unwrap() error { return nil }
+
+// syncDir makes the names in a directory durable.
+func syncDir(fs vfs.FS, dir string) error {
+	d, err := fs.OpenDir(dir)
+	if err != nil {
+		return fmt.Errorf("opening folder %s: %w", dir, err)
+	}
+	err = d.Sync()
+	if cerr := d.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fmt.Errorf("syncing folder %s: %w", dir, syncError{err})
+	}
+	return nil
+}
+
+// begin takes over the files that recovery found and makes a file to write to. New frames never follow a torn end: they
+// begin a file of their own.
+func (w *wal) begin(begun, spare []scannedFile) error {
+	w.mu.want, w.mu.next = w.minSize, 1
+	for _, f := range begun {
+		w.mu.used = append(w.mu.used, &walFile{num: f.num, size: f.size, last: f.last})
+		w.mu.total += f.size
+		w.mu.next = max(w.mu.next, f.num+1)
+	}
+	var after uint64
+	if n := len(begun); n > 0 {
+		after = begun[n-1].num
+		// What was read is now the truth: make sure that it still is after a power cut.
+		if err := w.syncFile(after); err != nil {
+			return err
+		}
+	}
+	for _, f := range spare {
+		wf := &walFile{num: f.num, size: f.size}
+		w.mu.total += f.size
+		w.mu.next = max(w.mu.next, f.num+1)
+		if f.num <= after || f.size < w.minSize {
+			w.mu.free = append(w.mu.free, wf)
+			continue
+		}
+		var err error
+		if wf.f, err = w.s.fs.OpenReadWrite(w.path(f.num), ioCategory); err != nil {
+			return fmt.Errorf("opening write-ahead file %d: %w", f.num, err)
+		}
+		w.mu.ready = append(w.mu.ready, wf)
+	}
+	if len(w.mu.ready) == 0 {
+		f, err := w.make()
+		if err != nil {
+			return err
+		}
+		w.mu.ready = append(w.mu.ready, f)
+	}
+	w.cur, w.mu.ready = w.mu.ready[0], w.mu.ready[1:]
+	q := w.s.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.mu.room = w.cur.size
+	for _, f := range w.mu.ready {
+		q.mu.spares = append(q.mu.spares, f.size)
+	}
+	return nil
+}
+
+func (w *wal) syncFile(num uint64) error {
+	f, err := w.s.fs.OpenReadWrite(w.path(num), ioCategory)
+	if err != nil {
+		return fmt.Errorf("opening write-ahead file %d: %w", num, err)
+	}
+	err = f.Sync()
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fmt.Errorf("syncing write-ahead file %d: %w", num, syncError{err})
+	}
+	return nil
+}
