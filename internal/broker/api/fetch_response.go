@@ -1,0 +1,244 @@
+package api
+
+import (
+	"encoding/binary"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"myelin/internal/broker/batch"
+	"myelin/internal/broker/partition"
+)
+
+// fetchResponse is the answer to a Fetch, encoded by hand: kmsg would copy every record once more. The fields go to meta, the
+// record batches to data, and cuts says where data belongs into meta.
+type fetchResponse struct {
+	version  int16
+	flexible bool
+	err      *kerr.Error
+	topics   int
+
+	meta        []byte
+	data        []byte
+	cuts        []cut
+	recordBytes int
+	parts       int
+	pooled      *[]byte
+}
+
+// cut puts data[:dataEnd], from the former cut on, before meta[metaAt].
+type cut struct{ metaAt, dataEnd int }
+
+// fetchPartition is one partition of the answer.
+type fetchPartition struct {
+	index   int32
+	err     *kerr.Error
+	bounds  partition.Bounds
+	aborted []partition.Aborted
+	isAbort bool // the aborted transactions are listed, even if there are none
+	data    int  // bytes of records
+	full    bool
+}
+
+// fetchBuffers are record buffers of answers that were sent.
+var fetchBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 64<<10); return &b }}
+
+// keepFetchBuffer is the largest record buffer that is kept for another answer.
+const keepFetchBuffer = 16 << 20
+
+func newFetchResponse(req *kmsg.FetchRequest) *fetchResponse {
+	r := &fetchResponse{version: req.Version, flexible: req.IsFlexible(), topics: len(req.Topics)}
+	r.pooled = fetchBuffers.Get().(*[]byte)
+	r.data = (*r.pooled)[:0]
+	return r
+}
+
+// Key implements wire.Response.
+func (r *fetchResponse) Key() int16 { return 1 }
+
+// IsFlexible implements wire.Response.
+func (r *fetchResponse) IsFlexible() bool { return r.flexible }
+
+// Release implements wire.Pieces.
+func (r *fetchResponse) Release() {
+	if r.pooled == nil {
+		return
+	}
+	if cap(r.data) <= keepFetchBuffer {
+		*r.pooled = r.data[:0]
+		fetchBuffers.Put(r.pooled)
+	}
+	r.pooled, r.data = nil, nil
+}
+
+// reset empties the answer.
+func (r *fetchResponse) reset() {
+	r.meta, r.data, r.cuts, r.recordBytes = r.meta[:0], r.data[:0], r.cuts[:0], 0
+	r.parts = 0
+	r.head(r.topics)
+}
+
+// head writes the fields before the topics.
+func (r *fetchResponse) head(topics int) {
+	r.meta = binary.BigEndian.AppendUint32(r.meta, 0) // throttle time
+	if r.version >= 7 {
+		r.meta = binary.BigEndian.AppendUint16(r.meta, uint16(code(r.err)))
+		r.meta = binary.BigEndian.AppendUint32(r.meta, 0) // session id
+	}
+	r.arrayLen(topics)
+}
+
+func (r *fetchResponse) arrayLen(n int) {
+	if r.flexible {
+		r.meta = binary.AppendUvarint(r.meta, uint64(n)+1)
+		return
+	}
+	r.meta = binary.BigEndian.AppendUint32(r.meta, uint32(n))
+}
+
+func (r *fetchResponse) tags() {
+	if r.flexible {
+		r.meta = append(r.meta, 0)
+	}
+}
+
+// startTopic begins a topic with as many partitions as the request has.
+func (r *fetchResponse) startTopic(rt *kmsg.FetchRequestTopic) {
+	switch {
+	case r.version >= 13:
+		r.meta = append(r.meta, rt.TopicID[:]...)
+	case r.flexible:
+		r.meta = binary.AppendUvarint(r.meta, uint64(len(rt.Topic))+1)
+		r.meta = append(r.meta, rt.Topic...)
+	default:
+		r.meta = binary.BigEndian.AppendUint16(r.meta, uint16(len(rt.Topic)))
+		r.meta = append(r.meta, rt.Topic...)
+	}
+	r.arrayLen(len(rt.Partitions))
+	if r.parts = len(rt.Partitions); r.parts == 0 {
+		r.tags()
+	}
+}
+
+// read appends the records of a target to the answer, no more than room bytes unless the answer would be empty otherwise.
+func (r *fetchResponse) read(t *fetchTarget, out *fetchPartition, room int, committed bool) {
+	out.bounds = t.p.Bounds()
+	upTo := out.bounds.High
+	if committed {
+		upTo = out.bounds.Stable
+		out.isAbort = true
+	}
+	if t.offset < out.bounds.Start || t.offset > out.bounds.High {
+		out.err = kerr.OffsetOutOfRange
+		return
+	}
+	if t.offset >= upTo || room <= 0 && r.recordBytes > 0 {
+		return
+	}
+	before := len(r.data)
+	limit := min(int(t.max), max(room, 0))
+	data, err := t.p.Read(r.data, t.offset, limit, upTo)
+	if err != nil {
+		out.err = fromStore(err)
+		return
+	}
+	n := len(data) - before
+	if n > limit && r.recordBytes > 0 {
+		return // one batch is larger than what is left: it comes first in a later answer
+	}
+	r.data, out.data = data, n
+	r.recordBytes += n
+	out.full = n >= limit
+	if committed && n > 0 {
+		out.aborted = t.p.AbortedIn(t.offset, lastOffset(data[before:])+1)
+	}
+}
+
+// lastOffset is the last offset of a sequence of whole batches.
+func lastOffset(b []byte) int64 {
+	last := int64(-1)
+	for len(b) > 0 {
+		v, rest, err := batch.Split(b)
+		if err != nil {
+			return last
+		}
+		last, b = v.LastOffset(), rest
+	}
+	return last
+}
+
+func (r *fetchResponse) addPartition(p *fetchPartition) {
+	be := binary.BigEndian
+	if p.err != nil {
+		p.bounds = partition.Bounds{Start: -1, High: -1, Stable: -1}
+	}
+	r.meta = be.AppendUint32(r.meta, uint32(p.index))
+	r.meta = be.AppendUint16(r.meta, uint16(code(p.err)))
+	r.meta = be.AppendUint64(r.meta, uint64(p.bounds.High))
+	r.meta = be.AppendUint64(r.meta, uint64(p.bounds.Stable))
+	if r.version >= 5 {
+		r.meta = be.AppendUint64(r.meta, uint64(p.bounds.Start))
+	}
+	switch {
+	case p.isAbort:
+		r.arrayLen(len(p.aborted))
+	case r.flexible:
+		r.meta = append(r.meta, 0)
+	default:
+		r.meta = be.AppendUint32(r.meta, ^uint32(0))
+	}
+	for _, a := range p.aborted {
+		r.meta = be.AppendUint64(r.meta, uint64(a.Producer))
+		r.meta = be.AppendUint64(r.meta, uint64(a.First))
+		r.tags()
+	}
+	if r.version >= 11 {
+		r.meta = be.AppendUint32(r.meta, ^uint32(0)) // no preferred replica
+	}
+	if r.flexible {
+		r.meta = binary.AppendUvarint(r.meta, uint64(p.data)+1)
+	} else {
+		r.meta = be.AppendUint32(r.meta, uint32(p.data))
+	}
+	if p.data > 0 {
+		r.cuts = append(r.cuts, cut{metaAt: len(r.meta), dataEnd: len(r.data)})
+	}
+	r.tags()
+	if r.parts--; r.parts == 0 {
+		r.tags() // of the topic
+	}
+}
+
+// AppendPieces implements wire.Pieces.
+func (r *fetchResponse) AppendPieces(dst [][]byte, head []byte) [][]byte {
+	if r.err != nil || r.topics == 0 {
+		r.meta, r.cuts = r.meta[:0], nil
+		r.head(0)
+	}
+	r.tags()
+	at, from := 0, 0
+	for i, c := range r.cuts {
+		meta := r.meta[at:c.metaAt]
+		if i == 0 {
+			head = append(head, meta...)
+			meta = head
+		}
+		dst = append(dst, meta, r.data[from:c.dataEnd])
+		at, from = c.metaAt, c.dataEnd
+	}
+	if len(dst) == 0 {
+		return append(dst, append(head, r.meta...))
+	}
+	return append(dst, r.meta[at:])
+}
+
+// AppendTo implements wire.Response.
+func (r *fetchResponse) AppendTo(dst []byte) []byte {
+	start := len(dst)
+	out := dst[:start:start]
+	for _, p := range r.AppendPieces(nil, nil) {
+		out = append(out, p...)
+	}
+	return out
+}

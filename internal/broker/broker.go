@@ -1,0 +1,267 @@
+// Package broker is the embedded log: a single-node broker that Kafka clients cannot tell from Kafka, with one difference,
+// that nothing is acknowledged before it is on disk.
+//
+// The parts: store (bytes on disk), partition (idempotence, transactions, waiting readers), topic (names and configurations),
+// group and txn (the coordinators), api (one file per request), wire (connections). This package opens and closes them
+// together and runs their upkeep.
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"runtime"
+	"strconv"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"golang.org/x/sync/errgroup"
+
+	"myelin/internal/broker/alarm"
+	"myelin/internal/broker/api"
+	"myelin/internal/broker/group"
+	"myelin/internal/broker/partition"
+	"myelin/internal/broker/store"
+	"myelin/internal/broker/topic"
+	"myelin/internal/broker/txn"
+	"myelin/internal/broker/wire"
+	"myelin/internal/clock"
+	"myelin/internal/telemetry"
+)
+
+// The broker's own topics, in Kafka's formats.
+const (
+	offsetsTopic      = "__consumer_offsets"
+	transactionsTopic = "__transaction_state"
+)
+
+// Config says where the broker lives and what it allows. Every field but Dir has a usable zero value.
+type Config struct {
+	Dir   string      // data folder, made when missing
+	FS    vfs.FS      // nil: the machine's file system
+	Clock clock.Clock // nil: the machine's clock
+
+	// Advertised is the host:port that clients are told to connect to; empty means the address they came to.
+	Advertised        string
+	NodeID            int32             // 1
+	AutoCreateTopics  bool              // a client that asks for a missing topic creates it
+	DefaultPartitions int32             // of topics whose creator does not say: 1
+	MaxPartitions     int               // of all topics together: 50,000
+	MaxFetchBytes     int               // of one fetch response: 64 MiB
+	TopicDefaults     map[string]string // defaults of topic settings that differ from Kafka's
+
+	Limits Limits
+	Groups group.Config
+	Txns   txn.Config
+	Store  store.Config // Dir, FS and Clock are set from the above
+
+	Log       *slog.Logger        // nil: silent
+	Telemetry *telemetry.Registry // nil: a private one
+}
+
+// Limits bound what clients can make the broker hold.
+type Limits = wire.Limits
+
+func (c Config) withDefaults() Config {
+	if c.FS == nil {
+		c.FS = vfs.Default
+	}
+	if c.Clock == nil {
+		c.Clock = clock.Real{}
+	}
+	if c.NodeID == 0 {
+		c.NodeID = 1
+	}
+	if c.DefaultPartitions <= 0 {
+		c.DefaultPartitions = 1
+	}
+	if c.MaxPartitions <= 0 {
+		c.MaxPartitions = 50_000
+	}
+	if c.MaxFetchBytes <= 0 {
+		c.MaxFetchBytes = 64 << 20
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if c.Telemetry == nil {
+		c.Telemetry = telemetry.New()
+	}
+	return c
+}
+
+// Broker is a running broker. All methods may be called at the same time.
+type Broker struct {
+	cfg    Config
+	store  *store.Store
+	topics *topic.Registry
+	groups *group.Coordinator
+	txns   *txn.Coordinator
+	alarms *alarm.Alarms
+	wire   *wire.Server
+
+	ctx     context.Context // ends when the broker closes
+	stop    context.CancelFunc
+	tasks   sync.WaitGroup
+	closing sync.Once
+	err     error
+}
+
+// Open recovers the data folder and starts the broker. It serves nobody before Serve or Dial.
+func Open(cfg Config) (*Broker, error) {
+	cfg = cfg.withDefaults()
+	apiCfg := api.Config{
+		NodeID: cfg.NodeID, AutoCreate: cfg.AutoCreateTopics, DefaultPartitions: cfg.DefaultPartitions, MaxFetchBytes: cfg.MaxFetchBytes,
+	}
+	if cfg.Advertised != "" {
+		host, port, err := net.SplitHostPort(cfg.Advertised)
+		if err != nil {
+			return nil, fmt.Errorf("reading advertised address %q: %w", cfg.Advertised, err)
+		}
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil {
+			return nil, fmt.Errorf("reading advertised address %q: %w", cfg.Advertised, err)
+		}
+		apiCfg.AdvertisedHost, apiCfg.AdvertisedPort = host, int32(n)
+	}
+	sc := cfg.Store
+	sc.Dir, sc.FS, sc.Clock = cfg.Dir, cfg.FS, cfg.Clock
+	st, err := store.Open(sc)
+	if err != nil {
+		return nil, fmt.Errorf("opening the log in %s: %w", cfg.Dir, err)
+	}
+	b := &Broker{cfg: cfg, store: st, alarms: alarm.New(cfg.Clock)}
+	if err := b.recover(); err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	server := &api.Server{
+		Config: apiCfg, Topics: b.topics, Groups: b.groups, Txns: b.txns, Store: st, Alarms: b.alarms, Log: cfg.Log,
+	}
+	// The offsets topic is made once with a random id and never deleted: its id serves as the cluster's.
+	server.Prepare(b.topics.Name(offsetsTopic).ID)
+	b.wire = wire.NewServer(server, cfg.Limits, cfg.Log)
+	b.ctx, b.stop = context.WithCancel(context.Background())
+	b.measure()
+	b.tasks.Go(func() { b.alarms.Run(b.ctx) })
+	b.tasks.Go(func() { b.upkeep(b.ctx) })
+	return b, nil
+}
+
+// recover rebuilds in memory what the log says.
+func (b *Broker) recover() error {
+	var err error
+	if b.topics, err = topic.Open(b.store, b.cfg.TopicDefaults, b.cfg.MaxPartitions); err != nil {
+		return fmt.Errorf("opening topics: %w", err)
+	}
+	internal := map[string]string{"cleanup.policy": "compact", "segment.bytes": "104857600", "max.message.bytes": "8388608"}
+	offsets, err := b.topics.Ensure(offsetsTopic, 1, internal)
+	if err != nil {
+		return fmt.Errorf("opening topic %s: %w", offsetsTopic, err)
+	}
+	transactions, err := b.topics.Ensure(transactionsTopic, 1, internal)
+	if err != nil {
+		return fmt.Errorf("opening topic %s: %w", transactionsTopic, err)
+	}
+	all := b.partitions()
+	if err := b.recoverPartitions(all); err != nil {
+		return err
+	}
+	b.groups = group.New(b.cfg.Groups, b.alarms, b.topics, offsets.Partition(0), b.cfg.Log)
+	if err := b.groups.Recover(); err != nil {
+		return fmt.Errorf("recovering consumer groups: %w", err)
+	}
+	b.topics.OnDelete(func(t *topic.Topic) { b.groups.TopicDeleted(t.Name) })
+	b.txns = txn.New(b.cfg.Txns, b.alarms, b.store, transactions.Partition(0), b.groups, b.cfg.Log)
+	if err := b.txns.Recover(b.topics.Partition, all); err != nil {
+		return fmt.Errorf("recovering transactions: %w", err)
+	}
+	return nil
+}
+
+func (b *Broker) partitions() []*partition.Partition {
+	var all []*partition.Partition
+	for _, t := range b.topics.All() {
+		all = append(all, t.Partitions()...)
+	}
+	return all
+}
+
+// recoverPartitions gives every partition its producers and transactions: from the last snapshot and what came after it.
+func (b *Broker) recoverPartitions(all []*partition.Partition) error {
+	states := readSnapshot(b.cfg.FS, b.cfg.Dir, b.cfg.Log)
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for _, p := range all {
+		g.Go(func() error {
+			from := int64(0)
+			if s, ok := states[partitionKey{p.ID, p.Index}]; ok && s.Next <= p.Log().HighWatermark() && p.Restore(s) == nil {
+				from = s.Next
+			}
+			if err := p.Recover(from); err != nil {
+				return fmt.Errorf("recovering producers of %s-%d: %w", p.Topic, p.Index, err)
+			}
+			p.Trim()
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// Serve accepts connections on ln until ctx ends or the broker closes. It closes ln.
+func (b *Broker) Serve(ctx context.Context, ln net.Listener) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	unlink := context.AfterFunc(b.ctx, stop)
+	defer unlink()
+	if err := b.wire.Serve(ctx, b.ctx, ln); err != nil {
+		return fmt.Errorf("serving Kafka clients on %s: %w", ln.Addr(), err)
+	}
+	return nil
+}
+
+// ErrClosed is returned by Dial once the broker is closing.
+var ErrClosed = errors.New("broker closed")
+
+// Dial connects to the broker within the process.
+func (b *Broker) Dial(context.Context) (net.Conn, error) {
+	if b.ctx.Err() != nil {
+		return nil, ErrClosed
+	}
+	client, server := wire.Pipe()
+	b.wire.Start(b.ctx, server)
+	return client, nil
+}
+
+// Store is the store under the broker, for its statistics and problems.
+func (b *Broker) Store() *store.Store { return b.store }
+
+// Topics is the registry of topics.
+func (b *Broker) Topics() *topic.Registry { return b.topics }
+
+// Groups is the coordinator of consumer groups.
+func (b *Broker) Groups() *group.Coordinator { return b.groups }
+
+// Failed is closed when the store has stopped on an error; nothing is accepted from then on. Err says which.
+func (b *Broker) Failed() <-chan struct{} { return b.store.Failed() }
+
+// Err is the error that stopped the store, or nil.
+func (b *Broker) Err() error { return b.store.Err() }
+
+// Close ends all connections, saves what makes the next start fast and closes the store. What was acknowledged is on disk
+// already.
+func (b *Broker) Close() error {
+	b.closing.Do(func() {
+		b.stop()
+		b.wire.Wait()
+		b.tasks.Wait()
+		err := b.saveSnapshot()
+		if err != nil && b.store.Err() != nil {
+			err = nil // the store's own error says it
+		}
+		b.err = errors.Join(err, b.store.Close())
+	})
+	return b.err
+}

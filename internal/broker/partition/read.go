@@ -1,0 +1,142 @@
+package partition
+
+import (
+	"slices"
+	"sort"
+
+	"myelin/internal/broker/batch"
+	"myelin/internal/broker/store"
+)
+
+// Bounds are the offsets that a reader is told.
+type Bounds struct {
+	Start  int64 // log start
+	High   int64 // high watermark: the durable end
+	Stable int64 // last stable offset: the first offset of an open transaction, or High
+}
+
+// Bounds are the partition's offsets now.
+func (p *Partition) Bounds() Bounds {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.boundsLocked()
+}
+
+func (p *Partition) boundsLocked() Bounds {
+	b := Bounds{Start: p.log.LogStart(), High: p.log.HighWatermark()}
+	b.Stable = b.High
+	if len(p.mu.open) > 0 {
+		b.Stable = min(b.High, p.mu.open[0].first)
+	}
+	b.Stable = max(b.Stable, b.Start)
+	return b
+}
+
+// Read appends whole batches from offset on to dst, at least one and not more than fit into maxBytes, none of which begins at
+// or after upTo.
+func (p *Partition) Read(dst []byte, offset int64, maxBytes int, upTo int64) ([]byte, error) {
+	return p.log.Read(dst, offset, maxBytes, upTo)
+}
+
+// AbortedIn lists the aborted transactions that overlap the offsets from..to-1.
+func (p *Partition) AbortedIn(from, to int64) []Aborted {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []Aborted
+	i := sort.Search(len(p.mu.aborted), func(i int) bool { return p.mu.aborted[i].Last >= from })
+	for _, a := range p.mu.aborted[i:] {
+		if a.First < to {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// BytesIn counts the durable bytes appended since start.
+func (p *Partition) BytesIn() int64 { return p.bytesIn.Load() }
+
+// Log is the stored log, for what this package adds nothing to.
+func (p *Partition) Log() *store.Partition { return p.log }
+
+// DeleteRecords moves the log start and forgets what lies before it. -1 means the high watermark.
+func (p *Partition) DeleteRecords(before int64) (logStart int64, err error) {
+	logStart, err = p.log.DeleteRecords(before)
+	p.Trim()
+	return logStart, err
+}
+
+// Trim forgets aborted transactions before the log start.
+func (p *Partition) Trim() {
+	start := p.log.LogStart()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := sort.Search(len(p.mu.aborted), func(i int) bool { return p.mu.aborted[i].Last >= start })
+	if i > 0 {
+		p.mu.aborted = slices.Clone(p.mu.aborted[i:])
+	}
+}
+
+// Expire forgets producers that have been idle since before ms and have no open transaction.
+func (p *Partition) Expire(before int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id, pr := range p.mu.producers {
+		if pr.lastTime < before && pr.openAt < 0 {
+			delete(p.mu.producers, id)
+		}
+	}
+}
+
+// Producer describes one producer's state, as DescribeProducers shows it.
+type Producer struct {
+	ID       int64
+	Epoch    int16
+	LastSeq  int32 // -1 when not known
+	LastTime int64
+	OpenAt   int64 // first offset of its open transaction, or -1
+}
+
+// Producers lists the producers that the partition knows.
+func (p *Partition) Producers() []Producer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := make([]Producer, 0, len(p.mu.producers))
+	for id, pr := range p.mu.producers {
+		d := Producer{ID: id, Epoch: pr.epoch, LastSeq: -1, LastTime: pr.lastTime, OpenAt: pr.openAt}
+		if pr.count > 0 {
+			d.LastSeq = pr.window[pr.count-1].lastSeq
+		}
+		out = append(out, d)
+	}
+	slices.SortFunc(out, func(a, b Producer) int { return int(min(max(a.ID-b.ID, -1), 1)) })
+	return out
+}
+
+// Each calls f for every batch from offset to the high watermark.
+func (p *Partition) Each(offset int64, f func(batch.View) error) error {
+	const chunk = 4 << 20
+	var buf []byte
+	high := p.log.HighWatermark()
+	for offset < high {
+		var err error
+		if buf, err = p.log.Read(buf[:0], offset, chunk, high); err != nil {
+			return err
+		}
+		if len(buf) == 0 {
+			return nil
+		}
+		for rest := buf; len(rest) > 0; {
+			var v batch.View
+			if v, rest, err = batch.Split(rest); err != nil {
+				return err
+			}
+			if next := v.LastOffset() + 1; next > offset {
+				offset = next
+				if err := f(v); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}

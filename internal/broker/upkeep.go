@@ -1,0 +1,104 @@
+package broker
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	upkeepEvery    = 15 * time.Second
+	snapshotEvery  = time.Minute
+	snapshotBytes  = 512 << 20      // of new data, which is what a restart would have to read
+	producerExpiry = 24 * time.Hour // Kafka's producer.id.expiration.ms
+)
+
+// upkeep runs what has to be done now and then: snapshots, rewriting the coordinators' topics, forgetting the idle.
+func (b *Broker) upkeep(ctx context.Context) {
+	saved, savedBytes := b.cfg.Clock.Now(), b.store.Stats().AppendBytes
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-b.cfg.Clock.After(upkeepEvery):
+		}
+		if b.store.Err() != nil {
+			return
+		}
+		now := b.cfg.Clock.Now()
+		expire := now.Add(-producerExpiry).UnixMilli()
+		for _, p := range b.partitions() {
+			p.Expire(expire)
+			p.Trim()
+		}
+		b.check("expiring offsets", b.groups.Expire())
+		b.check("rewriting consumer offsets", b.groups.Checkpoint())
+		b.check("expiring transactional ids", b.txns.Expire())
+		b.check("rewriting transactions", b.txns.Checkpoint())
+		bytes := b.store.Stats().AppendBytes
+		if bytes != savedBytes && (now.Sub(saved) >= snapshotEvery || bytes-savedBytes >= snapshotBytes) {
+			b.check("saving producers", b.saveSnapshot())
+			saved, savedBytes = now, bytes
+		}
+	}
+}
+
+func (b *Broker) check(what string, err error) {
+	if err != nil && b.store.Err() == nil {
+		b.cfg.Log.Error(what, "error", err)
+	}
+}
+
+// measure exports the broker's counters.
+func (b *Broker) measure() {
+	gauge := func(name, help string, f func() int64) {
+		b.cfg.Telemetry.GaugeFunc(name, help, func() float64 { return float64(f()) })
+	}
+	s := b.wire.Stats()
+	gauge("myelin_log_connections", "Open Kafka connections.", b.wire.Open)
+	gauge("myelin_log_requests_total", "Kafka requests received.", s.Requests.Load)
+	gauge("myelin_log_in_bytes_total", "Bytes of Kafka requests received.", s.BytesIn.Load)
+	gauge("myelin_log_out_bytes_total", "Bytes of Kafka responses sent.", s.BytesOut.Load)
+	gauge("myelin_log_connections_refused_total", "Connections refused because there were too many.", s.Refused.Load)
+	gauge("myelin_log_garbage_total", "Connections closed because of malformed requests.", s.Garbage.Load)
+	gauge("myelin_log_panics_total", "Requests that made the broker panic.", s.Panics.Load)
+	gauge("myelin_log_appended_batches_total", "Record batches made durable.", func() int64 { return b.store.Stats().Appends })
+	gauge("myelin_log_appended_bytes_total", "Bytes of record batches made durable.", func() int64 { return b.store.Stats().AppendBytes })
+	gauge("myelin_log_commits_total", "Group commits: one write and one fdatasync each.", func() int64 { return b.store.Stats().Commits })
+	gauge("myelin_log_problems_total", "Damage found on disk and set aside.", func() int64 { return b.store.Stats().Problems })
+	gauge("myelin_log_free_bytes", "Free space of the data folder; -1 when not known.", func() int64 { return b.store.Stats().FreeBytes })
+	gauge("myelin_log_group_lag_records", "Records that consumer groups have yet to read, all groups together.", b.totalLag)
+}
+
+// Lag is how far a group is behind in one partition.
+type Lag struct {
+	Group, Topic string
+	Partition    int32
+	Committed    int64
+	End          int64 // high watermark
+	Lag          int64 // records that can still be read: never negative, and not those that retention took away
+}
+
+// Lags lists the lag of every group in every partition that it has committed.
+func (b *Broker) Lags() []Lag {
+	var out []Lag
+	for _, o := range b.groups.AllOffsets() {
+		p := b.topics.Partition(o.Topic, o.Partition)
+		if p == nil {
+			continue
+		}
+		bounds := p.Bounds()
+		out = append(out, Lag{
+			Group: o.Group, Topic: o.Topic, Partition: o.Partition, Committed: o.Offset, End: bounds.High,
+			Lag: max(0, bounds.High-max(o.Offset, bounds.Start)),
+		})
+	}
+	return out
+}
+
+func (b *Broker) totalLag() int64 {
+	var sum int64
+	for _, l := range b.Lags() {
+		sum += l.Lag
+	}
+	return sum
+}

@@ -1,0 +1,189 @@
+// Package wire speaks Kafka's framing: it reads requests off a connection ahead of the work, hands them to a Handler in
+// order, and writes the answers in the same order. It holds the caps that keep garbage, slow and greedy clients harmless.
+//
+// A connection has a reader goroutine, a worker goroutine and, once it produces, a writer goroutine. Produce requests are
+// pipelined: the worker starts the next one while the answer of the former waits for the disk. Every other request waits
+// until all earlier answers are written, as on a Kafka broker.
+package wire
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"golang.org/x/sync/semaphore"
+)
+
+// Client is one connection as the handlers see it.
+type Client struct {
+	ID     int64
+	Remote net.Addr
+	Local  net.Addr
+	// InProcess is set for a connection that did not come over a socket.
+	InProcess bool
+	// Software is what the client named in ApiVersions, for the operator.
+	Software string
+}
+
+// Host is the client's address as group descriptions show it.
+func (c *Client) Host() string {
+	if host, _, err := net.SplitHostPort(c.Remote.String()); err == nil {
+		return "/" + host
+	}
+	return "/" + c.Remote.String()
+}
+
+// Request is one decoded request. Msg may alias the body, which belongs to the handler from here on.
+type Request struct {
+	Client   *Client
+	ClientID string
+	Msg      kmsg.Request
+	Version  int16
+	At       time.Time
+}
+
+// Response is what goes back. Every kmsg.Response is one.
+type Response interface {
+	Key() int16
+	IsFlexible() bool
+	AppendTo(dst []byte) []byte
+}
+
+// Pieces is a Response that is written without being copied together. AppendPieces appends the response after head to dst;
+// its first piece starts with head. Release is called once the pieces are written or given up.
+type Pieces interface {
+	AppendPieces(dst [][]byte, head []byte) [][]byte
+	Release()
+}
+
+// Handler does the work of the requests.
+type Handler interface {
+	// Limit is the largest request body taken for an API key at a version, and 0 for one that is not served.
+	Limit(key, version int16) int
+	// Handle calls reply exactly once: with the answer, with nil when the request has none, or with an error that closes the
+	// connection. It may return before it replies only if Pipelined(key).
+	Handle(ctx context.Context, r *Request, reply func(Response, error))
+	// Pipelined reports whether requests of the key may be started before earlier ones are answered.
+	Pipelined(key int16) bool
+}
+
+// Limits bound what clients can make the server hold. Zero fields take the defaults.
+type Limits struct {
+	Connections     int           // 10,000
+	RequestBytes    int           // 100 MiB, of any one request
+	InflightBytes   int64         // 256 MiB, of all requests that are being read or worked on
+	PipelinedPerCon int           // 64 unanswered produce requests per connection
+	Idle            time.Duration // 10 minutes without a request
+	ReadStall       time.Duration // 30 s without progress inside a request
+	WriteStall      time.Duration // 30 s without progress inside a response
+}
+
+func (l Limits) withDefaults() Limits {
+	def := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	dur := func(v *time.Duration, d time.Duration) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	def(&l.Connections, 10_000)
+	def(&l.RequestBytes, 100<<20)
+	def(&l.PipelinedPerCon, 64)
+	if l.InflightBytes <= 0 {
+		l.InflightBytes = 256 << 20
+	}
+	l.InflightBytes = max(l.InflightBytes, int64(l.RequestBytes))
+	dur(&l.Idle, 10*time.Minute)
+	dur(&l.ReadStall, 30*time.Second)
+	dur(&l.WriteStall, 30*time.Second)
+	return l
+}
+
+// Server serves connections until its context ends. It is safe for use by many goroutines.
+type Server struct {
+	limits  Limits
+	handler Handler
+	log     *slog.Logger
+	budget  *semaphore.Weighted
+	nextID  atomic.Int64
+	open    atomic.Int64
+	stats   Stats
+	conns   sync.WaitGroup
+}
+
+// Stats count what the server has seen.
+type Stats struct {
+	Requests, BytesIn, BytesOut, Refused, Garbage, Panics atomic.Int64
+}
+
+// NewServer returns a server that hands requests to h.
+func NewServer(h Handler, l Limits, log *slog.Logger) *Server {
+	l = l.withDefaults()
+	return &Server{limits: l, handler: h, log: log, budget: semaphore.NewWeighted(l.InflightBytes)}
+}
+
+// Stats are the counters of the server.
+func (s *Server) Stats() *Stats { return &s.stats }
+
+// Open is the number of connections now open.
+func (s *Server) Open() int64 { return s.open.Load() }
+
+// Serve accepts connections until ctx ends or the listener fails, and closes the listener. The connections go on until life
+// ends.
+func (s *Server) Serve(ctx, life context.Context, ln net.Listener) error {
+	stop := context.AfterFunc(ctx, func() { ln.Close() })
+	defer stop()
+	for {
+		nc, err := ln.Accept()
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			var ne net.Error
+			if errors.As(err, &ne) && ne.Timeout() {
+				continue
+			}
+			if isExhausted(err) { // wait for a connection to go away instead of giving up the port
+				select {
+				case <-ctx.Done():
+					return nil
+				case <-time.After(100 * time.Millisecond):
+					continue
+				}
+			}
+			return err
+		}
+		s.Start(life, nc)
+	}
+}
+
+// Start serves one connection in the background; Wait waits for it. It closes nc.
+func (s *Server) Start(ctx context.Context, nc net.Conn) {
+	if s.open.Add(1) > int64(s.limits.Connections) {
+		s.open.Add(-1)
+		s.stats.Refused.Add(1)
+		nc.Close()
+		return
+	}
+	_, pipe := nc.(*pipeConn)
+	c := &conn{
+		server: s,
+		nc:     nc,
+		client: &Client{ID: s.nextID.Add(1), Remote: nc.RemoteAddr(), Local: nc.LocalAddr(), InProcess: pipe},
+	}
+	s.conns.Go(func() {
+		defer s.open.Add(-1)
+		c.run(ctx)
+	})
+}
+
+// Wait returns when every connection has ended. The caller has ended the context.
+func (s *Server) Wait() { s.conns.Wait() }

@@ -1,0 +1,87 @@
+package wire
+
+import (
+	"encoding/binary"
+	"net"
+	"time"
+)
+
+// keepBuffer is the largest encode buffer that an idle connection keeps.
+const keepBuffer = 64 << 10
+
+// writeQueue writes pipelined answers in the order of their requests.
+func (c *conn) writeQueue() {
+	broken := false
+	for p := range c.queue {
+		<-p.done
+		if !broken && c.write(p) != nil {
+			broken = true
+			c.cancel() // stops the reader and the worker; the rest of the queue is only drained
+		}
+		c.server.budget.Release(p.held)
+		c.owed.Done()
+	}
+}
+
+// write sends one answer. An error ends the connection.
+func (c *conn) write(p *pending) error {
+	if p.err != nil {
+		c.server.log.Info("closing Kafka connection", "client", c.client.Remote.String(), "cause", p.err.Error())
+		return p.err
+	}
+	if p.resp == nil {
+		return nil
+	}
+	head := append(c.encodeBuf[:0], 0, 0, 0, 0)
+	head = binary.BigEndian.AppendUint32(head, uint32(p.corr))
+	// The response header of ApiVersions is never flexible, so that a client that knows nothing yet can read it (KIP-511).
+	if p.resp.IsFlexible() && p.resp.Key() != keyAPIVersions && p.resp.Key() != keyControlledShutdown {
+		head = append(head, 0)
+	}
+	if pieces, ok := p.resp.(Pieces); ok {
+		return c.writePieces(pieces, head)
+	}
+	buf := p.resp.AppendTo(head)
+	binary.BigEndian.PutUint32(buf, uint32(len(buf)-4))
+	if cap(buf) <= keepBuffer {
+		c.encodeBuf = buf
+	}
+	for len(buf) > 0 {
+		n := min(len(buf), writeChunk)
+		c.nc.SetWriteDeadline(time.Now().Add(c.server.limits.WriteStall))
+		if _, err := c.nc.Write(buf[:n]); err != nil {
+			return err
+		}
+		c.server.stats.BytesOut.Add(int64(n))
+		buf = buf[n:]
+	}
+	return nil
+}
+
+func (c *conn) writePieces(r Pieces, head []byte) error {
+	defer r.Release()
+	pieces := r.AppendPieces(nil, head)
+	size := -4
+	for _, p := range pieces {
+		size += len(p)
+	}
+	binary.BigEndian.PutUint32(pieces[0], uint32(size))
+	if cap(pieces[0]) <= keepBuffer {
+		c.encodeBuf = pieces[0]
+	}
+	for len(pieces) > 0 {
+		n, bytes := 0, 0
+		for n < len(pieces) && (n == 0 || bytes+len(pieces[n]) <= writeChunk) {
+			bytes += len(pieces[n])
+			n++
+		}
+		group := net.Buffers(pieces[:n:n])
+		pieces = pieces[n:]
+		c.nc.SetWriteDeadline(time.Now().Add(c.server.limits.WriteStall))
+		if _, err := group.WriteTo(c.nc); err != nil {
+			return err
+		}
+		c.server.stats.BytesOut.Add(int64(bytes))
+	}
+	return nil
+}
