@@ -1,0 +1,183 @@
+package log
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+)
+
+// ReaderConfig bounds a Reader.
+type ReaderConfig struct {
+	// MaxWait is how long a broker may hold a fetch open while nothing arrives. 0: 500 ms.
+	MaxWait time.Duration
+	// ChunkBytes is about how much one fetch brings of a partition. 0: 1 MiB.
+	ChunkBytes int32
+	// Buffer is how many bytes of a partition may wait to be taken before it is no longer fetched. 0: 4 MiB.
+	Buffer int
+	// Uncommitted also reads records of open and aborted transactions.
+	Uncommitted bool
+}
+
+// Reader reads partitions from given offsets on, as raw record batches, ahead of its user within bounds. Its methods may be
+// called at the same time; chunks of one partition come in order.
+type Reader struct {
+	cfg    ReaderConfig
+	client *kgo.Client
+	dec    kgo.Decompressor
+	ready  chan struct{}
+	stop   context.CancelFunc
+	group  errgroup.Group
+
+	mu struct {
+		sync.Mutex
+		parts   map[partitionID]*partition
+		brokers map[int32]*brokerLoop
+		kick    chan struct{} // closed and replaced when the partitions change
+		err     error         // why nothing comes, for Err
+	}
+}
+
+type partitionID struct {
+	topic string
+	n     int32
+}
+
+// partition is the state of one partition that is read. Guarded by Reader.mu.
+type partition struct {
+	partitionID
+	uuid    [16]byte
+	leader  int32 // -1: to be found
+	next    int64
+	end     int64 // last stable offset as last heard of; -1: not yet
+	start   int64
+	bytes   int
+	chunks  []*Chunk
+	retryAt time.Time
+}
+
+// NewReader returns a reader with a client of its own. It reads nothing until Add.
+func (c *Cluster) NewReader(cfg ReaderConfig) (*Reader, error) {
+	if cfg.MaxWait == 0 {
+		cfg.MaxWait = 500 * time.Millisecond
+	}
+	if cfg.ChunkBytes == 0 {
+		cfg.ChunkBytes = 1 << 20
+	}
+	if cfg.Buffer == 0 {
+		cfg.Buffer = 4 << 20
+	}
+	client, err := c.NewClient()
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	r := &Reader{cfg: cfg, client: client, dec: kgo.DefaultDecompressor(), ready: make(chan struct{}, 1), stop: stop}
+	r.mu.parts = map[partitionID]*partition{}
+	r.mu.brokers = map[int32]*brokerLoop{}
+	r.mu.kick = make(chan struct{})
+	r.group.Go(func() error { r.findLeaders(ctx); return nil })
+	return r, nil
+}
+
+// Close stops all reading and waits for it.
+func (r *Reader) Close() {
+	r.stop()
+	r.group.Wait()
+	r.client.Close()
+}
+
+// Add starts reading a partition at an offset. A partition that is read already is started anew.
+func (r *Reader) Add(topic string, n int32, offset int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	id := partitionID{topic, n}
+	r.mu.parts[id] = &partition{partitionID: id, leader: -1, next: offset, end: -1, start: -1}
+	r.kickLocked()
+}
+
+// Remove stops reading a partition and drops what was read ahead.
+func (r *Reader) Remove(topic string, n int32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.mu.parts, partitionID{topic, n})
+	r.kickLocked()
+}
+
+func (r *Reader) kickLocked() {
+	close(r.mu.kick)
+	r.mu.kick = make(chan struct{})
+}
+
+// Ready has a token when chunks may be there to be taken.
+func (r *Reader) Ready() <-chan struct{} { return r.ready }
+
+func (r *Reader) signal() {
+	select {
+	case r.ready <- struct{}{}:
+	default:
+	}
+}
+
+// Take returns the next chunk of a partition, nil if there is none yet.
+func (r *Reader) Take(topic string, n int32) *Chunk {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.mu.parts[partitionID{topic, n}]
+	if p == nil || len(p.chunks) == 0 {
+		return nil
+	}
+	c := p.chunks[0]
+	p.chunks[0] = nil
+	p.chunks = p.chunks[1:]
+	full := p.bytes >= r.cfg.Buffer
+	p.bytes -= len(c.Buf)
+	if full && p.bytes < r.cfg.Buffer {
+		r.kickLocked()
+	}
+	return c
+}
+
+// Ends are the first offset of a partition and the one behind its last committed record, as the broker last told; -1 before it
+// did.
+func (r *Reader) Ends(topic string, n int32) (start, end int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p := r.mu.parts[partitionID{topic, n}]; p != nil {
+		return p.start, p.end
+	}
+	return -1, -1
+}
+
+// Err is why partitions are not read right now; nil if all goes well. The reader keeps trying.
+func (r *Reader) Err() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.mu.err
+}
+
+func (r *Reader) fail(what string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mu.err = fmt.Errorf("%s: %w", what, err)
+}
+
+// wait blocks until the partitions change, d passes (0: for ever) or ctx ends, which it reports.
+func wait(ctx context.Context, kick <-chan struct{}, d time.Duration) bool {
+	var after <-chan time.Time
+	if d > 0 {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		after = t.C
+	}
+	select {
+	case <-kick:
+	case <-after:
+	case <-ctx.Done():
+		return false
+	}
+	return true
+}

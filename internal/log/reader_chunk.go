@@ -1,0 +1,293 @@
+package log
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"myelin/internal/vec"
+)
+
+// Chunk is what one fetch brought of a partition: the committed records of whole record batches, still as bytes. It belongs to
+// whoever took it; Buf may be appended to but not changed.
+type Chunk struct {
+	Topic     string
+	Partition int32
+	// From is the offset that was asked for, To the one to go on with. Offsets between them that have no record were deleted,
+	// aborted or are markers.
+	From, To int64
+	// Buf holds all records; the spans of a RawRecord lie in it.
+	Buf      []byte
+	sections []section
+}
+
+// section is the uncompressed records of one record batch.
+type section struct {
+	start, end uint32 // in Buf
+	count      int32
+	base       int64
+	first      int64 // milliseconds
+	appended   bool  // first is the time of the append, for all records
+}
+
+// NoBytes is the Off of a span that stands for null.
+const NoBytes = ^uint32(0)
+
+// RawRecord is one record of a chunk. Spans are ranges of the chunk's Buf.
+type RawRecord struct {
+	Offset    int64
+	Timestamp int64 // milliseconds
+	Key       vec.Span
+	Value     vec.Span
+	Headers   vec.Span // undecoded: a varint count, then keys and values
+}
+
+// Cursor walks over the records of a chunk. The zero value stands at the first.
+type Cursor struct {
+	section int
+	at      uint32
+	left    int32
+	open    bool
+}
+
+// Next reads the next record and reports whether there was one.
+func (c *Chunk) Next(cur *Cursor, r *RawRecord) bool {
+	for {
+		if !cur.open {
+			if cur.section >= len(c.sections) {
+				return false
+			}
+			s := &c.sections[cur.section]
+			cur.at, cur.left, cur.open = s.start, s.count, true
+		}
+		s := &c.sections[cur.section]
+		if cur.left == 0 {
+			cur.section++
+			cur.open = false
+			continue
+		}
+		cur.left--
+		next, ok := c.record(s, cur.at, r)
+		if !ok {
+			cur.left = 0 // sections are checked when they are taken in; see checkRecords
+			continue
+		}
+		cur.at = next
+		if r.Offset >= c.From {
+			return true
+		}
+	}
+}
+
+// record decodes the record at i of a section (Kafka's message format v2).
+func (c *Chunk) record(s *section, i uint32, r *RawRecord) (next uint32, ok bool) {
+	b := c.Buf[:s.end]
+	size, i, ok := varint(b, i)
+	if !ok || size < 0 || int64(i)+size > int64(s.end) {
+		return 0, false
+	}
+	next = i + uint32(size)
+	b = b[:next]
+	i++ // attributes
+	ts, i, ok1 := varint(b, i)
+	delta, i, ok2 := varint(b, i)
+	var ok3, ok4 bool
+	if r.Key, i, ok3 = span(b, i); !ok1 || !ok2 || !ok3 {
+		return 0, false
+	}
+	if r.Value, i, ok4 = span(b, i); !ok4 {
+		return 0, false
+	}
+	r.Headers = vec.Span{Off: i, Len: next - i}
+	r.Offset = s.base + delta
+	r.Timestamp = s.first
+	if !s.appended {
+		r.Timestamp += ts
+	}
+	return next, true
+}
+
+func varint(b []byte, i uint32) (v int64, next uint32, ok bool) {
+	if int(i) < len(b) && b[i] < 0x80 { // one byte, the usual case
+		return int64(b[i]>>1) ^ -int64(b[i]&1), i + 1, true
+	}
+	if int(i) > len(b) {
+		return 0, i, false
+	}
+	v, n := binary.Varint(b[i:])
+	return v, i + uint32(max(n, 0)), n > 0
+}
+
+func span(b []byte, i uint32) (vec.Span, uint32, bool) {
+	n, i, ok := varint(b, i)
+	if !ok || n > int64(len(b))-int64(i) {
+		return vec.Span{}, i, false
+	}
+	if n < 0 {
+		return vec.Span{Off: NoBytes}, i, true
+	}
+	return vec.Span{Off: i, Len: uint32(n)}, i + uint32(n), true
+}
+
+// Header returns the value of a record's header.
+func (c *Chunk) Header(r *RawRecord, key string) ([]byte, bool) {
+	b := c.Buf[:r.Headers.Off+r.Headers.Len]
+	n, i, ok := varint(b, r.Headers.Off)
+	for ; ok && n > 0; n-- {
+		var k, v vec.Span
+		if k, i, ok = span(b, i); !ok || k.Off == NoBytes {
+			break
+		}
+		if v, i, ok = span(b, i); !ok {
+			break
+		}
+		if string(b[k.Off:k.Off+k.Len]) == key {
+			if v.Off == NoBytes {
+				return nil, true
+			}
+			return b[v.Off : v.Off+v.Len], true
+		}
+	}
+	return nil, false
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// errBatch says that bytes from the log are no record batch.
+var errBatch = errors.New("record batch is corrupt")
+
+// Layout of a record batch, format v2.
+const (
+	batchLengthAt  = 8
+	batchMagicAt   = 16
+	batchCRCAt     = 17
+	batchAttrsAt   = 21
+	batchLastAt    = 23
+	batchFirstTsAt = 27
+	batchMaxTsAt   = 35
+	batchPIDAt     = 43
+	batchCountAt   = 57
+	batchHeader    = 61
+
+	attrCodec    = 0x07
+	attrAppended = 0x08
+	attrTxn      = 0x10
+	attrControl  = 0x20
+)
+
+// fill takes in the record batches of a fetch response. Batches of aborted transactions and markers are left out.
+func (c *Chunk) fill(raw []byte, aborted []kmsg.FetchResponseTopicPartitionAbortedTransaction, dec kgo.Decompressor) error {
+	abort := newAborts(aborted)
+	c.Buf = raw
+	own := false
+	for at := 0; len(raw)-at >= batchHeader; {
+		size := int(int32(binary.BigEndian.Uint32(raw[at+batchLengthAt:]))) + 12
+		if size < batchHeader {
+			return fmt.Errorf("%w: length %d", errBatch, size)
+		}
+		if size > len(raw)-at {
+			break // cut by the size limit of the fetch
+		}
+		b := raw[at : at+size]
+		s := section{
+			base: int64(binary.BigEndian.Uint64(b)), start: uint32(at + batchHeader), end: uint32(at + size),
+			count: int32(binary.BigEndian.Uint32(b[batchCountAt:])), first: int64(binary.BigEndian.Uint64(b[batchFirstTsAt:])),
+		}
+		last := s.base + int64(int32(binary.BigEndian.Uint32(b[batchLastAt:])))
+		if b[batchMagicAt] != 2 || s.count < 0 || last < s.base {
+			return fmt.Errorf("%w: magic %d, %d records", errBatch, b[batchMagicAt], s.count)
+		}
+		if crc32.Checksum(b[batchAttrsAt:], castagnoli) != binary.BigEndian.Uint32(b[batchCRCAt:]) {
+			return fmt.Errorf("%w: bad checksum at offset %d", errBatch, s.base)
+		}
+		at += size
+		c.To = max(c.To, last+1)
+		attrs := binary.BigEndian.Uint16(b[batchAttrsAt:])
+		pid := int64(binary.BigEndian.Uint64(b[batchPIDAt:]))
+		switch {
+		case attrs&attrControl != 0:
+			abort.marker(pid, b[batchHeader:])
+			continue
+		case attrs&attrTxn != 0 && abort.hides(pid, s.base), last < c.From:
+			continue
+		}
+		if attrs&attrAppended != 0 {
+			s.appended, s.first = true, int64(binary.BigEndian.Uint64(b[batchMaxTsAt:]))
+		}
+		if codec := attrs & attrCodec; codec != 0 {
+			plain, err := dec.Decompress(b[batchHeader:], kgo.CompressionCodecType(codec))
+			if err != nil {
+				return fmt.Errorf("decompressing the batch at offset %d: %w", s.base, err)
+			}
+			if !own {
+				own = true
+				c.Buf = slices.Clone(c.Buf)
+			}
+			s.start = uint32(len(c.Buf))
+			c.Buf = append(c.Buf, plain...)
+			s.end = uint32(len(c.Buf))
+		}
+		if err := c.checkRecords(&s); err != nil {
+			return err
+		}
+		c.sections = append(c.sections, s)
+	}
+	return nil
+}
+
+// checkRecords makes sure that every record of a section can be read.
+func (c *Chunk) checkRecords(s *section) error {
+	var r RawRecord
+	at := s.start
+	for range s.count {
+		next, ok := c.record(s, at, &r)
+		if !ok {
+			return fmt.Errorf("%w: unreadable record in the batch at offset %d", errBatch, s.base)
+		}
+		at = next
+	}
+	return nil
+}
+
+// aborts holds the first offsets of aborted transactions by producer, ascending.
+type aborts map[int64][]int64
+
+func newAborts(list []kmsg.FetchResponseTopicPartitionAbortedTransaction) aborts {
+	if len(list) == 0 {
+		return nil
+	}
+	a := aborts{}
+	for _, t := range list {
+		a[t.ProducerID] = append(a[t.ProducerID], t.FirstOffset)
+	}
+	for _, offsets := range a {
+		slices.Sort(offsets) // brokers need not sort them
+	}
+	return a
+}
+
+// hides reports whether a batch of a producer belongs to an aborted transaction.
+func (a aborts) hides(pid, base int64) bool {
+	first := a[pid]
+	return len(first) > 0 && base >= first[0]
+}
+
+// marker notes the end of a transaction: an abort marker ends the producer's oldest aborted one.
+func (a aborts) marker(pid int64, records []byte) {
+	if len(a[pid]) == 0 {
+		return
+	}
+	c := Chunk{Buf: records}
+	var r RawRecord
+	if _, ok := c.record(&section{end: uint32(len(records))}, 0, &r); !ok || r.Key.Off == NoBytes || r.Key.Len < 4 {
+		return
+	}
+	if key := records[r.Key.Off:]; key[2] == 0 && key[3] == 0 { // version, then type 0: abort
+		a[pid] = a[pid][1:]
+	}
+}

@@ -1,0 +1,273 @@
+package log
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// retryAfter is how long a partition or broker that failed is left alone.
+const retryAfter = 50 * time.Millisecond
+
+// brokerLoop fetches from one broker all partitions that it leads.
+type brokerLoop struct{ id int32 }
+
+// findLeaders asks for the leader of each partition that has none known, and starts a loop for each broker that leads any.
+func (r *Reader) findLeaders(ctx context.Context) {
+	for {
+		topics, kick := r.leaderless()
+		if len(topics) == 0 {
+			if !wait(ctx, kick, 0) {
+				return
+			}
+			continue
+		}
+		if err := r.askLeaders(ctx, topics); err != nil {
+			r.fail("finding the leaders of partitions", err)
+		}
+		if left, _ := r.leaderless(); len(left) > 0 && !wait(ctx, nil, retryAfter) {
+			return
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// leaderless names the topics with partitions whose leader is not known.
+func (r *Reader) leaderless() (map[string]bool, <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	topics := map[string]bool{}
+	for _, p := range r.mu.parts {
+		if p.leader < 0 {
+			topics[p.topic] = true
+		}
+	}
+	return topics, r.mu.kick
+}
+
+func (r *Reader) askLeaders(ctx context.Context, topics map[string]bool) error {
+	req := kmsg.NewPtrMetadataRequest()
+	for t := range topics {
+		mt := kmsg.NewMetadataRequestTopic()
+		mt.Topic = &t
+		req.Topics = append(req.Topics, mt)
+	}
+	resp, err := req.RequestWith(ctx, r.client)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range resp.Topics {
+		if t.Topic == nil {
+			continue
+		}
+		if err = kerr.ErrorForCode(t.ErrorCode); err != nil {
+			continue
+		}
+		for _, tp := range t.Partitions {
+			p := r.mu.parts[partitionID{*t.Topic, tp.Partition}]
+			if p == nil || p.leader >= 0 || tp.Leader < 0 {
+				continue
+			}
+			p.leader, p.uuid = tp.Leader, t.TopicID
+			if r.mu.brokers[tp.Leader] == nil {
+				b := &brokerLoop{id: tp.Leader}
+				r.mu.brokers[tp.Leader] = b
+				r.group.Go(func() error { b.run(ctx, r); return nil })
+			}
+		}
+	}
+	r.kickLocked()
+	return err
+}
+
+func (b *brokerLoop) run(ctx context.Context, r *Reader) {
+	for ctx.Err() == nil {
+		req, asked, kick, retry := r.nextFetch(b.id)
+		if len(asked) == 0 {
+			if !wait(ctx, kick, retry) {
+				return
+			}
+			continue
+		}
+		resp, err := req.RequestWith(ctx, r.client.Broker(int(b.id)))
+		if err == nil {
+			err = kerr.ErrorForCode(resp.ErrorCode)
+		}
+		if err != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			r.fail(fmt.Sprintf("fetching from broker %d", b.id), err)
+			r.release(asked)
+			wait(ctx, nil, retryAfter)
+			continue
+		}
+		r.takeIn(ctx, resp, asked)
+	}
+}
+
+// nextFetch makes a request for all partitions of a broker that have room. retry is when the next of those that failed may be
+// asked again; 0 if none did.
+func (r *Reader) nextFetch(broker int32) (*kmsg.FetchRequest, []*partition, <-chan struct{}, time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	req := kmsg.NewPtrFetchRequest()
+	req.ReplicaID, req.MinBytes, req.MaxBytes = -1, 1, 64<<20
+	if !r.cfg.Uncommitted {
+		req.IsolationLevel = 1
+	}
+	var asked []*partition
+	var retry time.Duration
+	waitFor := r.cfg.MaxWait
+	now := time.Now()
+	topics := map[string]int{}
+	for _, p := range r.mu.parts {
+		if p.leader != broker {
+			continue
+		}
+		if p.bytes >= r.cfg.Buffer {
+			waitFor = min(waitFor, 5*time.Millisecond) // it may have room soon: do not sleep on the others
+			continue
+		}
+		if d := p.retryAt.Sub(now); d > 0 {
+			if retry == 0 || d < retry {
+				retry = d
+			}
+			waitFor = min(waitFor, d)
+			continue
+		}
+		i, ok := topics[p.topic]
+		if !ok {
+			i = len(req.Topics)
+			topics[p.topic] = i
+			t := kmsg.NewFetchRequestTopic()
+			t.Topic, t.TopicID = p.topic, p.uuid
+			req.Topics = append(req.Topics, t)
+		}
+		fp := kmsg.NewFetchRequestTopicPartition()
+		fp.Partition, fp.FetchOffset, fp.PartitionMaxBytes = p.n, p.next, r.cfg.ChunkBytes
+		req.Topics[i].Partitions = append(req.Topics[i].Partitions, fp)
+		asked = append(asked, p)
+	}
+	req.MaxWaitMillis = int32(waitFor.Milliseconds())
+	return req, asked, r.mu.kick, retry
+}
+
+// release has the leaders of partitions looked up again after a failed fetch.
+func (r *Reader) release(asked []*partition) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range asked {
+		p.leader = -1
+	}
+	r.kickLocked()
+}
+
+// takeIn hands the chunks of a response to their partitions.
+func (r *Reader) takeIn(ctx context.Context, resp *kmsg.FetchResponse, asked []*partition) {
+	find := func(topic string, uuid [16]byte, n int32) *partition {
+		for _, p := range asked {
+			if p.n == n && (p.topic == topic || topic == "" && p.uuid == uuid) {
+				return p
+			}
+		}
+		return nil
+	}
+	var problem error
+	news := false
+	for i := range resp.Topics {
+		t := &resp.Topics[i]
+		for j := range t.Partitions {
+			p := find(t.Topic, t.TopicID, t.Partitions[j].Partition)
+			if p == nil {
+				continue
+			}
+			any, err := r.takePartition(ctx, p, &t.Partitions[j])
+			news = news || any
+			if err != nil {
+				problem = fmt.Errorf("fetching %s/%d: %w", p.topic, p.n, err)
+			}
+		}
+	}
+	r.mu.Lock()
+	r.mu.err = problem
+	r.mu.Unlock()
+	if news {
+		r.signal()
+	}
+}
+
+// takePartition takes in one partition of a response and reports whether there is anything new.
+func (r *Reader) takePartition(ctx context.Context, p *partition, fp *kmsg.FetchResponseTopicPartition) (bool, error) {
+	r.mu.Lock()
+	from := p.next // only this goroutine moves it
+	current := r.mu.parts[p.partitionID] == p
+	r.mu.Unlock()
+	if !current {
+		return false, nil // removed or started anew meanwhile
+	}
+	c := &Chunk{Topic: p.topic, Partition: p.n, From: from, To: from}
+	start := fp.LogStartOffset
+	err := kerr.ErrorForCode(fp.ErrorCode)
+	switch {
+	case err == nil:
+		err = c.fill(fp.RecordBatches, fp.AbortedTransactions, r.dec)
+	case errors.Is(err, kerr.OffsetOutOfRange):
+		// What lay there was deleted: go on at the first offset that is left, and let the user see the jump.
+		var serr error
+		if start, serr = r.firstOffset(ctx, p); serr == nil && start > from {
+			c.To, err = start, nil
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		p.retryAt = time.Now().Add(retryAfter)
+		if fp.ErrorCode != 0 && !errors.Is(err, kerr.OffsetOutOfRange) {
+			p.leader = -1
+			r.kickLocked()
+		}
+		return false, err
+	}
+	end := fp.LastStableOffset
+	if end < 0 || r.cfg.Uncommitted {
+		end = fp.HighWatermark
+	}
+	news := end != p.end || c.To > from
+	p.start, p.end, p.next = start, max(end, c.To), c.To
+	if c.To > from {
+		p.bytes += len(c.Buf)
+		p.chunks = append(p.chunks, c)
+	}
+	return news, nil
+}
+
+// firstOffset asks for the first offset that a partition still has.
+func (r *Reader) firstOffset(ctx context.Context, p *partition) (int64, error) {
+	req := kmsg.NewPtrListOffsetsRequest()
+	req.ReplicaID, req.IsolationLevel = -1, 0
+	rt := kmsg.NewListOffsetsRequestTopic()
+	rt.Topic = p.topic
+	rp := kmsg.NewListOffsetsRequestTopicPartition()
+	rp.Partition, rp.Timestamp = p.n, -2
+	rt.Partitions = append(rt.Partitions, rp)
+	req.Topics = append(req.Topics, rt)
+	resp, err := req.RequestWith(ctx, r.client)
+	if err != nil {
+		return -1, err
+	}
+	for _, t := range resp.Topics {
+		for _, tp := range t.Partitions {
+			return tp.Offset, kerr.ErrorForCode(tp.ErrorCode)
+		}
+	}
+	return -1, kerr.UnknownTopicOrPartition
+}
