@@ -1,0 +1,93 @@
+// The client of the HTTP API. Lists that the server leaves out or sends as null arrive here as empty lists.
+import type { Delivery, EventRow, Overview, Problem, Quality, Sink, Source, Status, View, ViewRows } from './schema';
+
+/** An answer that was not a success, in the words of the server where it gave any. */
+export class APIError extends Error {
+  constructor(
+    message: string,
+    readonly hint: string,
+    readonly code: string,
+    readonly httpStatus: number,
+  ) {
+    super(message);
+  }
+}
+
+async function call<T>(path: string, init?: RequestInit): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(path, { ...init, headers: { Accept: 'application/json', ...init?.headers } });
+  } catch (cause) {
+    if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
+    throw new APIError('Myelin does not answer', 'Check that it is running, then try again.', 'unreachable', 0);
+  }
+  const body: unknown = await response.json().catch(() => null);
+  if (!response.ok) throw fromBody(body, response.status);
+  if (body === null) throw new APIError('The answer was not understood', 'Reload the page.', 'bad_answer', response.status);
+  return body as T;
+}
+
+function fromBody(body: unknown, status: number): APIError {
+  const e = (body as { error?: { message?: string; hint?: string; code?: string } } | null)?.error;
+  const fallback = status === 404 ? 'There is nothing here' : status >= 500 ? 'Myelin could not answer this' : 'Myelin refused this';
+  return new APIError(e?.message || fallback, e?.hint || 'Try again in a moment.', e?.code || `http_${status}`, status);
+}
+
+const list = <T>(v: T[] | null | undefined): T[] => v ?? [];
+
+export const normalOverview = (o: Overview): Overview => ({
+  ...o,
+  stages: list(o.stages).map((s) => ({ ...s, series: list(s.series) })),
+});
+
+export const normalEvent = (e: EventRow): EventRow => ({ ...e, violations: list(e.violations) });
+
+const normalView = (v: View): View => ({ ...v, columns: list(v.columns), key: list(v.key) });
+
+export const api = {
+  overview: (signal?: AbortSignal) => call<Overview>('/api/overview', { signal }).then(normalOverview),
+
+  events: (status: Status | 'all', q: string, limit: number, signal?: AbortSignal) =>
+    call<{ events: EventRow[] }>(`/api/events?${new URLSearchParams({ limit: String(limit), status, q })}`, { signal }).then((r) =>
+      list(r.events).map(normalEvent),
+    ),
+
+  quality: (signal?: AbortSignal) =>
+    call<Quality>('/api/quality', { signal }).then((r) => ({
+      totals: r.totals,
+      groups: list(r.groups).map((g) => ({ ...g, perMinute: list(g.perMinute) })),
+    })),
+
+  views: (signal?: AbortSignal) => call<{ views: View[] }>('/api/views', { signal }).then((r) => list(r.views).map(normalView)),
+
+  viewRows: (name: string, limit: number, signal?: AbortSignal) =>
+    call<ViewRows>(`/api/views/${encodeURIComponent(name)}?limit=${limit}`, { signal }).then((r) => ({
+      ...r,
+      columns: list(r.columns),
+      rows: list(r.rows),
+    })),
+
+  sinks: (signal?: AbortSignal) => call<{ sinks: Sink[] }>('/api/sinks', { signal }).then((r) => list(r.sinks)),
+
+  deliveries: (sink: string, limit: number, signal?: AbortSignal) =>
+    call<{ deliveries: Delivery[] }>(`/api/sinks/${encodeURIComponent(sink)}/deliveries?limit=${limit}`, { signal }).then((r) =>
+      list(r.deliveries),
+    ),
+
+  replay: (sink: string) =>
+    call<{ replayed?: number }>(`/api/sinks/${encodeURIComponent(sink)}/deadletters/replay`, { method: 'POST' }),
+
+  sources: (signal?: AbortSignal) =>
+    call<{ sources: Source[] }>('/api/sources', { signal }).then((r) =>
+      list(r.sources).map((s) => ({ ...s, writeKeys: list(s.writeKeys) })),
+    ),
+
+  problems: (signal?: AbortSignal) => call<{ problems: Problem[] }>('/api/problems', { signal }).then((r) => list(r.problems)),
+};
+
+/** Addresses of the live streams (server-sent events). */
+export const live = {
+  overview: '/api/overview/live',
+  events: (status: Status | 'all', q: string) => `/api/events/live?${new URLSearchParams({ status, q })}`,
+  view: (name: string) => `/api/views/${encodeURIComponent(name)}/live`,
+};

@@ -1,0 +1,93 @@
+// What to do next: the few things on the overview that need a person, the most urgent first.
+import { count, plural, span } from './format';
+import { parseTime } from './format';
+import type { Overview, Problem, Quality, Sink, Source } from './schema';
+import { inWords } from './violations';
+
+export interface Task {
+  level: 'bad' | 'warn' | 'hint';
+  title: string;
+  detail: string;
+  href: string;
+  action: string;
+}
+
+export interface Facts {
+  overview: Overview | null;
+  quality: Quality | null;
+  sinks: Sink[] | null;
+  sources: Source[] | null;
+  problems: Problem[] | null;
+}
+
+const silentAfter = 15 * 60_000;
+const behindAfter = 10_000;
+const noteworthyShare = 0.001;
+
+export function tasks(f: Facts, now: number): Task[] {
+  return [...sinkTasks(f.sinks ?? []), ...balanceTasks(f.overview), ...lagTasks(f.overview), ...qualityTasks(f.quality), ...sourceTasks(f.sources, now)];
+}
+
+function sinkTasks(sinks: Sink[]): Task[] {
+  return sinks.flatMap((s): Task[] => {
+    const href = `/deliveries?sink=${encodeURIComponent(s.name)}`;
+    if (s.state === 'failing' || s.state === 'paused') {
+      const title = s.state === 'failing' ? `${s.name} cannot deliver` : `${s.name} is paused`;
+      return [{ level: 'bad', title, detail: s.lastError || `${plural(s.pending, 'delivery', 'deliveries')} wait.`, href, action: 'See the deliveries' }];
+    }
+    if (s.deadLettered > 0) {
+      const detail = `${s.name} gave up on ${s.deadLettered === 1 ? 'it' : 'them'} after several tries. They are kept and can be sent again.`;
+      return [{ level: 'warn', title: plural(s.deadLettered, 'dead letter'), detail, href, action: 'Look and replay' }];
+    }
+    return [];
+  });
+}
+
+function balanceTasks(o: Overview | null): Task[] {
+  if (!o || missing(o) === 0) return [];
+  const detail = `In and out differ by ${plural(Math.abs(missing(o)), 'event')}. Run “myelin doctor” and keep its report.`;
+  return [{ level: 'bad', title: 'The balance does not add up', detail, href: '#balance', action: 'See the balance' }];
+}
+
+/** in − accepted − quarantined − duplicates − pending; 0 when nothing is lost or made up. */
+export function missing(o: Overview): number {
+  const b = o.balance;
+  return b.in - b.accepted - b.quarantined - b.duplicates - b.pending;
+}
+
+function lagTasks(o: Overview | null): Task[] {
+  return (o?.stages ?? [])
+    .filter((s) => s.lag > behindAfter)
+    .map((s) => ({
+      level: 'warn',
+      title: `${s.title} is behind`,
+      detail: `${plural(s.lag, 'event')} wait. It catches up by itself when there is less to do; nothing is lost.`,
+      href: '#river',
+      action: 'See the stages',
+    }));
+}
+
+function qualityTasks(q: Quality | null): Task[] {
+  const held = (q?.groups ?? []).filter((g) => g.status === 'quarantined').sort((a, b) => b.count - a.count);
+  return held
+    .filter((g) => g.count / Math.max(1, q?.totals.checked ?? 1) >= noteworthyShare)
+    .slice(0, 2)
+    .map((g) => ({
+      level: 'warn',
+      title: `${g.event || 'An event'}: ${inWords(g, g.event)}`,
+      detail: `${plural(g.count, 'event')} from ${g.source} held back so far.`,
+      href: `/quality?group=${encodeURIComponent(g.id)}`,
+      action: 'See how to fix it',
+    }));
+}
+
+function sourceTasks(sources: Source[] | null, now: number): Task[] {
+  return (sources ?? []).flatMap((s): Task[] => {
+    const last = parseTime(s.lastSeen);
+    if (s.total > 0 && now - last > silentAfter) {
+      const detail = `The last of its ${count(s.total)} events came ${span(now - last)} ago. Check that its tag or server still runs.`;
+      return [{ level: 'warn', title: `${s.name} is silent`, detail, href: '#sources', action: 'See the sources' }];
+    }
+    return [];
+  });
+}

@@ -1,0 +1,49 @@
+// Chromium for the page checks, with axe inside.
+import { chromium } from 'playwright-core';
+import { createRequire } from 'node:module';
+import { existsSync } from 'node:fs';
+
+const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+const flags = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** Starts the system's Chromium, or the one named by CHROMIUM, on a fresh profile. */
+export async function launch() {
+  const found = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((p) => p && existsSync(p));
+  if (!found) throw new Error('no Chromium found: install it (apt-get install chromium) or set CHROMIUM to its path');
+  return chromium.launch({ executablePath: found, headless: true, args: flags });
+}
+
+/** A page of its own context, that collects what the console and the page complain about. */
+export async function open(browser, { width = 1440, height = 900, theme = 'light', motion = 'reduce' } = {}) {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, reducedMotion: motion });
+  const page = await context.newPage();
+  page.setDefaultTimeout(8000);
+  page.complaints = [];
+  page.on('pageerror', (e) => page.complaints.push(`page error: ${e.message}`));
+  page.on('console', (m) => {
+    if (m.type() === 'error' && !/Failed to load resource|ERR_/.test(m.text())) page.complaints.push(`console: ${m.text()}`);
+  });
+  return page;
+}
+
+/** What axe finds on the page, one line each; nothing is the only good answer. */
+export async function axe(page) {
+  if (!(await page.evaluate(() => 'axe' in window))) await page.addScriptTag({ path: axePath }).catch(() => inject(page));
+  const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  return found.violations.flatMap((v) => v.nodes.map((n) => `${v.id} (${v.impact}) at ${n.target.join(' ')}: ${n.failureSummary.replaceAll('\n', ' ')}`));
+}
+
+// Where a content security policy forbids script tags, the debugger may still evaluate.
+async function inject(page) {
+  const { readFile } = await import('node:fs/promises');
+  await page.evaluate(await readFile(axePath, 'utf8'));
+}

@@ -1,0 +1,91 @@
+// Opens every page as people do, in light and dark, wide and narrow: axe must find nothing, nothing may stick out, the keyboard
+// must reach everything, and each state must say what to do next. Writes screenshots on the way.
+//   node test/pages.mjs [BASE_URL] [SHOTS_FOLDER]       without a URL it starts the mock shop (needs npm run build)
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { axe, launch, open } from './browser.mjs';
+import { keyboard } from './keyboard.mjs';
+import { startMock } from './mock.mjs';
+import { states } from './states.mjs';
+
+const [givenBase, shots = 'shots'] = process.argv.slice(2);
+await mkdir(shots, { recursive: true });
+const mock = givenBase ? null : await startMock();
+const base = (givenBase ?? mock.url).replace(/\/$/, '');
+const browser = await launch();
+
+const failures = [];
+let passed = 0;
+
+async function check(name, run) {
+  try {
+    await run();
+    passed++;
+    console.log(`ok    ${name}`);
+  } catch (e) {
+    failures.push(name);
+    console.log(`FAIL  ${name}\n      ${String(e.message ?? e).split('\n').slice(0, 12).join('\n      ')}`);
+  }
+}
+
+export function must(condition, message) {
+  if (!condition) throw new Error(message);
+}
+
+async function clean(page) {
+  const found = await axe(page);
+  must(found.length === 0, `axe: ${found.join('\n')}`);
+  must(page.complaints.length === 0, page.complaints.join('\n'));
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  must(wide <= 0, `the page is ${wide} px wider than the window`);
+}
+
+const shot = (page, name, fullPage = true) => page.screenshot({ path: join(shots, `${name}.png`), fullPage, animations: 'disabled' });
+
+const firstView = await fetch(`${base}/api/views`)
+  .then((r) => r.json())
+  .then((r) => (r.views ?? []).find((v) => v.kind === 'view' && v.rows > 0)?.name ?? r.views?.[0]?.name);
+
+const pages = [
+  { name: 'overview', path: '/', title: 'Overview', ready: (p) => p.getByRole('heading', { name: 'Collect' }) },
+  { name: 'events', path: '/events', title: 'Events', ready: (p) => p.getByRole('row').nth(3) },
+  { name: 'quality', path: '/quality', title: 'Quality', ready: (p) => p.getByRole('button', { expanded: false }).nth(1) },
+  { name: 'views', path: '/views', title: 'Views', ready: (p) => p.getByRole('heading', { level: 3 }).first() },
+  { name: 'view', path: `/views/${firstView}`, title: firstView, ready: (p) => p.getByRole('heading', { name: 'Rows', exact: true }) },
+  { name: 'deliveries', path: '/deliveries', title: 'Deliveries', ready: (p) => p.getByRole('row').nth(1) },
+];
+
+const sizes = [
+  { tag: '', width: 1440, height: 900, themes: ['light', 'dark'] },
+  { tag: '-360', width: 360, height: 740, themes: ['light', 'dark'] },
+  { tag: '-768', width: 768, height: 1024, themes: ['light'] },
+  { tag: '-1100', width: 1100, height: 800, themes: ['light'] },
+  { tag: '-1600', width: 1600, height: 1000, themes: ['light'] },
+];
+
+for (const size of sizes) {
+  for (const theme of size.themes) {
+    for (const p of pages) {
+      await check(`${p.name} in ${theme} at ${size.width} px`, async () => {
+        const page = await open(browser, { ...size, theme });
+        try {
+          await page.goto(base + p.path);
+          await p.ready(page).waitFor();
+          must((await page.title()).startsWith(p.title), `the window is titled "${await page.title()}"`);
+          await page.evaluate(() => document.fonts.ready);
+          await shot(page, `${p.name}-${theme}${size.tag}`, true);
+          await clean(page);
+        } finally {
+          await page.context().close();
+        }
+      });
+    }
+  }
+}
+
+for (const group of [keyboard, states]) await group({ browser, base, open, check, must, clean, shot, view: firstView });
+
+await browser.close();
+mock?.stop();
+console.log(`\n${passed} passed, ${failures.length} failed${failures.length ? `: ${failures.join('; ')}` : ''}. Screenshots in ${shots}.`);
+process.exit(failures.length ? 1 : 0);
