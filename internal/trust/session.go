@@ -12,7 +12,7 @@ import (
 // How long brokers wait for us: for a transaction that does not end, and for a member that is silent.
 const (
 	transactionTimeout = 30 * time.Second
-	sessionTimeout     = 15 * time.Second
+	sessionTimeout     = 6 * time.Second
 	endGrace           = 5 * time.Second // for the last transaction when the process stops
 )
 
