@@ -188,7 +188,8 @@ func (s *Store) snapshot() *snapshot {
 func (p *Partition) snapshot() partitionSnapshot {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	ps := partitionSnapshot{start: p.mu.start, end: p.io.end}
+	// The log start may have moved beyond what was flushed for this checkpoint; then its frame is replayed.
+	ps := partitionSnapshot{start: min(p.mu.start, p.io.end), end: p.io.end}
 	for _, s := range p.mu.segs {
 		if !s.exists && !s.missing {
 			break

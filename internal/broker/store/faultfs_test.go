@@ -1,0 +1,126 @@
+package store_test
+
+import (
+	"math/rand/v2"
+	"os"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// faultFS calls before ahead of every operation that changes the disk. before may take a crash clone, or return an error
+// that the operation then answers with. For a write, it may first let part of the bytes through.
+type faultFS struct {
+	vfs.FS
+	before func(op faultOp) error
+}
+
+// faultOp is one operation about to happen.
+type faultOp struct {
+	kind string
+	path string
+	tear func(rng *rand.Rand) // lets some of a write's bytes through: a prefix, or some of its 512-byte sectors
+}
+
+func (f *faultFS) wrap(file vfs.File, name string, err error) (vfs.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &faultFile{File: file, fs: f, name: name}, nil
+}
+
+func (f *faultFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if err := f.before(faultOp{kind: "create", path: name}); err != nil {
+		return nil, err
+	}
+	file, err := f.FS.Create(name, c)
+	return f.wrap(file, name, err)
+}
+
+func (f *faultFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
+	if err := f.before(faultOp{kind: "open", path: name}); err != nil {
+		return nil, err
+	}
+	file, err := f.FS.OpenReadWrite(name, c, opts...)
+	return f.wrap(file, name, err)
+}
+
+func (f *faultFS) OpenDir(name string) (vfs.File, error) {
+	file, err := f.FS.OpenDir(name)
+	return f.wrap(file, name, err)
+}
+
+func (f *faultFS) Remove(name string) error {
+	if err := f.before(faultOp{kind: "remove", path: name}); err != nil {
+		return err
+	}
+	return f.FS.Remove(name)
+}
+
+func (f *faultFS) RemoveAll(name string) error {
+	if err := f.before(faultOp{kind: "remove", path: name}); err != nil {
+		return err
+	}
+	return f.FS.RemoveAll(name)
+}
+
+func (f *faultFS) Rename(from, to string) error {
+	if err := f.before(faultOp{kind: "rename", path: from}); err != nil {
+		return err
+	}
+	return f.FS.Rename(from, to)
+}
+
+func (f *faultFS) MkdirAll(name string, perm os.FileMode) error {
+	if err := f.before(faultOp{kind: "mkdir", path: name}); err != nil {
+		return err
+	}
+	return f.FS.MkdirAll(name, perm)
+}
+
+type faultFile struct {
+	vfs.File
+	fs   *faultFS
+	name string
+}
+
+func (f *faultFile) WriteAt(b []byte, off int64) (int, error) {
+	tear := func(rng *rand.Rand) {
+		if rng.IntN(2) == 0 {
+			_, _ = f.File.WriteAt(b[:rng.IntN(len(b)+1)], off)
+			return
+		}
+		const sector = 512
+		for at := int64(0); at < int64(len(b)); {
+			end := min(int64(len(b)), (off+at)/sector*sector+sector-off)
+			if rng.IntN(2) == 0 {
+				_, _ = f.File.WriteAt(b[at:end], off+at)
+			}
+			at = end
+		}
+	}
+	if err := f.fs.before(faultOp{kind: "write", path: f.name, tear: tear}); err != nil {
+		return 0, err
+	}
+	return f.File.WriteAt(b, off)
+}
+
+func (f *faultFile) Write(b []byte) (int, error) {
+	if err := f.fs.before(faultOp{kind: "write", path: f.name}); err != nil {
+		return 0, err
+	}
+	return f.File.Write(b)
+}
+
+func (f *faultFile) Sync() error {
+	if err := f.fs.before(faultOp{kind: "sync", path: f.name}); err != nil {
+		return err
+	}
+	return f.File.Sync()
+}
+
+func (f *faultFile) SyncData() error {
+	if err := f.fs.before(faultOp{kind: "sync", path: f.name}); err != nil {
+		return err
+	}
+	return f.File.SyncData()
+}
