@@ -1,0 +1,286 @@
+// Package decode turns the JSON values of log records into columns: it scans each record once, stops at the values that the
+// queries over the topic need, and refers to strings where they lie.
+package decode
+
+import (
+	"slices"
+	"strconv"
+
+	"myelin/internal/process/plan"
+	"myelin/internal/vec"
+)
+
+// Record is one record of a topic. Key and Value are ranges of the decoder's buffer; a null key or value has Off NoBytes.
+type Record struct {
+	Key, Value vec.Span
+	Partition  int32
+	Offset     int64
+	Timestamp  int64 // milliseconds
+}
+
+// NoBytes is the Off of a null key or value.
+const NoBytes = ^uint32(0)
+
+// Decoder fills one batch after another. It is used by one goroutine. A record's JSON should be valid: the parts of it that no
+// column needs are skipped, not checked.
+type Decoder struct {
+	cols   []column
+	root   node
+	value  bool     // some column lies in the value
+	events [][]byte // nil: all
+	event  int      // hidden column with the event's name; -1: not needed
+
+	buf   []byte // borrowed from the reader, ours once something was appended
+	rows  int
+	row   int // the row being filled
+	stamp uint32
+	batch vec.Batch
+
+	// Foreign is set for topics that others write to: JSON documents are checked before they become values.
+	Foreign bool
+	// Malformed counts records whose value is not a JSON object.
+	Malformed int64
+	// Misfits counts, for each column, values that were not of its type.
+	Misfits []int64
+}
+
+// column is an output column, filled at random rows.
+type column struct {
+	vec.Vector
+	scan  plan.ScanColumn
+	fit   int // conversion
+	valid vec.Bitmap
+	tmp   *vec.Vector // for the rare kinds
+}
+
+// node is a place in the JSON value: the columns that take what lies here, and the members that lead on.
+type node struct {
+	cols  []int32
+	kids  []kid
+	seen  uint32 // stamp of the record in which it was last filled
+	array bool   // some member is a number: arrays are looked into too
+}
+
+type kid struct {
+	name string
+	elem int // the name as an array position, -1: it is none
+	*node
+}
+
+// New returns a decoder for the given columns. events restricts it to records whose top-level "event" is one of them; nil takes
+// all.
+func New(cols []plan.ScanColumn, events []string) *Decoder {
+	d := &Decoder{event: -1, Misfits: make([]int64, len(cols))}
+	for i, c := range cols {
+		col := column{scan: c, fit: fitOf(c)}
+		col.Type = c.Type
+		d.cols = append(d.cols, col)
+		d.batch.Cols = append(d.batch.Cols, &vec.Vector{})
+		switch c.From {
+		case plan.FromValue:
+			d.root.add(c.Path, int32(i))
+		case plan.FromUserKey:
+			// userId fills the column, and anonymousId too unless it is filled.
+			d.root.add([]string{"userId"}, int32(i))
+			d.root.add([]string{"anonymousId"}, ^int32(i))
+		default:
+			continue
+		}
+		d.value = true
+	}
+	if events != nil {
+		d.event = len(d.cols)
+		d.value = true
+		col := column{fit: fitText}
+		col.Type = vec.Of(vec.Text)
+		d.cols = append(d.cols, col)
+		d.root.add([]string{"event"}, int32(d.event))
+		d.events = [][]byte{}
+		for _, e := range events {
+			d.events = append(d.events, []byte(e))
+		}
+	}
+	return d
+}
+
+func (n *node) add(path []string, col int32) {
+	if len(path) == 0 {
+		n.cols = append(n.cols, col)
+		return
+	}
+	i := slices.IndexFunc(n.kids, func(k kid) bool { return k.name == path[0] })
+	if i < 0 {
+		elem, err := strconv.Atoi(path[0])
+		if err != nil || elem < 0 || strconv.Itoa(elem) != path[0] {
+			elem = -1
+		}
+		i = len(n.kids)
+		n.kids = append(n.kids, kid{path[0], elem, &node{}})
+		n.array = n.array || elem >= 0
+	}
+	n.kids[i].add(path[1:], col)
+}
+
+// Begin starts a batch of at most n records that lie in buf, which must stay as it is until the batch is done with.
+func (d *Decoder) Begin(buf []byte, n int) {
+	d.buf = buf[:len(buf):len(buf)]
+	d.rows, d.row = n, 0
+	for i := range d.cols {
+		c := &d.cols[i]
+		c.Valid, c.Borrowed, c.Buf = nil, true, nil
+		c.Resize(n)
+		words := (n + 63) / 64
+		if cap(c.valid) < words {
+			c.valid = make(vec.Bitmap, words)
+		}
+		c.valid = c.valid[:words]
+		clear(c.valid)
+	}
+}
+
+// Add decodes one record and reports whether it became a row: records of other events and malformed ones do not.
+func (d *Decoder) Add(r Record) bool {
+	if d.row >= d.rows {
+		panic("decode: more records than the batch was begun for")
+	}
+	if d.value {
+		d.stamp++
+		if !d.scan(r.Value) {
+			d.undo()
+			return false
+		}
+	}
+	for i := range d.cols {
+		c := &d.cols[i]
+		switch c.scan.From {
+		case plan.FromKey:
+			if r.Key.Off != NoBytes {
+				d.setKey(c, r.Key)
+			}
+		case plan.FromTime:
+			d.setInt(c, r.Timestamp*1000)
+		case plan.FromOffset:
+			d.setInt(c, r.Offset)
+		case plan.FromPartition:
+			d.setInt(c, int64(r.Partition))
+		}
+	}
+	d.row++
+	return true
+}
+
+func (d *Decoder) setInt(c *column, x int64) {
+	c.Ints[d.row] = x
+	c.valid.Set(d.row)
+}
+
+// setKey makes the record's key, which is text, the value of a column.
+func (d *Decoder) setKey(c *column, key vec.Span) {
+	switch c.Type.Kind {
+	case vec.Text, vec.Bytea:
+		c.Spans[d.row] = key
+		c.valid.Set(d.row)
+	default:
+		d.parseText(c, d.buf[key.Off:key.Off+key.Len])
+	}
+}
+
+// scan decodes the value of a record and reports whether it is a row.
+func (d *Decoder) scan(v vec.Span) bool {
+	if v.Off == NoBytes {
+		d.Malformed++
+		return false
+	}
+	s := scanner{b: d.buf[v.Off : v.Off+v.Len], base: v.Off}
+	i := s.space(0)
+	if i >= len(s.b) || s.b[i] != '{' {
+		d.Malformed++
+		return false
+	}
+	d.root.seen = d.stamp
+	end := d.capture(&s, i, &d.root)
+	if end < 0 || s.space(end) != len(s.b) {
+		d.Malformed++
+		return false
+	}
+	return d.event < 0 || d.wanted()
+}
+
+// wanted reports whether the record is of an event asked for.
+func (d *Decoder) wanted() bool {
+	c := &d.cols[d.event]
+	if !c.valid.Has(d.row) {
+		return false
+	}
+	name := d.buf[c.Spans[d.row].Off : c.Spans[d.row].Off+c.Spans[d.row].Len]
+	for _, e := range d.events {
+		if string(e) == string(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// undo empties the row being filled.
+func (d *Decoder) undo() {
+	for i := range d.cols {
+		d.cols[i].valid.Clear(d.row)
+	}
+}
+
+// Rows is the number of rows so far.
+func (d *Decoder) Rows() int { return d.row }
+
+// Batch ends the batch. It is valid until the next Begin.
+func (d *Decoder) Batch() *vec.Batch {
+	n := d.row
+	d.batch.N = n
+	for i, out := range d.batch.Cols {
+		c := &d.cols[i]
+		*out = c.Vector
+		out.Valid = nil
+		if !full(c.valid, n) {
+			out.Valid = c.valid
+		}
+		trim(out, n)
+		if out.Type.Kind.InSpans() && c.fit != fitOther {
+			out.Buf, out.Borrowed = d.buf, true
+		}
+	}
+	return &d.batch
+}
+
+func full(b vec.Bitmap, n int) bool {
+	for w := range n / 64 {
+		if b[w] != ^uint64(0) {
+			return false
+		}
+	}
+	rest := uint64(1)<<(n%64) - 1
+	return n%64 == 0 || b[n/64]&rest == rest
+}
+
+// trim cuts a vector to n rows.
+func trim(v *vec.Vector, n int) {
+	switch k := v.Type.Kind; {
+	case k == vec.Bool || k == vec.Unknown:
+		v.Bools = v.Bools[:n]
+	case k == vec.Float64:
+		v.Floats = v.Floats[:n]
+	case k == vec.Numeric:
+		v.Decs = v.Decs[:n]
+	case k == vec.Interval:
+		v.Intervals = v.Intervals[:n]
+	case k == vec.Array || k.InSpans():
+		v.Spans = v.Spans[:n]
+	default:
+		v.Ints = v.Ints[:n]
+	}
+}
+
+// keep appends bytes that do not lie in a record to the buffer and returns where they are.
+func (d *Decoder) keep(b []byte) vec.Span {
+	at := uint32(len(d.buf))
+	d.buf = append(d.buf, b...)
+	return vec.Span{Off: at, Len: uint32(len(b))}
+}
