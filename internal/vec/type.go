@@ -56,3 +56,16 @@ func (k Kind) InSpans() bool {
 	}
 	return false
 }
+
+// SQLName returns the type's full name as PostgreSQL's format_type gives it.
+func (t Type) SQLName() string {
+	switch t.Kind {
+	case Time, Timestamp:
+		return t.Kind.String() + " without time zone"
+	case Timestamptz:
+		return "timestamp with time zone"
+	case Array:
+		return Of(t.Elem).SQLName() + "[]"
+	}
+	return t.String()
+}

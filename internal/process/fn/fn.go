@@ -2,6 +2,9 @@
 package fn
 
 import (
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"myelin/internal/vec"
@@ -58,4 +61,82 @@ type Func struct {
 	Eval     Kernel
 	// Help and Example are shown in the generated reference.
 	Help, Example string
+}
+
+// Pseudo-kinds of arguments that take values of any kind.
+const (
+	Any        vec.Kind = 250 + iota // whatever it is
+	AnyElement                       // the same kind in all such arguments
+	AnyArray                         // an array of the kind that AnyElement stands for
+)
+
+func returns(k vec.Kind) func([]vec.Type) vec.Type {
+	t := vec.Of(k)
+	return func([]vec.Type) vec.Type { return t }
+}
+
+func returnsArray(k vec.Kind) func([]vec.Type) vec.Type {
+	t := vec.ArrayOf(k)
+	return func([]vec.Type) vec.Type { return t }
+}
+
+// def makes a strict function.
+func def(name string, ret vec.Kind, eval Kernel, help, example string, args ...vec.Kind) Func {
+	return Func{Name: name, Args: args, Return: returns(ret), Strict: true, Eval: eval, Help: help, Example: example}
+}
+
+// op makes a strict operator.
+func op(name string, ret vec.Kind, eval Kernel, args ...vec.Kind) Func {
+	return Func{Name: name, Args: args, Return: returns(ret), Strict: true, Eval: eval}
+}
+
+// table holds all functions and operators by name.
+var table = sync.OnceValue(func() map[string][]*Func {
+	m := map[string][]*Func{}
+	for _, list := range groups() {
+		for i := range list.Funcs {
+			f := &list.Funcs[i]
+			m[f.Name] = append(m[f.Name], f)
+		}
+	}
+	return m
+})
+
+// Group is a chapter of the function reference.
+type Group struct {
+	Title string
+	Funcs []Func
+}
+
+// groups lists all functions in the order of the reference.
+var groups = sync.OnceValue(func() []Group {
+	return []Group{
+		{"Comparison", compareFuncs()},
+		{"Arithmetic", arithFuncs()},
+		{"Mathematics", mathFuncs()},
+		{"Text", textFuncs()},
+		{"Patterns", patternFuncs()},
+		{"Date and time", timeFuncs()},
+		{"JSON", jsonFuncs()},
+		{"Arrays", arrayFuncs()},
+		{"Other", otherFuncs()},
+	}
+})
+
+// Groups returns all scalar functions by chapter, for the reference.
+func Groups() []Group { return groups() }
+
+// Overloads returns the functions of a name; nil if there is none.
+func Overloads(name string) []*Func { return table()[name] }
+
+// Names returns the names of all functions that are called by name, sorted: operators are left out.
+func Names() []string {
+	var out []string
+	for n := range table() {
+		if c := n[0]; c >= 'a' && c <= 'z' && !strings.Contains(n, " ") {
+			out = append(out, n)
+		}
+	}
+	slices.Sort(out)
+	return out
 }

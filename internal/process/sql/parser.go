@@ -180,10 +180,10 @@ func (p *parser) keywordHint(wanted string) string {
 			return "did you mean " + strings.ToUpper(s) + " instead of " + t.text + "?"
 		}
 	}
-	if t := p.cur(); (t.is("group") || t.is("order")) && !p.ahead(1).is("by") {
+	if t := p.cur(); (t.is("group") || t.is("order")) && !p.ahead(1).is("by") && strings.HasPrefix(wanted, "the end") {
 		return "write " + strings.ToUpper(t.text) + " BY"
 	}
-	if t := p.cur(); t.kind == tIdent && reserved[t.text] {
+	if t := p.cur(); t.kind == tIdent && reserved[t.text] && strings.HasPrefix(wanted, "a ") {
 		return "expected " + wanted + "; if " + t.text + " is meant as a name, write it in double quotes"
 	}
 	if t := p.cur(); t.kind == tQuoted && p.i > 0 {
