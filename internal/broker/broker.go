@@ -265,3 +265,6 @@ func (b *Broker) Close() error {
 	})
 	return b.err
 }
+
+// Transactions describes all transactional ids.
+func (b *Broker) Transactions() []txn.Description { return b.txns.List() }

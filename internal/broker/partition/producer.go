@@ -60,6 +60,7 @@ func (pr *producer) check(v batch.View) error {
 	switch {
 	case v.ProducerEpoch() < pr.epoch:
 		return kerr.InvalidProducerEpoch
+	case seq < 0: // a coordinator's records, which it orders itself
 	case v.ProducerEpoch() > pr.epoch:
 		if seq != 0 && pr.epoch >= 0 {
 			return kerr.OutOfOrderSequenceNumber
