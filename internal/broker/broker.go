@@ -114,7 +114,8 @@ type Broker struct {
 func Open(cfg Config) (*Broker, error) {
 	cfg = cfg.withDefaults()
 	apiCfg := api.Config{
-		NodeID: cfg.NodeID, AutoCreate: cfg.AutoCreateTopics, DefaultPartitions: cfg.DefaultPartitions, MaxFetchBytes: cfg.MaxFetchBytes,
+		NodeID: cfg.NodeID, Dir: cfg.Dir, AutoCreate: cfg.AutoCreateTopics, DefaultPartitions: cfg.DefaultPartitions,
+		MaxFetchBytes: cfg.MaxFetchBytes,
 	}
 	if cfg.Advertised != "" {
 		host, port, err := net.SplitHostPort(cfg.Advertised)

@@ -28,6 +28,7 @@ const noOperations = -2147483648
 // Config is what clients are told about the broker and what they may do.
 type Config struct {
 	NodeID            int32
+	Dir               string // the data folder, for DescribeLogDirs
 	AdvertisedHost    string // empty: the address that the client connected to
 	AdvertisedPort    int32
 	AutoCreate        bool // metadata requests may create topics
@@ -97,11 +98,26 @@ func table() []entry {
 		{18, 0, 4, tiny, (*Server).apiVersions},
 		{19, 2, 7, middle, (*Server).createTopics},
 		{20, 1, 6, middle, (*Server).deleteTopics},
+		{21, 0, 2, middle, (*Server).deleteRecords},
 		{22, 0, 5, tiny, (*Server).initProducerID},
+		{23, 2, 4, middle, (*Server).offsetForLeaderEpoch},
 		{24, 0, 3, middle, (*Server).addPartitionsToTxn},
 		{25, 0, 4, tiny, (*Server).addOffsetsToTxn},
 		{26, 0, 5, tiny, (*Server).endTxn},
 		{28, 0, 5, middle, (*Server).txnOffsetCommit},
+		{32, 1, 4, middle, (*Server).describeConfigs},
+		{33, 0, 2, middle, (*Server).alterConfigs},
+		{35, 1, 4, middle, (*Server).describeLogDirs},
+		{37, 0, 3, middle, (*Server).createPartitions},
+		{42, 0, 2, middle, (*Server).deleteGroups},
+		{44, 0, 1, middle, (*Server).incrementalAlterConfigs},
+		{47, 0, 0, middle, (*Server).offsetDelete},
+		{60, 0, 2, tiny, (*Server).describeCluster},
+		{61, 0, 0, middle, (*Server).describeProducers},
+		{65, 0, 0, middle, (*Server).describeTransactions},
+		{66, 0, 2, middle, (*Server).listTransactions},
+		{74, 0, 1, tiny, (*Server).listConfigResources},
+		{75, 0, 0, middle, (*Server).describeTopicPartitions},
 	}
 }
 
