@@ -1,0 +1,246 @@
+package api
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Overview is the whole river at a glance.
+type Overview struct {
+	At        time.Time `json:"at"`
+	Stages    []Stage   `json:"stages"`
+	Balance   Balance   `json:"balance"`
+	StartedAt time.Time `json:"startedAt"`
+	Version   string    `json:"version"`
+}
+
+// Stage is one stretch of the river.
+type Stage struct {
+	ID          string    `json:"id" doc:"collect, trust, log, process, serve or activate"`
+	Title       string    `json:"title"`
+	In          int64     `json:"in"`
+	Out         int64     `json:"out"`
+	RatePerSec  float64   `json:"ratePerSec"`
+	Lag         int64     `json:"lag"`
+	DeadLetters int64     `json:"deadLetters"`
+	Errors      int64     `json:"errors"`
+	Note        string    `json:"note"`
+	Series      []float64 `json:"series" doc:"events per second over the last 60 seconds, oldest first"`
+}
+
+// Balance shows that nothing is lost: in = accepted + quarantined + duplicates + pending.
+type Balance struct {
+	In          int64 `json:"in"`
+	Accepted    int64 `json:"accepted"`
+	Quarantined int64 `json:"quarantined"`
+	Duplicates  int64 `json:"duplicates"`
+	Pending     int64 `json:"pending"`
+}
+
+// Quality says how well events follow the tracking plan.
+type Quality struct {
+	Totals QualityTotals  `json:"totals"`
+	Groups []QualityGroup `json:"groups"`
+}
+
+// QualityTotals count verdicts.
+type QualityTotals struct {
+	Checked     int64 `json:"checked"`
+	Valid       int64 `json:"valid"`
+	Warn        int64 `json:"warn"`
+	Fixed       int64 `json:"fixed"`
+	Quarantined int64 `json:"quarantined"`
+}
+
+// QualityGroup is one kind of violation of one event.
+type QualityGroup struct {
+	ID          string          `json:"id"`
+	Event       string          `json:"event"`
+	Code        string          `json:"code"`
+	Path        string          `json:"path"`
+	Severity    string          `json:"severity"`
+	Source      string          `json:"source"`
+	Count       int64           `json:"count"`
+	FirstSeen   time.Time       `json:"firstSeen"`
+	LastSeen    time.Time       `json:"lastSeen"`
+	Expected    string          `json:"expected"`
+	Got         string          `json:"got"`
+	Status      string          `json:"status"`
+	Sample      json.RawMessage `json:"sample"`
+	PerMinute   []int64         `json:"perMinute" doc:"count in each of the last 60 minutes, oldest first"`
+	Explanation string          `json:"explanation"`
+	NextStep    string          `json:"nextStep"`
+}
+
+// Views lists what can be read.
+type Views struct {
+	Views []ViewInfo `json:"views"`
+}
+
+// ViewInfo describes one view or table.
+type ViewInfo struct {
+	Name        string       `json:"name"`
+	Kind        string       `json:"kind" doc:"view, table or stream"`
+	SQL         string       `json:"sql"`
+	Columns     []ViewColumn `json:"columns"`
+	Key         []string     `json:"key"`
+	Rows        int64        `json:"rows"`
+	Emit        string       `json:"emit" doc:"changes or window close"`
+	Description string       `json:"description"`
+	ViewStatus
+}
+
+// ViewStatus is how a view is doing.
+type ViewStatus struct {
+	RowsPerSec float64    `json:"rowsPerSec"`
+	LagMs      int64      `json:"lagMs"`
+	Watermark  *time.Time `json:"watermark"`
+	Errors     int64      `json:"errors"`
+	Late       int64      `json:"late"`
+	UpdatedAt  *time.Time `json:"updatedAt"`
+}
+
+// ViewColumn is a column of a view or an answer.
+type ViewColumn struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+// Rows are rows of a view or the answer to a query. A row is an array of values in the order of the columns.
+type Rows struct {
+	Name    string            `json:"name,omitempty"`
+	Columns []ViewColumn      `json:"columns"`
+	Rows    []json.RawMessage `json:"rows"`
+	Step    uint64            `json:"step"`
+	Total   int64             `json:"total" doc:"how many rows there are; rows may hold fewer"`
+}
+
+// Change is what one step changed in a view. Deletes come first: a row that changed may be in both.
+type Change struct {
+	Step    uint64            `json:"step"`
+	Upserts []json.RawMessage `json:"upserts"`
+	Deletes []json.RawMessage `json:"deletes" doc:"keys, or whole rows where the view has no key"`
+}
+
+// Sinks lists where results go.
+type Sinks struct {
+	Sinks []SinkInfo `json:"sinks"`
+}
+
+// SinkInfo describes one sink: in = delivered + duplicates + suppressed + deadLettered + pending.
+type SinkInfo struct {
+	Name           string     `json:"name"`
+	From           string     `json:"from"`
+	Connector      string     `json:"connector"`
+	Target         string     `json:"target"`
+	State          string     `json:"state" doc:"ok, retrying, paused or failing"`
+	In             int64      `json:"in"`
+	Delivered      int64      `json:"delivered"`
+	Duplicates     int64      `json:"duplicates"`
+	Suppressed     int64      `json:"suppressed"`
+	DeadLettered   int64      `json:"deadLettered"`
+	Pending        int64      `json:"pending"`
+	LastError      string     `json:"lastError"`
+	LastDeliveryAt *time.Time `json:"lastDeliveryAt"`
+}
+
+// Deliveries are the latest of a sink.
+type Deliveries struct {
+	Deliveries []Delivery `json:"deliveries"`
+}
+
+// Delivery is one record that was sent to a sink, or not.
+type Delivery struct {
+	At         time.Time       `json:"at"`
+	Key        string          `json:"key"`
+	Status     string          `json:"status" doc:"delivered, dead_lettered, suppressed or duplicate"`
+	Attempts   int             `json:"attempts"`
+	HTTPStatus int             `json:"httpStatus"`
+	Error      string          `json:"error"`
+	Payload    json.RawMessage `json:"payload"`
+}
+
+// Replayed says how many dead letters will be sent again.
+type Replayed struct {
+	Replayed int64 `json:"replayed"`
+}
+
+// Sources lists who sends events.
+type Sources struct {
+	Sources []SourceInfo `json:"sources"`
+}
+
+// SourceInfo describes one source.
+type SourceInfo struct {
+	Name       string     `json:"name"`
+	Plan       string     `json:"plan"`
+	WriteKeys  []string   `json:"writeKeys"`
+	RatePerSec float64    `json:"ratePerSec"`
+	Total      int64      `json:"total"`
+	LastSeen   *time.Time `json:"lastSeen"`
+}
+
+// Plans lists the tracking plans.
+type Plans struct {
+	Plans []PlanInfo `json:"plans"`
+}
+
+// PlanInfo describes one tracking plan.
+type PlanInfo struct {
+	Name   string      `json:"name"`
+	File   string      `json:"file"`
+	Events []PlanEvent `json:"events"`
+}
+
+// PlanEvent is one planned event.
+type PlanEvent struct {
+	Name        string         `json:"name"`
+	Stream      string         `json:"stream" doc:"name of its stream in SQL"`
+	Version     string         `json:"version"`
+	Owner       string         `json:"owner"`
+	Description string         `json:"description"`
+	Properties  []PlanProperty `json:"properties"`
+}
+
+// PlanProperty is one planned property.
+type PlanProperty struct {
+	Name        string `json:"name"`
+	Type        string `json:"type"`
+	Required    bool   `json:"required"`
+	Description string `json:"description"`
+}
+
+// Problems lists what is wrong with the project's files.
+type Problems struct {
+	Problems []Problem `json:"problems"`
+}
+
+// Problem is one mistake in a file.
+type Problem struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Message string `json:"message"`
+	Hint    string `json:"hint"`
+}
+
+// QueryRequest is a SELECT to run once. Params are the values of $1, $2, …
+type QueryRequest struct {
+	SQL    string            `json:"sql"`
+	Params []json.RawMessage `json:"params,omitempty"`
+	Limit  int               `json:"limit,omitempty" doc:"most rows to return (1000)"`
+}
+
+// Failure is the shape of every error.
+type Failure struct {
+	Error FailureBody `json:"error"`
+}
+
+// FailureBody says what happened, where, and what to do next.
+type FailureBody struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint"`
+	// Position is the 1-based character of a query that the error points at; 0: none.
+	Position int `json:"position,omitempty"`
+}

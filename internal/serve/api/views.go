@@ -1,0 +1,359 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"myelin/internal/process/plan"
+	"myelin/internal/process/state"
+	"myelin/internal/serve/query"
+	"myelin/internal/serve/value"
+	"myelin/internal/serve/view"
+	"myelin/internal/vec"
+)
+
+const (
+	maxRows         = 10000
+	snapshotRows    = 5000
+	subscriptionBuf = 64
+)
+
+func (s *Server) views(w http.ResponseWriter, r *http.Request) {
+	list := Views{Views: []ViewInfo{}}
+	for _, e := range s.cfg.Views.Snapshot().All() {
+		if e.Relation.Kind == plan.SystemRel {
+			continue
+		}
+		info := ViewInfo{Name: e.Relation.Name, Kind: kindName(e.Relation.Kind), SQL: e.SQL, Columns: columnsOf(e.Relation.Columns),
+			Key: []string{}, Emit: e.Emit, Description: cmp.Or(e.Description, e.Relation.Comment)}
+		for _, k := range e.Relation.Key {
+			info.Key = append(info.Key, e.Relation.Columns[k].Name)
+		}
+		if e.Table != nil {
+			info.Rows = int64(e.Table.Version().Rows())
+		}
+		if s.cfg.Status != nil {
+			info.ViewStatus, _ = s.cfg.Status.ViewStatus(e.Relation.Name)
+		}
+		list.Views = append(list.Views, info)
+	}
+	s.send(w, r, http.StatusOK, list)
+}
+
+func kindName(k plan.RelationKind) string {
+	switch k {
+	case plan.View:
+		return "view"
+	case plan.Table:
+		return "table"
+	}
+	return "stream"
+}
+
+func columnsOf(cols []plan.Column) []ViewColumn {
+	out := make([]ViewColumn, len(cols))
+	for i, c := range cols {
+		out[i] = ViewColumn{Name: c.Name, Type: c.Type.String()}
+	}
+	return out
+}
+
+// stored finds a view or table by the name in the path, or answers.
+func (s *Server) stored(w http.ResponseWriter, r *http.Request) *view.Entry {
+	name := r.PathValue("name")
+	e, ok := s.cfg.Views.Snapshot().Lookup("", name)
+	if !ok {
+		s.fail(w, r, http.StatusNotFound, FailureBody{Code: "not_found", Message: "There is no view \"" + name + "\".", Hint: "GET /api/views lists them."})
+		return nil
+	}
+	if e.Table == nil {
+		s.fail(w, r, http.StatusBadRequest, FailureBody{Code: "not_stored", Message: "\"" + name + "\" is a stream: its rows are not stored.",
+			Hint: "Make a materialized view over it, or look at /api/events."})
+		return nil
+	}
+	return e
+}
+
+func (s *Server) viewRows(w http.ResponseWriter, r *http.Request) {
+	e := s.stored(w, r)
+	if e == nil {
+		return
+	}
+	n, ok := s.limit(w, r, 200, maxRows)
+	if !ok {
+		return
+	}
+	sel, err := selectionOf(e, r, n)
+	if err != nil {
+		s.failWith(w, r, err, "")
+		return
+	}
+	v := e.Table.Version()
+	rows, total, err := sel.read(r.Context(), v)
+	if err != nil {
+		s.failWith(w, r, err, "")
+		return
+	}
+	s.send(w, r, http.StatusOK, Rows{Name: e.Relation.Name, Columns: columnsOf(e.Relation.Columns), Rows: rows, Step: v.Step, Total: total})
+}
+
+// selection is which rows of a view are wanted.
+type selection struct {
+	where []condition
+	order int // column; -1: none
+	desc  bool
+	limit int
+}
+
+type condition struct {
+	col   int
+	value *vec.Vector // one row
+}
+
+func selectionOf(e *view.Entry, r *http.Request, limit int) (*selection, error) {
+	sel := &selection{order: -1, limit: limit}
+	column := func(name string) (int, error) {
+		i := slices.IndexFunc(e.Relation.Columns, func(c plan.Column) bool { return c.Name == name })
+		if i < 0 {
+			var names []string
+			for _, c := range e.Relation.Columns {
+				names = append(names, c.Name)
+			}
+			return 0, &query.Error{Code: "42703", Message: fmt.Sprintf("view \"%s\" has no column \"%s\"", e.Relation.Name, name),
+				Hint: "It has " + strings.Join(names, ", ") + "."}
+		}
+		return i, nil
+	}
+	for key, values := range r.URL.Query() {
+		var err error
+		switch name, isWhere := strings.CutPrefix(key, "where."); {
+		case isWhere:
+			col, err := column(name)
+			if err != nil {
+				return nil, err
+			}
+			t := e.Relation.Columns[col].Type
+			v, err := value.Style{}.ReadText([]byte(values[0]), t)
+			if err != nil {
+				return nil, query.Errorf(query.CodeInvalidText, "\"%.100s\" is no %s, which column \"%s\" needs", values[0], t, name)
+			}
+			sel.where = append(sel.where, condition{col, v})
+		case key == "order":
+			sel.order, err = column(values[0])
+		case key == "desc":
+			sel.desc = values[0] != "0" && values[0] != "false"
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return sel, nil
+}
+
+// read returns the rows wanted and how many there would be without the limit. It never holds more than about four times
+// the limit.
+func (sel *selection) read(ctx context.Context, v *state.Version) (rows []json.RawMessage, total int64, err error) {
+	kept := newKept(v.Types())
+	for b := range v.Scan(0) {
+		if ctx.Err() != nil {
+			return nil, 0, context.Cause(ctx)
+		}
+		for i := range b.N {
+			if !sel.match(b, i) {
+				continue
+			}
+			total++
+			if sel.order < 0 && kept.n >= sel.limit {
+				continue
+			}
+			kept.add(b, i)
+		}
+		if sel.order >= 0 && kept.n > 4*sel.limit+1000 {
+			kept.sort(sel)
+		}
+	}
+	if sel.order >= 0 {
+		kept.sort(sel)
+	}
+	rows = make([]json.RawMessage, 0, min(kept.n, sel.limit))
+	for i := range min(kept.n, sel.limit) {
+		rows = append(rows, appendRow(nil, kept.cols, nil, i))
+	}
+	return rows, total, nil
+}
+
+func (sel *selection) match(b *vec.Batch, i int) bool {
+	for _, c := range sel.where {
+		if b.Cols[c.col].IsNull(i) || vec.Compare(b.Cols[c.col], i, c.value, 0) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// kept are rows in columns.
+type kept struct {
+	types []vec.Type
+	cols  []*vec.Vector
+	n     int
+}
+
+func newKept(types []vec.Type) *kept {
+	k := &kept{types: types}
+	for _, t := range types {
+		k.cols = append(k.cols, vec.New(t, 0))
+	}
+	return k
+}
+
+func (k *kept) add(b *vec.Batch, i int) {
+	for c, col := range k.cols {
+		col.Append(b.Cols[c], i)
+	}
+	k.n++
+}
+
+// sort puts the wanted rows first and drops those behind the limit. NULLs come last, as in SQL, or first with desc.
+func (k *kept) sort(sel *selection) {
+	idx := make([]int32, k.n)
+	for i := range idx {
+		idx[i] = int32(i)
+	}
+	col := k.cols[sel.order]
+	slices.SortStableFunc(idx, func(a, b int32) int {
+		an, bn := col.IsNull(int(a)), col.IsNull(int(b))
+		var c int
+		switch {
+		case an && bn:
+		case an:
+			c = 1
+		case bn:
+			c = -1
+		default:
+			c = vec.Compare(col, int(a), col, int(b))
+		}
+		if sel.desc {
+			return -c
+		}
+		return c
+	})
+	idx = idx[:min(len(idx), sel.limit)]
+	for c := range k.cols {
+		sorted := &vec.Vector{}
+		sorted.Gather(k.cols[c], idx)
+		k.cols[c] = sorted
+	}
+	k.n = len(idx)
+}
+
+// appendRow writes row i as a JSON array of all columns, or of those in only.
+func appendRow(dst []byte, cols []*vec.Vector, only []int, i int) []byte {
+	dst = append(dst, '[')
+	write := func(k int, col *vec.Vector) {
+		if k > 0 {
+			dst = append(dst, ',')
+		}
+		dst = value.AppendJSON(dst, col, i)
+	}
+	if only == nil {
+		for k, col := range cols {
+			write(k, col)
+		}
+	}
+	for k, c := range only {
+		write(k, cols[c])
+	}
+	return append(dst, ']')
+}
+
+// viewLive sends a view's rows and then what every step changes.
+func (s *Server) viewLive(w http.ResponseWriter, r *http.Request) {
+	e := s.stored(w, r)
+	if e == nil {
+		return
+	}
+	limit, ok := s.limit(w, r, snapshotRows, maxRows)
+	if !ok {
+		return
+	}
+	s.live(w, r, func(st *stream, r *http.Request) {
+		v, sub := e.Table.Subscribe(subscriptionBuf)
+		defer sub.Close()
+		seen := v.Step
+		if r.Header.Get("Last-Event-ID") != stepID(v.Step) {
+			s.snapshot(st, r, e, v, limit)
+		}
+		st.flush()
+		for st.err == nil {
+			select {
+			case <-r.Context().Done():
+				return
+			case <-s.cfg.Clock.After(heartbeat):
+				st.beat()
+			case d, open := <-sub.C():
+				if !open {
+					return // dropped: the client comes back and hears what became of the view
+				}
+				seen = s.change(st, r, e, d, seen, limit)
+				for more := true; more && st.err == nil; {
+					select {
+					case d, open := <-sub.C():
+						if more = open; open {
+							seen = s.change(st, r, e, d, seen, limit)
+						}
+					default:
+						more = false
+					}
+				}
+				st.flush()
+			}
+		}
+	})
+}
+
+func stepID(step uint64) string { return strconv.FormatUint(step, 10) }
+
+func (s *Server) snapshot(st *stream, r *http.Request, e *view.Entry, v *state.Version, limit int) {
+	rows, total, err := (&selection{order: -1, limit: limit}).read(r.Context(), v)
+	if err != nil {
+		st.err = err
+		return
+	}
+	st.send("snapshot", stepID(v.Step), Rows{Name: e.Relation.Name, Columns: columnsOf(e.Relation.Columns), Rows: rows, Step: v.Step, Total: total})
+}
+
+// change sends one delta and returns the step up to which the client has seen the view.
+func (s *Server) change(st *stream, r *http.Request, e *view.Entry, d state.Delta, seen uint64, limit int) uint64 {
+	if d.Step <= seen {
+		return seen
+	}
+	if d.Resync {
+		v := e.Table.Version()
+		s.snapshot(st, r, e, v, limit)
+		return v.Step
+	}
+	c := Change{Step: d.Step, Upserts: rowsOf(d.Upserts, nil), Deletes: rowsOf(d.Deletes, e.Table.Key())}
+	st.send("change", stepID(d.Step), c)
+	return d.Step
+}
+
+func rowsOf(b *vec.Batch, only []int) []json.RawMessage {
+	if b == nil {
+		return []json.RawMessage{}
+	}
+	out := make([]json.RawMessage, 0, b.Rows())
+	for n := range b.Rows() {
+		i := n
+		if b.Sel != nil {
+			i = int(b.Sel[n])
+		}
+		out = append(out, appendRow(nil, b.Cols, only, i))
+	}
+	return out
+}
