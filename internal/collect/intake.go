@@ -180,7 +180,6 @@ func (d *Doors) take(from *sender, s *scratch, i int, report bool) {
 	if e.Type != event.Unknown && d.judge != nil {
 		d.judge.Judge(from.Name, e, v)
 	}
-	s.counts[v.Status]++
 	n := len(s.out)
 	if n == len(s.records) {
 		s.records = append(s.records, make([]kgo.Record, max(1, n))...)
@@ -192,6 +191,7 @@ func (d *Doors) take(from *sender, s *scratch, i int, report bool) {
 	*r = kgo.Record{Topic: d.cfg.Topic, Headers: r.Headers}
 	s.slab = event.AppendRecord(s.slab, r, e, v, event.Meta{Source: from.Name, Protocol: protocol}, d.cfg.Sealer)
 	s.out = append(s.out, r)
+	s.counts[v.Status]++
 	if report {
 		s.report = appendResult(s.report, e, v)
 	}

@@ -1,5 +1,23 @@
 package event
 
+import "strconv"
+
+// size is the event's length as text, with what its batch gives to it.
+func (e *Event) size() int {
+	n := len(e.Doc.Raw(e.Root))
+	if e.BatchContext >= 0 {
+		n += len(e.Doc.Raw(e.BatchContext))
+	}
+	if e.BatchIntegrations >= 0 {
+		n += len(e.Doc.Raw(e.BatchIntegrations))
+	}
+	return n
+}
+
+func tooLarge(size, most int, severity Severity) Violation {
+	return Violation{Code: TooLarge, Expected: "at most " + strconv.Itoa(most) + " bytes", Got: strconv.Itoa(size) + " bytes", Severity: severity}
+}
+
 // cutDown shortens what would be written of an event that the log cannot take whole.
 func (e *Event) cutDown() {
 	e.cut = true

@@ -12,6 +12,7 @@ const (
 	WarnEventBytes = 32 << 10
 	MaxEventBytes  = 256 << 10
 	MaxKeptBytes   = 900 << 10 // what a record of the log holds for sure; of a larger event only the start is kept
+	maxRecordBytes = 960 << 10
 	MaxIDChars     = 100
 	MaxIDBytes     = 512
 )
@@ -41,15 +42,14 @@ func Read(e *Event, d *tape.Doc, root int, b *Base, v *Verdict) {
 		v.Add(Violation{Code: NoID, Path: "/userId", Expected: "userId or anonymousId", Got: "neither", Severity: Error})
 	}
 	e.readTimes(&f, b, v)
-	if size := len(d.Raw(root)); size > WarnEventBytes {
-		x := Violation{Code: TooLarge, Expected: "at most " + strconv.Itoa(WarnEventBytes) + " bytes", Got: strconv.Itoa(size) + " bytes", Severity: Warn}
-		if size > MaxEventBytes {
-			x.Expected, x.Severity = "at most "+strconv.Itoa(MaxEventBytes)+" bytes", Error
-		}
-		v.Add(x)
+	switch size := e.size(); {
+	case size > MaxEventBytes:
+		v.Add(tooLarge(size, MaxEventBytes, Error))
 		if size > MaxKeptBytes {
 			e.cutDown()
 		}
+	case size > WarnEventBytes:
+		v.Add(tooLarge(size, WarnEventBytes, Warn))
 	}
 	e.ensureMessageID(b)
 	if v.Status == Quarantined && len(e.extras) > 0 {
@@ -242,14 +242,14 @@ func appendText(dst []byte, d *tape.Doc, i int) ([]byte, bool) {
 }
 
 // clip shortens text for a violation's Got.
-func clip(text []byte) string {
-	const most = 120
+func clip(text []byte) string { return clipText(string(text[:min(len(text), 130)]), 120) }
+
+func clipText(text string, most int) string {
 	if len(text) <= most {
-		return string(text)
+		return text
 	}
-	cut := most
-	for cut > 0 && text[cut]&0xc0 == 0x80 {
-		cut--
+	for most > 0 && text[most]&0xc0 == 0x80 {
+		most--
 	}
-	return string(text[:cut]) + "…"
+	return text[:most] + "…"
 }

@@ -38,6 +38,23 @@ var (
 // is left to the caller; r.Headers is reused.
 func AppendRecord(slab []byte, r *kgo.Record, e *Event, v *Verdict, m Meta, s *Sealer) []byte {
 	cut := func(from int) []byte { return slab[from:len(slab):len(slab)] }
+	start := len(slab)
+	slab = appendParts(slab, r, e, v, m)
+	if size := len(slab) - start; size > maxRecordBytes && !e.cut { // grown by its batch's context, its violations or its ids
+		v.Add(tooLarge(size, MaxKeptBytes, Error))
+		e.cutDown()
+		slab = appendParts(slab[:start], r, e, v, m)
+	}
+	if s != nil {
+		at := len(slab)
+		slab = s.AppendSeal(slab, r)
+		r.Headers = append(r.Headers, kgo.RecordHeader{Key: HeaderSeal, Value: cut(at)})
+	}
+	return slab
+}
+
+func appendParts(slab []byte, r *kgo.Record, e *Event, v *Verdict, m Meta) []byte {
+	cut := func(from int) []byte { return slab[from:len(slab):len(slab)] }
 	at := len(slab)
 	slab = AppendCanonical(slab, e, v, m)
 	r.Value = cut(at)
@@ -59,11 +76,6 @@ func AppendRecord(slab []byte, r *kgo.Record, e *Event, v *Verdict, m Meta, s *S
 		kgo.RecordHeader{Key: HeaderEvent, Value: name},
 		kgo.RecordHeader{Key: HeaderSource, Value: m.sourceBytes()},
 		kgo.RecordHeader{Key: HeaderStatus, Value: statusBytes[v.Status]})
-	if s != nil {
-		at = len(slab)
-		slab = s.AppendSeal(slab, r)
-		r.Headers = append(r.Headers, kgo.RecordHeader{Key: HeaderSeal, Value: cut(at)})
-	}
 	return slab
 }
 

@@ -2,7 +2,9 @@ package event
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -150,6 +152,49 @@ func TestPatchesReachBatchContext(t *testing.T) {
 	}
 }
 
+// TestManyMembersAndPatchesTakeTimeByTheirSum has sizes at which anything that goes by the product takes minutes.
+func TestManyMembersAndPatchesTakeTimeByTheirSum(t *testing.T) {
+	const n = 100_000
+	object := func(prefix string) []byte {
+		b := []byte{'{'}
+		for i := range n {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = fmt.Appendf(b, `"%s%d":1`, prefix, i)
+		}
+		return append(b, '}')
+	}
+	src := fmt.Appendf(nil, `{"context":%s,"batch":[{"type":"track","event":"E","userId":"u","context":%s}]}`, object("a"), object("b"))
+	var d tape.Doc
+	if err := d.Parse(src); err != nil {
+		t.Fatal(err)
+	}
+	b := base()
+	list := b.ReadBatch(&d, 0)
+	var e Event
+	var v Verdict
+	Read(&e, &d, d.Element(list, 0), &b, &v)
+	v.Status = Fixed
+	for _, x := range d.Members(e.Context) {
+		v.Patches = append(v.Patches, Patch{Node: x, Value: []byte("22")})
+	}
+	out := AppendCanonical(nil, &e, &v, Meta{})
+	if !e.cut || len(out) > MaxEventBytes {
+		t.Errorf("an event beyond MaxKeptBytes should be cut: %d bytes", len(out))
+	}
+	e.cut = false
+	start := time.Now()
+	out = AppendCanonical(nil, &e, &v, Meta{})
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("took %s", took)
+	}
+	var got struct{ Context map[string]int }
+	if err := json.Unmarshal(out, &got); err != nil || len(got.Context) != 2*n || got.Context["a7"] != 1 || got.Context["b7"] != 22 {
+		t.Errorf("%v, %d members", err, len(got.Context))
+	}
+}
+
 func TestVerdictInTheEvent(t *testing.T) {
 	var d tape.Doc
 	if err := d.Parse([]byte(order600)); err != nil {
@@ -235,6 +280,34 @@ func TestRecordHeaders(t *testing.T) {
 	}
 	if string(r.Key) != "user-4711" || !r.Timestamp.Equal(received) || len(Header(r, HeaderSeal)) != SealSize {
 		t.Errorf("key %s, timestamp %s", r.Key, r.Timestamp)
+	}
+}
+
+func TestRecordsStayWithinWhatTheLogTakes(t *testing.T) {
+	long := strings.Repeat("x", 600<<10)
+	for name, src := range map[string]string{
+		"context of the batch": `{"context":{"a":"` + long + long + `"},"batch":[{"type":"track","event":"E","userId":"u"}]}`,
+		"ids":                  `{"batch":[{"type":"track","event":"E","userId":"` + long + `"}]}`,
+		"name":                 `{"batch":[{"type":"track","event":"` + long + `","userId":"u"}]}`,
+		"bad time":             `{"batch":[{"type":"track","event":"E","userId":"u","timestamp":"` + long + long + `"}]}`,
+	} {
+		var d tape.Doc
+		if err := d.Parse([]byte(src)); err != nil {
+			t.Fatal(err)
+		}
+		b := base()
+		list := b.ReadBatch(&d, 0)
+		var e Event
+		var v Verdict
+		Read(&e, &d, d.Element(list, 0), &b, &v)
+		for range 1000 {
+			v.Add(Violation{Code: ArrayItem, Path: "/" + long, Got: long, Severity: Error})
+		}
+		var r kgo.Record
+		slab := AppendRecord(nil, &r, &e, &v, Meta{Source: "s"}, nil)
+		if len(slab) > maxRecordBytes || !json.Valid(r.Value) || v.Status != Quarantined {
+			t.Errorf("%s: %d bytes, %s", name, len(slab), v.Status)
+		}
 	}
 }
 
