@@ -1,0 +1,177 @@
+package op
+
+import (
+	"fmt"
+
+	"myelin/internal/process/plan"
+	"myelin/internal/vec"
+)
+
+// acc folds the rows of a group into some words of the group's payload. Its state depends on which rows are in the group, not
+// on the order in which they came.
+type acc interface {
+	// words is how many payload words it needs; blobs says which of them hold byte strings.
+	words() int
+	blobs() []int
+	// push folds the selected rows of b: row i belongs to group ids[i], its argument is row i of arg (nil for count(*)).
+	push(g *groups, at int, ids []uint32, b *vec.Batch, arg *vec.Vector) error
+	// result appends the value for a payload (from at on) to out.
+	result(g *groups, p []uint64, out *vec.Vector) error
+	// merge folds the payload src of a group that ends into group dst.
+	merge(g *groups, at int, dst uint32, src []uint64) error
+}
+
+// newAcc returns the accumulator of a call. retract: rows may be taken
+// back.
+func newAcc(c *plan.AggCall, retract bool) (acc, error) {
+	var in vec.Type
+	if len(c.Args) > 0 {
+		in = c.Args[0].Type()
+	}
+	switch c.Func {
+	case "count":
+		return countAcc{}, nil
+	case "sum", "avg":
+		if in.Kind == vec.Float64 {
+			return floatSum{avg: c.Func == "avg"}, nil
+		}
+		return decSum{avg: c.Func == "avg"}, nil
+	case "min", "max", "bool_and", "every", "bool_or":
+		switch {
+		case retract:
+			return newRetractExtreme(in, c.Func), nil
+		case in.Kind.InInts():
+			return wordExtreme{max: c.Func == "max"}, nil
+		}
+		return newExtreme(in, c.Func), nil
+	}
+	return nil, fmt.Errorf("building the query: aggregate function %s is not supported", c.Func)
+}
+
+// argAt is the row of an argument that stands for row i of the batch.
+func argAt(arg *vec.Vector, i int) int {
+	if arg.Len() == 1 {
+		return 0
+	}
+	return i
+}
+
+// countAcc is count(*) and count(x).
+type countAcc struct{}
+
+func (countAcc) words() int   { return 1 }
+func (countAcc) blobs() []int { return nil }
+
+func (countAcc) push(g *groups, at int, ids []uint32, b *vec.Batch, arg *vec.Vector) error {
+	all := arg == nil || arg.Valid == nil
+	if all && b.Diff == nil && b.Sel == nil {
+		for _, id := range ids[:b.N] {
+			g.m.At(id)[at]++
+		}
+		return nil
+	}
+	for k := range b.Rows() {
+		i := rowAt(b, k)
+		if all || !arg.IsNull(argAt(arg, i)) {
+			g.m.At(ids[i])[at] += uint64(b.Sign(i))
+		}
+	}
+	return nil
+}
+
+func (countAcc) result(_ *groups, p []uint64, out *vec.Vector) error {
+	out.AppendInt(int64(p[0]))
+	return nil
+}
+
+func (countAcc) merge(g *groups, at int, dst uint32, src []uint64) error {
+	g.m.At(dst)[at] += src[at]
+	return nil
+}
+
+// decSum is the exact sum or average of whole numbers and NUMERIC. Words: count of values, coefficient (two), scale.
+type decSum struct{ avg bool }
+
+func (decSum) words() int   { return 4 }
+func (decSum) blobs() []int { return nil }
+
+func loadDec(p []uint64) vec.Decimal {
+	return vec.Decimal{Lo: p[1], Hi: int64(p[2]), Scale: int32(p[3])}
+}
+
+func storeDec(p []uint64, d vec.Decimal) { p[1], p[2], p[3] = d.Lo, uint64(d.Hi), uint64(d.Scale) }
+
+func (decSum) push(g *groups, at int, ids []uint32, b *vec.Batch, arg *vec.Vector) error {
+	ints := arg.Type.Kind.InInts()
+	for k := range b.Rows() {
+		i := rowAt(b, k)
+		j := argAt(arg, i)
+		if arg.IsNull(j) {
+			continue
+		}
+		p := g.m.At(ids[i])[at:]
+		sign := b.Sign(i)
+		p[0] += uint64(sign)
+		var d vec.Decimal
+		if ints {
+			d = vec.DecimalFromInt(arg.Ints[j])
+		} else {
+			d = arg.Decs[j]
+		}
+		if sign < 0 {
+			d = d.Neg()
+		}
+		sum, err := loadDec(p).Add(d)
+		if err != nil {
+			return err
+		}
+		storeDec(p, sum)
+	}
+	return nil
+}
+
+func (a decSum) result(_ *groups, p []uint64, out *vec.Vector) error {
+	if p[0] == 0 {
+		out.AppendNull()
+		return nil
+	}
+	d := loadDec(p)
+	var err error
+	if a.avg {
+		d, err = d.Div(vec.DecimalFromInt(int64(p[0])))
+	}
+	if err != nil {
+		out.AppendNull()
+		return err
+	}
+	return appendDecAs(out, d)
+}
+
+// appendDecAs appends an exact number to a vector of a numeric kind.
+func appendDecAs(out *vec.Vector, d vec.Decimal) error {
+	switch {
+	case out.Type.Kind == vec.Float64:
+		out.AppendFloat(d.Float64())
+	case out.Type.Kind.InInts():
+		n, ok := d.Int64()
+		if !ok {
+			out.AppendNull()
+			return fmt.Errorf("%s: %w", out.Type, vec.ErrOutOfRange)
+		}
+		out.AppendInt(n)
+	default:
+		out.AppendDecimal(d)
+	}
+	return nil
+}
+
+func (decSum) merge(g *groups, at int, dst uint32, src []uint64) error {
+	p := g.m.At(dst)[at:]
+	src = src[at:]
+	p[0] += src[0]
+	sum, err := loadDec(p).Add(loadDec(src))
+	if err == nil {
+		storeDec(p, sum)
+	}
+	return err
+}

@@ -1,0 +1,317 @@
+package op
+
+import (
+	"math"
+
+	"myelin/internal/process/eval"
+	"myelin/internal/process/plan"
+	"myelin/internal/process/state"
+	"myelin/internal/vec"
+)
+
+// aggregate groups rows and folds them. What a step changed goes out when it ends: the old row of a group taken back and the
+// new one added (EMIT CHANGES), or each group once when its window closes.
+type aggregate struct {
+	ctx    *Ctx
+	groups *groups
+	keys   []*eval.Eval
+	life   lifetime
+	global bool // no GROUP BY: exactly one row, also over nothing
+	nkeys  int
+
+	cols     []*vec.Vector
+	ids      []uint32
+	keyBuf   []byte
+	touched  []uint32      // groups that the step changed, in order of their first change
+	olds     []uint64      // their payloads before, one after the other
+	was, now []*vec.Vector // the results of a group before and after
+	timers   state.Timers
+	rows     *state.Rows
+	out      sink
+}
+
+// Extra payload words: whether the group's row is out; the watermark at which the group is given up.
+const (
+	aggEmitted = payExtra
+	aggDue     = payExtra + 1
+	aggExtra   = 2
+)
+
+func (p *Pipeline) buildAggregate(n *plan.Aggregate, out sink) error {
+	if n.Session != nil {
+		return p.buildSession(n, out)
+	}
+	schema := n.Schema()
+	keyTypes := make([]vec.Type, len(n.Groups))
+	for i, e := range n.Groups {
+		keyTypes[i] = e.Type()
+	}
+	g, err := newGroups(p.Ctx, n.Calls, keyTypes, aggExtra, !p.Ctx.Batch && !n.Input.Props().AppendOnly)
+	if err != nil {
+		return err
+	}
+	a := &aggregate{
+		ctx: p.Ctx, groups: g, keys: eval.NewAll(n.Groups), nkeys: len(n.Groups), global: len(n.Groups) == 0,
+		cols: make([]*vec.Vector, len(n.Groups)), rows: state.NewRows(typesOf(schema)), out: out,
+		was: vectors(len(n.Calls)), now: vectors(len(n.Calls)),
+	}
+	a.life = lifetimeOf(n)
+	return p.unary(n.Input, a)
+}
+
+func newDistinct(ctx *Ctx, n *plan.Distinct, out sink) Op {
+	types := typesOf(n.Schema())
+	keys := make([]plan.Expr, len(types))
+	for i, t := range types {
+		keys[i] = &plan.Col{Index: i, T: t}
+	}
+	g, err := newGroups(ctx, nil, types, aggExtra, false)
+	if err != nil {
+		panic("op: DISTINCT has no calls that could fail")
+	}
+	return &aggregate{
+		ctx: ctx, groups: g, keys: eval.NewAll(keys), nkeys: len(keys), life: lifetime{col: -1},
+		cols: make([]*vec.Vector, len(keys)), rows: state.NewRows(types), out: out,
+	}
+}
+
+func (a *aggregate) Push(_ int, b *vec.Batch) {
+	for i, k := range a.keys {
+		a.cols[i] = k.RunFull(&a.ctx.Env, b)
+	}
+	b = a.ctx.failed(b)
+	b = a.groups.prepare(a.dropLate(b))
+	if b.Rows() == 0 {
+		return
+	}
+	if len(a.ids) < b.N {
+		a.ids = make([]uint32, max(b.N, 2*len(a.ids)))
+	}
+	last := uint32(math.MaxUint32)
+	for k := range b.Rows() {
+		i := rowAt(b, k)
+		a.keyBuf = state.AppendKey(a.keyBuf[:0], a.cols, i)
+		id, fresh := a.groups.upsert(a.keyBuf)
+		a.ids[i] = id
+		if id == last {
+			continue
+		}
+		last = id
+		if fresh {
+			a.begin(id, i)
+		}
+		a.touch(id)
+	}
+	a.groups.fold(a.ids, b)
+}
+
+// begin starts the clock of a new group's window.
+func (a *aggregate) begin(id uint32, row int) {
+	if a.life.col < 0 || a.ctx.Batch {
+		return
+	}
+	if end, ok := a.life.end(a.cols[a.life.col], row); ok {
+		due := a.due(end)
+		a.groups.m.At(id)[aggDue] = uint64(due)
+		a.timers.Push(due, id)
+	}
+}
+
+// due is the watermark at which a window with the given end is given up.
+func (a *aggregate) due(end int64) int64 {
+	if a.ctx.OnClose {
+		return end
+	}
+	return satAdd(end, a.ctx.Lateness)
+}
+
+// touch keeps the payload of a group as it was before the step.
+func (a *aggregate) touch(id uint32) {
+	a.groups.m.Mark(id)
+	if a.ctx.OnClose && !a.ctx.Batch || a.groups.m.Flag(id) {
+		return
+	}
+	a.groups.m.SetFlag(id, true)
+	a.touched = append(a.touched, id)
+	if !a.ctx.Batch {
+		a.olds = append(a.olds, a.groups.m.At(id)...)
+	}
+}
+
+// dropLate takes out the rows whose window is given up already.
+func (a *aggregate) dropLate(b *vec.Batch) *vec.Batch {
+	if a.life.col < 0 || a.ctx.Batch || a.ctx.Watermark == NoTime {
+		return b
+	}
+	v := a.cols[a.life.col]
+	late := 0
+	for k := range b.Rows() {
+		if end, ok := a.life.end(v, rowAt(b, k)); ok && a.due(end) <= a.ctx.Watermark {
+			late++
+		}
+	}
+	if late == 0 {
+		return b
+	}
+	sel := make([]int32, 0, b.Rows()-late)
+	for k := range b.Rows() {
+		i := rowAt(b, k)
+		if end, ok := a.life.end(v, i); ok && a.due(end) <= a.ctx.Watermark {
+			if a.ctx.Late != nil {
+				a.ctx.Late(b, i)
+			}
+			continue
+		}
+		sel = append(sel, int32(i))
+	}
+	return &vec.Batch{Cols: b.Cols, N: b.N, Sel: sel, Diff: b.Diff}
+}
+
+func (a *aggregate) Flush(wm int64) {
+	if a.global && a.groups.m.Len() == 0 {
+		id, _ := a.groups.upsert(state.AppendKey(nil, nil, 0))
+		a.touch(id)
+	}
+	w := a.groups.words
+	for k, id := range a.touched {
+		var old []uint64
+		if !a.ctx.Batch {
+			old = a.olds[k*w : (k+1)*w]
+		}
+		a.groups.m.SetFlag(id, false)
+		a.change(id, old)
+		if a.rows.Len() >= letRows {
+			a.let()
+		}
+	}
+	a.touched, a.olds = a.touched[:0], a.olds[:0]
+	a.expire(wm)
+	a.let()
+	a.groups.m.Compact()
+}
+
+// letRows is how many rows an operator collects before it lets them out.
+const letRows = 4096
+
+// expire ends the groups whose time has come: on window close their rows go out, else they are just forgotten.
+func (a *aggregate) expire(wm int64) {
+	for {
+		at, ok := a.timers.Next()
+		if !ok || at > wm {
+			return
+		}
+		_, id := a.timers.Pop()
+		if !a.groups.m.Live(id) || int64(a.groups.m.At(id)[aggDue]) != at {
+			continue // the group went before its time, and its id may be another's
+		}
+		if p := a.groups.m.At(id); a.ctx.OnClose && int64(p[payRows]) > 0 {
+			a.results(a.now, p)
+			a.emit(id, a.now, 1)
+			if a.rows.Len() >= letRows {
+				a.let()
+			}
+		}
+		a.groups.drop(id)
+	}
+}
+
+// change lets out what a step did to a group. old is its payload before, nil if there was none to remember.
+func (a *aggregate) change(id uint32, old []uint64) {
+	p := a.groups.m.At(id)
+	was := old != nil && old[aggEmitted] != 0
+	is := a.global || int64(p[payRows]) > 0
+	if was {
+		a.results(a.was, old)
+	}
+	if is {
+		a.results(a.now, p)
+	}
+	p[aggEmitted] = 0
+	if is {
+		p[aggEmitted] = 1
+	}
+	switch {
+	case was && is && a.unchanged():
+	default:
+		if was {
+			a.emit(id, a.was, -1)
+		}
+		if is {
+			a.emit(id, a.now, 1)
+		}
+	}
+	if !is && !a.ctx.Batch {
+		a.groups.drop(id)
+	}
+}
+
+func (a *aggregate) results(to []*vec.Vector, p []uint64) {
+	for i, v := range to {
+		v.Reset(a.groups.calls[i].t)
+	}
+	a.groups.results(p, to, a.rows.Len())
+}
+
+// unchanged reports whether was and now are the same.
+func (a *aggregate) unchanged() bool {
+	for i, v := range a.was {
+		if !vec.Same(v, 0, a.now[i], 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// emit appends the row of a group with the given call results.
+func (a *aggregate) emit(id uint32, vals []*vec.Vector, sign int8) {
+	cols := a.rows.Open(sign)
+	if _, err := state.DecodeRow(cols[:a.nkeys], a.groups.m.Key(id)); err != nil {
+		panic("op: state holds a corrupt key")
+	}
+	for i, v := range vals {
+		cols[a.nkeys+i].Append(v, 0)
+	}
+}
+
+// let gives the collected rows to the next operator.
+func (a *aggregate) let() {
+	if a.rows.Len() == 0 {
+		return
+	}
+	b := a.ctx.failed(a.rows.Batch())
+	if b.Rows() > 0 {
+		a.out(b)
+	}
+	a.rows.Reset()
+}
+
+func (a *aggregate) Next() int64 {
+	if at, ok := a.timers.Next(); ok {
+		return at
+	}
+	return math.MaxInt64
+}
+
+func (a *aggregate) Stores() []state.Store { return a.groups.stores() }
+
+func (a *aggregate) Restored() {
+	a.groups.restored()
+	a.timers.Reset()
+	if a.life.col < 0 {
+		return
+	}
+	a.groups.m.Each(func(id uint32) {
+		if due := int64(a.groups.m.At(id)[aggDue]); due != 0 {
+			a.timers.Push(due, id)
+		}
+	})
+}
+
+// vectors returns n empty vectors.
+func vectors(n int) []*vec.Vector {
+	out := make([]*vec.Vector, n)
+	for i := range out {
+		out[i] = &vec.Vector{}
+	}
+	return out
+}

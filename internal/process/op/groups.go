@@ -1,0 +1,248 @@
+package op
+
+import (
+	"slices"
+
+	"myelin/internal/process/eval"
+	"myelin/internal/process/plan"
+	"myelin/internal/process/state"
+	"myelin/internal/vec"
+)
+
+// groups is the state of an aggregation: an entry per group, and the calls that fold rows into it.
+//
+// A group's payload: how many rows it holds; its serial number, which names it in value sets; extra words of the operator; a
+// word per call that uses value sets; the words of the calls.
+type groups struct {
+	ctx    *Ctx
+	m      *state.Map
+	sets   *valueSets // nil if no call needs them
+	calls  []call
+	heads  []int // payload words with the heads of value lists, by call (-1: none)
+	serial uint64
+	words  int
+}
+
+const (
+	payRows   = 0
+	paySerial = 1
+	payExtra  = 2
+)
+
+// call is one aggregate call made ready to run.
+type call struct {
+	acc    acc
+	at     int // first payload word
+	arg    *eval.Eval
+	filter *eval.Filter
+	t      vec.Type
+
+	// of the batch in hand: the rows that the filter lets through and the argument
+	in  vec.Batch
+	one vec.Batch
+	val *vec.Vector
+	sel []int32
+}
+
+// newGroups prepares the calls of n for keys of keyTypes, with extra payload words for the operator.
+func newGroups(ctx *Ctx, calls []plan.AggCall, keyTypes []vec.Type, extra int, retract bool) (*groups, error) {
+	g := &groups{ctx: ctx, words: payExtra + extra}
+	accs := make([]acc, len(calls))
+	for i := range calls {
+		c := &calls[i]
+		a, err := newAcc(c, retract)
+		if err != nil {
+			return nil, err
+		}
+		if c.Distinct && len(c.Args) > 0 && !idempotent(c.Func) {
+			a = newDistinctAcc(c, a)
+		}
+		accs[i] = a
+		head := -1
+		if b, ok := a.(binder); ok {
+			head = g.words
+			g.words++
+			b.bind(byte(i), head)
+			if g.sets == nil {
+				g.sets = newValueSets()
+			}
+		}
+		g.heads = append(g.heads, head)
+	}
+	var blobs []int
+	for i := range calls {
+		c := call{acc: accs[i], at: g.words, t: calls[i].Type}
+		if len(calls[i].Args) > 0 {
+			c.arg = eval.New(calls[i].Args[0])
+		}
+		if calls[i].Filter != nil {
+			c.filter = eval.NewFilter(calls[i].Filter)
+		}
+		for _, w := range accs[i].blobs() {
+			blobs = append(blobs, g.words+w)
+		}
+		g.words += accs[i].words()
+		g.calls = append(g.calls, c)
+	}
+	g.m = state.NewMap(g.words, inlineBytes(keyTypes), blobs...)
+	return g, nil
+}
+
+// idempotent functions give the same with and without DISTINCT.
+func idempotent(name string) bool {
+	switch name {
+	case "min", "max", "bool_and", "bool_or", "every":
+		return true
+	}
+	return false
+}
+
+// inlineBytes is how many key bytes are kept in the entry: all where every value has a fixed size.
+func inlineBytes(types []vec.Type) int {
+	n := (len(types) + 7) / 8
+	for _, t := range types {
+		switch {
+		case t.Kind == vec.Bool:
+			n++
+		case t.Kind == vec.UUID || t.Kind == vec.Interval:
+			n += 16
+		case t.Kind == vec.Float64 || t.Kind.InInts():
+			n += 8
+		default:
+			return 0
+		}
+	}
+	if n > 64 {
+		return 0
+	}
+	return n
+}
+
+// upsert finds or makes the group of a key.
+func (g *groups) upsert(key []byte) (id uint32, fresh bool) {
+	id, fresh = g.m.Upsert(key)
+	if fresh {
+		g.serial++
+		g.m.At(id)[paySerial] = g.serial
+	}
+	return id, fresh
+}
+
+// prepare computes the arguments and filters of all calls for b, and returns b without the rows that failed.
+func (g *groups) prepare(b *vec.Batch) *vec.Batch {
+	for i := range g.calls {
+		c := &g.calls[i]
+		c.in, c.val = *b, nil
+		if c.filter != nil {
+			c.sel = c.filter.Run(&g.ctx.Env, b, c.sel[:0])
+			c.in.Sel = c.sel
+		}
+		if c.arg != nil && c.in.Rows() > 0 {
+			c.val = c.arg.Run(&g.ctx.Env, &c.in)
+		}
+	}
+	if len(g.ctx.Env.Errs) == 0 {
+		return b
+	}
+	b = g.ctx.failed(b)
+	for i := range g.calls {
+		c := &g.calls[i]
+		if c.filter == nil {
+			c.in.Sel = b.Sel
+			continue
+		}
+		c.in.Sel = slices.DeleteFunc(c.sel, func(r int32) bool { _, ok := slices.BinarySearch(b.Sel, r); return !ok })
+	}
+	return b
+}
+
+// fold gives the rows of b, which prepare returned, to every call. ids is indexed by row.
+func (g *groups) fold(ids []uint32, b *vec.Batch) {
+	for k := range b.Rows() {
+		i := rowAt(b, k)
+		g.m.At(ids[i])[payRows] += uint64(b.Sign(i))
+	}
+	for i := range g.calls {
+		c := &g.calls[i]
+		if c.in.Rows() == 0 {
+			continue
+		}
+		if err := c.acc.push(g, c.at, ids, &c.in, c.val); err != nil {
+			g.ctx.Env.Fail(rowAt(&c.in, 0), err)
+			g.ctx.failed(b)
+		}
+	}
+}
+
+// foldRow is fold for the one row in sel of a batch that prepare returned.
+func (g *groups) foldRow(ids []uint32, b *vec.Batch, sel []int32) {
+	g.m.At(ids[sel[0]])[payRows] += uint64(b.Sign(int(sel[0])))
+	for i := range g.calls {
+		c := &g.calls[i]
+		if c.filter != nil {
+			if _, ok := slices.BinarySearch(c.in.Sel, sel[0]); !ok {
+				continue
+			}
+		}
+		c.one = vec.Batch{Cols: b.Cols, N: b.N, Sel: sel, Diff: b.Diff}
+		if err := c.acc.push(g, c.at, ids, &c.one, c.val); err != nil {
+			g.ctx.Env.Fail(int(sel[0]), err)
+			g.ctx.failed(b)
+		}
+	}
+}
+
+// results appends the values of all calls for a payload to cols, as row number row of the output.
+func (g *groups) results(p []uint64, cols []*vec.Vector, row int) {
+	for i := range g.calls {
+		c := &g.calls[i]
+		if err := c.acc.result(g, p[c.at:], cols[i]); err != nil {
+			g.ctx.Env.Fail(row, err)
+		}
+	}
+}
+
+// drop removes a group with all its values.
+func (g *groups) drop(id uint32) {
+	p := g.m.At(id)
+	for _, h := range g.heads {
+		if h >= 0 {
+			g.sets.drop(&p[h])
+		}
+	}
+	g.m.Delete(id)
+}
+
+func (g *groups) stores() []state.Store {
+	if g.sets == nil {
+		return []state.Store{g.m}
+	}
+	return []state.Store{g.m, g.sets.m}
+}
+
+// restored rebuilds what is not stored.
+func (g *groups) restored() {
+	bySerial := map[uint64]uint32{}
+	g.m.Each(func(id uint32) {
+		p := g.m.At(id)
+		g.serial = max(g.serial, p[paySerial])
+		if g.sets != nil {
+			bySerial[p[paySerial]] = id
+			for _, h := range g.heads {
+				if h >= 0 {
+					p[h] = 0
+				}
+			}
+		}
+	})
+	if g.sets == nil {
+		return
+	}
+	g.sets.relink(func(serial uint64, call byte) *uint64 {
+		id, ok := bySerial[serial]
+		if !ok || int(call) >= len(g.heads) || g.heads[call] < 0 {
+			return nil
+		}
+		return &g.m.At(id)[g.heads[call]]
+	})
+}

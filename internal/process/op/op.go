@@ -1,0 +1,249 @@
+// Package op holds the operators of continuous SQL, one per file. The same operators run a view for ever, on batches of added
+// and taken-back rows, and an ad hoc query once.
+package op
+
+import (
+	"fmt"
+	"math"
+
+	"myelin/internal/process/fn"
+	"myelin/internal/process/plan"
+	"myelin/internal/process/state"
+	"myelin/internal/vec"
+)
+
+// NoTime is the watermark before any event.
+const NoTime = math.MinInt64
+
+// Ctx is what the operators of one pipeline share. It belongs to the goroutine that drives the pipeline.
+type Ctx struct {
+	Env fn.Env
+	// Watermark is the event time up to which the input was complete before this step.
+	Watermark int64
+	// Lateness is how long after the watermark passed a window's end its rows still correct it (EMIT CHANGES), in microseconds.
+	Lateness int64
+	// OnClose is set for EMIT ON WINDOW CLOSE.
+	OnClose bool
+	// Batch is set when the query runs once: nothing is late, rows that fail end the query.
+	Batch bool
+	// Failed is told of each row that could not be computed; the row has no part in the result.
+	Failed func(b *vec.Batch, row int, err error)
+	// Late is told of each row that came after its window was given up.
+	Late func(b *vec.Batch, row int)
+	// Err is the first error of a batch run.
+	Err error
+	// Stop is set when nobody wants more rows.
+	Stop bool
+}
+
+// Op is an operator. Batches are valid during the call only.
+type Op interface {
+	// Push takes rows of input number in.
+	Push(in int, b *vec.Batch)
+	// Flush ends a step: the input is now complete up to the watermark wm, and what that and the step's rows changed goes out.
+	Flush(wm int64)
+	// Next is the earliest watermark at which Flush would do something without new rows; MaxInt64 if there is none.
+	Next() int64
+	// Stores is the operator's state, in an order that never changes.
+	Stores() []state.Store
+	// Restored is called once its stores are loaded.
+	Restored()
+}
+
+// plain is embedded by operators without state or timers.
+type plain struct{}
+
+func (plain) Flush(int64)           {}
+func (plain) Next() int64           { return math.MaxInt64 }
+func (plain) Stores() []state.Store { return nil }
+func (plain) Restored()             {}
+
+// sink is where an operator's output goes.
+type sink func(b *vec.Batch)
+
+// Source is a scan of a pipeline: whoever runs the pipeline pushes the rows of Scan into it.
+type Source struct {
+	Scan *plan.Scan
+	push sink
+}
+
+// Push hands rows to the pipeline; their columns are Scan.Columns.
+func (s *Source) Push(b *vec.Batch) {
+	if b.Rows() > 0 {
+		s.push(b)
+	}
+}
+
+// Pipeline is a query made ready to run.
+type Pipeline struct {
+	Ctx     *Ctx
+	Sources []*Source
+	// Schema is the shape of the output.
+	Schema []plan.Column
+	// ops and sources in the order in which they feed each other: an input comes before its consumer, and the right side of a
+	// join before the left.
+	steps []step
+}
+
+// step is either a source or an operator.
+type step struct {
+	source *Source
+	op     Op
+}
+
+// Build compiles a bound query whose output goes to out.
+func Build(q *plan.Query, ctx *Ctx, out func(b *vec.Batch)) (*Pipeline, error) {
+	p := &Pipeline{Ctx: ctx, Schema: q.Root.Schema()}
+	if err := p.build(q.Root, out); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// build compiles n, whose rows go to out.
+func (p *Pipeline) build(n plan.Node, out sink) error {
+	switch n := n.(type) {
+	case *plan.Scan:
+		s := &Source{Scan: n, push: out}
+		p.Sources = append(p.Sources, s)
+		p.steps = append(p.steps, step{source: s})
+		return nil
+	case *plan.Values:
+		return p.buildValues(n, out)
+	case *plan.Filter:
+		return p.unary(n.Input, newFilter(p.Ctx, n, out))
+	case *plan.Project:
+		return p.unary(n.Input, newProject(p.Ctx, n, out))
+	case *plan.Window:
+		return p.buildWindow(n, out)
+	case *plan.Aggregate:
+		return p.buildAggregate(n, out)
+	case *plan.Join:
+		return p.buildJoin(n, out)
+	case *plan.Sort:
+		return p.unary(n.Input, newSort(p.Ctx, n, out))
+	case *plan.Distinct:
+		return p.unary(n.Input, newDistinct(p.Ctx, n, out))
+	case *plan.SetOp:
+		return p.buildSetOp(n, out)
+	}
+	return fmt.Errorf("building the query: operator %T is not supported", n)
+}
+
+// unary builds an operator with one input.
+func (p *Pipeline) unary(input plan.Node, o Op) error {
+	if err := p.build(input, func(b *vec.Batch) { o.Push(0, b) }); err != nil {
+		return err
+	}
+	p.steps = append(p.steps, step{op: o})
+	return nil
+}
+
+// binary builds an operator with two inputs, the right one first.
+func (p *Pipeline) binary(left, right plan.Node, o Op) error {
+	if err := p.build(right, func(b *vec.Batch) { o.Push(1, b) }); err != nil {
+		return err
+	}
+	if err := p.build(left, func(b *vec.Batch) { o.Push(0, b) }); err != nil {
+		return err
+	}
+	p.steps = append(p.steps, step{op: o})
+	return nil
+}
+
+// EndStep lets the watermark advance to wm and lets out what the step changed.
+func (p *Pipeline) EndStep(wm int64) {
+	for _, s := range p.steps {
+		if s.op != nil {
+			s.op.Flush(wm)
+		}
+	}
+	p.Ctx.Watermark = max(p.Ctx.Watermark, wm)
+}
+
+// Next is the earliest watermark at which the pipeline would let something out by itself; MaxInt64 if there is none.
+func (p *Pipeline) Next() int64 {
+	next := int64(math.MaxInt64)
+	for _, s := range p.steps {
+		if s.op != nil {
+			next = min(next, s.op.Next())
+		}
+	}
+	return next
+}
+
+// Stores is the state of all operators, in an order that depends on the query alone.
+func (p *Pipeline) Stores() []state.Store {
+	var out []state.Store
+	for _, s := range p.steps {
+		if s.op != nil {
+			out = append(out, s.op.Stores()...)
+		}
+	}
+	return out
+}
+
+// Restored says that all stores are loaded.
+func (p *Pipeline) Restored() {
+	for _, s := range p.steps {
+		if s.op != nil {
+			s.op.Restored()
+		}
+	}
+}
+
+// failed deals with the rows that could not be computed since the last call: they leave the selection. It returns the batch
+// to go on with, which may be b itself.
+func (c *Ctx) failed(b *vec.Batch) *vec.Batch {
+	if len(c.Env.Errs) == 0 {
+		return b
+	}
+	errs := c.Env.Errs
+	c.Env.Errs = c.Env.Errs[:0]
+	if c.Batch {
+		if c.Err == nil {
+			c.Err = errs[0].Err
+		}
+		c.Stop = true
+		return &vec.Batch{Cols: b.Cols, N: b.N, Sel: []int32{}}
+	}
+	bad := make(map[int32]bool, len(errs))
+	for _, e := range errs {
+		// An error in a constant has row 0 and may lie outside the selection; it then concerns no row of this batch.
+		if bad[e.Row] {
+			continue
+		}
+		bad[e.Row] = true
+		if c.Failed != nil && b.Sign(int(e.Row)) > 0 {
+			c.Failed(b, int(e.Row), e.Err)
+		}
+	}
+	sel := make([]int32, 0, b.Rows())
+	for k := range b.Rows() {
+		i := int32(k)
+		if b.Sel != nil {
+			i = b.Sel[k]
+		}
+		if !bad[i] {
+			sel = append(sel, i)
+		}
+	}
+	return &vec.Batch{Cols: b.Cols, N: b.N, Sel: sel, Diff: b.Diff}
+}
+
+// rowAt is the index of the k-th row that counts.
+func rowAt(b *vec.Batch, k int) int {
+	if b.Sel != nil {
+		return int(b.Sel[k])
+	}
+	return k
+}
+
+// typesOf are the types of a schema.
+func typesOf(cols []plan.Column) []vec.Type {
+	out := make([]vec.Type, len(cols))
+	for i, c := range cols {
+		out[i] = c.Type
+	}
+	return out
+}

@@ -1,0 +1,262 @@
+package op
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"myelin/internal/process/plan"
+	"myelin/internal/vec"
+)
+
+// maxWindows is how many windows one row may fall into.
+const maxWindows = 10_000
+
+// satAdd adds without leaving the range of times.
+func satAdd(a, b int64) int64 {
+	c := a + b
+	switch {
+	case b > 0 && c < a:
+		return math.MaxInt64
+	case b < 0 && c > a:
+		return math.MinInt64
+	}
+	return c
+}
+
+// span is a window's size or slide: calendar months, or microseconds.
+type span struct{ months, micros int64 }
+
+func spanOf(v vec.IntervalValue) (span, error) {
+	s := span{int64(v.Months), int64(v.Days)*vec.MicrosPerDay + v.Micros}
+	if s.months < 0 || s.micros < 0 || (s.months == 0) == (s.micros == 0) {
+		return s, fmt.Errorf("building the query: a window must be a positive time span, either of whole months or of days and less")
+	}
+	return s, nil
+}
+
+// floor is the start of the span that holds t, counted from 1970-01-01.
+func (s span) floor(t int64) int64 {
+	if s.months == 0 {
+		m := t % s.micros
+		if m < 0 {
+			m += s.micros
+		}
+		return t - m
+	}
+	at := time.UnixMicro(t).UTC()
+	n := int64(at.Year()-1970)*12 + int64(at.Month()-1)
+	m := n % s.months
+	if m < 0 {
+		m += s.months
+	}
+	return monthStart(n - m)
+}
+
+func monthStart(n int64) int64 {
+	return time.Date(1970, time.Month(1+n), 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+}
+
+// add moves the start of a span by n spans.
+func (s span) add(t, n int64) int64 {
+	if s.months == 0 {
+		return t + n*s.micros
+	}
+	at := time.UnixMicro(t).UTC()
+	return monthStart(int64(at.Year()-1970)*12 + int64(at.Month()-1) + n*s.months)
+}
+
+// window adds window_start and window_end to each row: once for tumble, once for each window that the row falls into else.
+type window struct {
+	plain
+	ctx         *Ctx
+	kind        plan.WindowKind
+	time        int
+	size, slide span
+	count       int64 // windows per row at most
+	start, end  *vec.Vector
+	cols        []*vec.Vector
+	sel, base   []int32
+	first       []int64
+	out         sink
+}
+
+func (p *Pipeline) buildWindow(n *plan.Window, out sink) error {
+	if n.Kind == plan.Session {
+		return fmt.Errorf("building the query: session() must be grouped by window_start, window_end and what it is partitioned by")
+	}
+	w := &window{ctx: p.Ctx, kind: n.Kind, time: n.Time, count: 1, out: out}
+	var err error
+	if w.size, err = spanOf(n.Size); err != nil {
+		return err
+	}
+	if n.Kind != plan.Tumble {
+		if w.slide, err = spanOf(n.Slide); err != nil {
+			return err
+		}
+		if w.count, err = windowsPerRow(w.size, w.slide, n.Kind == plan.Cumulate); err != nil {
+			return err
+		}
+	}
+	schema := n.Schema()
+	t := schema[len(schema)-1].Type
+	w.start, w.end = vec.New(t, 0), vec.New(t, 0)
+	return p.unary(n.Input, w)
+}
+
+func windowsPerRow(size, slide span, exact bool) (int64, error) {
+	a, b := size.micros, slide.micros
+	if size.months > 0 {
+		a, b = size.months, slide.months
+	}
+	switch {
+	case b == 0 || (size.months > 0) != (slide.months > 0):
+		return 0, fmt.Errorf("building the query: window size and slide must both be months, or both shorter units")
+	case exact && a%b != 0:
+		return 0, fmt.Errorf("building the query: cumulate() needs a size that is a multiple of its step")
+	case (a+b-1)/b > maxWindows:
+		return 0, fmt.Errorf("building the query: a row would fall into %d windows; at most %d are allowed", (a+b-1)/b, maxWindows)
+	}
+	return (a + b - 1) / b, nil
+}
+
+func (w *window) Push(_ int, b *vec.Batch) {
+	ts := b.Cols[w.time]
+	w.start.Resize(b.N)
+	w.end.Resize(b.N)
+	if len(w.first) < b.N {
+		w.first = make([]int64, max(b.N, 2*len(w.first)))
+	}
+	unit := w.size
+	if w.kind == plan.Hop {
+		unit = w.slide
+	}
+	w.base = w.base[:0]
+	at := func(i int) int {
+		if ts.Len() == 1 {
+			return 0
+		}
+		return i
+	}
+	// Rows come in time order mostly: keep the last window instead of dividing.
+	lo, hi := int64(0), int64(0)
+	for k := range b.Rows() {
+		i := rowAt(b, k)
+		if ts.IsNull(at(i)) {
+			continue // no time, no window
+		}
+		t := ts.Ints[at(i)]
+		if t < lo || t >= hi {
+			lo = unit.floor(t)
+			hi = unit.add(lo, 1)
+		}
+		w.first[i] = lo
+		w.base = append(w.base, int32(i))
+	}
+	w.cols = append(append(w.cols[:0], b.Cols...), w.start, w.end)
+	for n := range w.count {
+		sel := w.place(n, ts, at)
+		if len(sel) > 0 {
+			w.out(&vec.Batch{Cols: w.cols, N: b.N, Sel: sel, Diff: b.Diff})
+		}
+	}
+}
+
+// place sets the n-th window of each row and returns the rows that have one.
+func (w *window) place(n int64, ts *vec.Vector, at func(int) int) []int32 {
+	switch w.kind {
+	case plan.Tumble:
+		for _, i := range w.base {
+			w.start.Ints[i], w.end.Ints[i] = w.first[i], w.size.add(w.first[i], 1)
+		}
+		return w.base
+	case plan.Hop:
+		// Windows that start at the row's slide, and n slides before it while they still reach the row.
+		w.sel = w.sel[:0]
+		for _, i := range w.base {
+			s := w.slide.add(w.first[i], -n)
+			if e := w.size.add(s, 1); e > ts.Ints[at(int(i))] {
+				w.start.Ints[i], w.end.Ints[i] = s, e
+				w.sel = append(w.sel, i)
+			}
+		}
+		return w.sel
+	}
+	w.sel = w.sel[:0]
+	for _, i := range w.base {
+		if e := w.slide.add(w.first[i], n+1); e > ts.Ints[at(int(i))] {
+			w.start.Ints[i], w.end.Ints[i] = w.first[i], e
+			w.sel = append(w.sel, i)
+		}
+	}
+	return w.sel
+}
+
+// lifetime tells when a group is complete, where one of its keys is a window.
+type lifetime struct {
+	col  int // the key, -1: none
+	size span
+	add  bool // the key is the start: the end lies one size later
+}
+
+// end is the end of the window in row i of the key's vector.
+func (l *lifetime) end(v *vec.Vector, i int) (int64, bool) {
+	if v.Len() == 1 {
+		i = 0
+	}
+	if v.IsNull(i) {
+		return 0, false
+	}
+	if l.add {
+		return l.size.add(v.Ints[i], 1), true
+	}
+	return v.Ints[i], true
+}
+
+// lifetimeOf finds a window among the groups of an aggregation.
+func lifetimeOf(n *plan.Aggregate) lifetime {
+	best := lifetime{col: -1}
+	for i, e := range n.Groups {
+		w, isEnd := windowColumn(n.Input, e)
+		if w == nil {
+			continue
+		}
+		if isEnd {
+			return lifetime{col: i}
+		}
+		size, err := spanOf(w.Size)
+		if err == nil {
+			best = lifetime{col: i, size: size, add: true}
+		}
+	}
+	return best
+}
+
+// windowColumn traces an expression down to the window_start or window_end of a window.
+func windowColumn(n plan.Node, e plan.Expr) (w *plan.Window, isEnd bool) {
+	c, ok := e.(*plan.Col)
+	if !ok {
+		return nil, false
+	}
+	switch n := n.(type) {
+	case *plan.Filter:
+		return windowColumn(n.Input, e)
+	case *plan.Project:
+		return windowColumn(n.Input, n.Exprs[c.Index])
+	case *plan.Join:
+		if left := len(n.Left.Schema()); c.Index < left {
+			return windowColumn(n.Left, e)
+		}
+		return nil, false
+	case *plan.Window:
+		in := len(n.Input.Schema())
+		switch c.Index {
+		case in:
+			return n, false
+		case in + 1:
+			return n, true
+		}
+		return windowColumn(n.Input, e)
+	}
+	return nil, false
+}
