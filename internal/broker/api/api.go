@@ -154,14 +154,11 @@ func (s *Server) Handle(ctx context.Context, r *wire.Request, reply func(wire.Re
 	}
 	resp := s.find(r.Msg.Key()).handle(s, ctx, r)
 	if resp == nil {
-		reply(nil, errGone)
+		reply(nil, wire.ErrGone)
 		return
 	}
 	reply(resp, nil)
 }
-
-// errGone closes a connection whose client or broker went away while a request waited.
-var errGone = errors.New("connection ended while a request waited")
 
 const (
 	keyProduce     = 0

@@ -72,6 +72,9 @@ type Handler interface {
 	Pipelined(key int16) bool
 }
 
+// ErrGone is the error of a request whose client or broker went away while it waited. It is not worth a line in the log.
+var ErrGone = errors.New("connection ended while a request waited")
+
 // Limits bound what clients can make the server hold. Zero fields take the defaults.
 type Limits struct {
 	Connections     int           // 10,000

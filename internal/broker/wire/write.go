@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"errors"
 	"net"
 	"time"
 )
@@ -26,7 +27,9 @@ func (c *conn) writeQueue() {
 // write sends one answer. An error ends the connection.
 func (c *conn) write(p *pending) error {
 	if p.err != nil {
-		c.server.log.Info("closing Kafka connection", "client", c.client.Remote.String(), "cause", p.err.Error())
+		if !errors.Is(p.err, ErrGone) {
+			c.server.log.Info("closing Kafka connection", "client", c.client.Remote.String(), "cause", p.err.Error())
+		}
 		return p.err
 	}
 	if p.resp == nil {
