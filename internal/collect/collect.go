@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -127,9 +128,22 @@ func New(cfg Config, judge Judge, appender Appender, reg *telemetry.Registry) (*
 // keeps it and comes back. New doors are open.
 func (d *Doors) SetReady(ready bool) { d.closed.Store(!ready) }
 
-// Harden sets the limits on connections that the doors rely on, where s has none: time for the header of a request and
-// for an idle connection, and the size of a header.
+// Harden prepares a server, whose handler is set, for the doors: limits on connections where it has none (time for the
+// header of a request and for an idle connection, the size of a header), and paths made straight before they reach
+// http.ServeMux. The mux would redirect //v1/batch, which is what a base address with a slash at its end leads to, and
+// SDKs take a redirect for success.
 func Harden(s *http.Server) {
+	if next := s.Handler; next != nil {
+		s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.URL.Path, "//") {
+				u := *r.URL
+				u.Path, u.RawPath = slashes.ReplaceAllString(u.Path, "/"), ""
+				r = r.WithContext(r.Context()) // a copy
+				r.URL = &u
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
 	if s.ReadHeaderTimeout == 0 {
 		s.ReadHeaderTimeout = 10 * time.Second
 	}
@@ -140,6 +154,8 @@ func Harden(s *http.Server) {
 		s.MaxHeaderBytes = 32 << 10
 	}
 }
+
+var slashes = regexp.MustCompile("//+")
 
 type kind uint8
 

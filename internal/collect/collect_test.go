@@ -265,6 +265,7 @@ func TestBadRequestsAreRefusedInJSON(t *testing.T) {
 		"deep":             {send(d, "/v1/track", bytes.Repeat([]byte("["), 1<<20), "Authorization", keyed), 400, "bad_json"},
 		"too many events":  {send(d, "/v1/batch", []byte(`{"batch":[`+strings.Repeat("0,", 20000)+`0]}`), "Authorization", keyed), 413, "too_many_events"},
 		"swelling context": {send(d, "/v1/batch", []byte(`{"context":{"x":"`+strings.Repeat("y", 1<<20)+`"},"batch":[`+strings.Repeat("{},", 500)+`{}]}`), "Authorization", keyed), 413, "too_large"},
+		"swelling batch":   {send(d, "/v1/batch", []byte(`{"context":{"x":"`+strings.Repeat("y", 200<<10)+`"},"batch":[`+strings.Repeat("{},", 500)+`{}]}`), "Authorization", keyed), 413, "too_large"},
 		"path":             {send(d, "/v1/nothing", ok, "Authorization", keyed), 404, "unknown_path"},
 		"settings by POST": {send(d, "/v1/projects/WK_TEST/settings", ok), 405, "method_not_allowed"},
 	} {
@@ -453,6 +454,25 @@ func TestSourcesCanChange(t *testing.T) {
 	send(d, "/v1/track", ok, "X-Write-Key", "new")
 	if s := d.Sources(); len(s) != 1 || s[0].Total() != 2 || !s[0].LastSeen.Equal(noon) || s[0].PerSecond[59] != 2 {
 		t.Errorf("%+v", s)
+	}
+}
+
+func TestNoPathIsRedirected(t *testing.T) {
+	d, m := open(t, nil)
+	mux := http.NewServeMux()
+	for _, pattern := range Routes {
+		mux.Handle(pattern, d)
+	}
+	s := &http.Server{Handler: mux}
+	Harden(s)
+	for _, path := range []string{"/v1/batch", "//v1/batch", "//v1//b/", "/b"} {
+		w := send(s.Handler, path, []byte(`{"batch":[{"event":"E","userId":"u"}]}`), "Authorization", keyed)
+		if recs := m.take(); w.Code != 200 || len(recs) != 1 {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+	if s.ReadHeaderTimeout == 0 || s.IdleTimeout == 0 || s.MaxHeaderBytes == 0 {
+		t.Error("a server without limits")
 	}
 }
 

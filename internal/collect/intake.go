@@ -157,15 +157,22 @@ func (d *Doors) intake(rt route, from *sender, s *scratch, report bool) *refusal
 		return &refusal{status: http.StatusRequestEntityTooLarge, code: "too_many_events", message: fmt.Sprintf("the batch has %d events; %d is the most", n, d.cfg.Limits.BatchEvents),
 			hint: "Send smaller batches: Segment's SDKs send at most 250 events."}
 	}
+	if shared := s.base.SharedBytes(&s.doc); shared > event.MaxEventBytes {
+		return sharedTooLarge(shared)
+	}
 	for i := range s.doc.Elements(list) {
 		d.take(from, s, i, report)
 		s.base.Position++
 		if len(s.slab) > d.cfg.Limits.RecordBytes {
-			return &refusal{status: http.StatusRequestEntityTooLarge, code: "too_large", message: "the batch's context makes its events too large together",
-				hint: "Send smaller batches, or put less into the context that they share."}
+			return sharedTooLarge(s.base.SharedBytes(&s.doc))
 		}
 	}
 	return nil
+}
+
+func sharedTooLarge(bytes int) *refusal {
+	return &refusal{status: http.StatusRequestEntityTooLarge, code: "too_large", message: fmt.Sprintf("each event of the batch would carry the %d bytes of context that they share", bytes),
+		hint: "Send smaller batches, or put less into the context that their events share."}
 }
 
 func notABatch(why string) *refusal {

@@ -72,3 +72,14 @@ func batchID(d *tape.Doc, i int) []byte {
 	}
 	return id
 }
+
+// SharedBytes is how much a batch's context and integrations add to each of its events.
+func (b *Base) SharedBytes(d *tape.Doc) int {
+	n := 0
+	for _, i := range [...]int{b.BatchContext, b.BatchIntegrations} {
+		if i >= 0 {
+			n += len(d.Raw(i))
+		}
+	}
+	return n
+}
