@@ -45,7 +45,7 @@ func (w *workload) send(n int) {
 		if w.rng.IntN(2) == 0 {
 			rec = w.r.sealed(track(mid, user, "Product Added", properties))
 		} else {
-			rec = plain(user, track(mid, user, "Product Added", properties))
+			rec = w.r.plain(user, track(mid, user, "Product Added", properties))
 			rec.Headers = []kgo.RecordHeader{{Key: "source", Value: []byte("web")}}
 		}
 		w.next++
@@ -90,7 +90,7 @@ func TestKilledAnywhereReleasesExactlyOnce(t *testing.T) { forEachBroker(t, test
 func testKilled(t *testing.T, brokers []string) {
 	for seed := range uint64(2) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
-			r := newRig(t, freshTopics(t, brokers))
+			r := newRig(t, brokers)
 			mem := vfs.NewCrashableMem()
 			w := &workload{r: r, rng: rand.New(rand.NewPCG(seed, 7))}
 			for round := range 12 {
@@ -151,9 +151,9 @@ func testTwoNodes(t *testing.T, brokers []string) {
 // leave removes a static member from the group, as an operator or the session time-out does.
 func (r *rig) leave(node string) {
 	req := kmsg.NewPtrLeaveGroupRequest()
-	req.Group = "myelin.release"
+	req.Group = r.group()
 	m := kmsg.NewLeaveGroupRequestMember()
-	m.InstanceID = kmsg.StringPtr("myelin.release." + node)
+	m.InstanceID = kmsg.StringPtr(r.group() + "." + node)
 	req.Members = append(req.Members, m)
 	if _, err := req.RequestWith(deadline(r.t), r.cluster.Client()); err != nil {
 		r.t.Fatal(err)

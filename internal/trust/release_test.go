@@ -16,21 +16,21 @@ func testEveryRoute(t *testing.T, brokers []string) {
 	p := r.start(ReleaseConfig{})
 	forged := r.sealed(track("m5", "u1", "Order Completed", `{"order_id":"o5","total":1}`))
 	forged.Value = []byte(strings.Replace(string(forged.Value), `"total":1`, `"total":[]`, 1))
-	noSource := plain("u1", track("m8", "u1", "Product Added", `{"sku":"a"}`))
+	noSource := r.plain("u1", track("m8", "u1", "Product Added", `{"sku":"a"}`))
 	noSource.Headers = []kgo.RecordHeader{{Key: "source", Value: []byte("nobody")}}
 	r.produce(
 		r.sealed(track("m1", "u1", "Order Completed", `{"order_id":"o1","total":1}`)),
 		r.sealed(track("m2", "u2", "Order Completed", `{"order_id":"o2","total":"x"}`)),
-		plain("u3", track("m3", "u3", "Order Completed", `{"order_id":"o3","total":"12.5"}`)),
-		plain("u3", track("m4", "u3", "product added", `{"sku":"a"}`)),
+		r.plain("u3", track("m3", "u3", "Order Completed", `{"order_id":"o3","total":"12.5"}`)),
+		r.plain("u3", track("m4", "u3", "product added", `{"sku":"a"}`)),
 		forged,
-		plain("", `not json`),
-		plain("", `[1,2]`),
+		r.plain("", `not json`),
+		r.plain("", `[1,2]`),
 		noSource,
-		plain("u9", `{"writeKey":"wk","messageId":"m9","userId":"u9","type":"track","event":"Product Added","properties":{"sku":"b"}}`),
+		r.plain("u9", `{"writeKey":"wk","messageId":"m9","userId":"u9","type":"track","event":"Product Added","properties":{"sku":"b"}}`),
 		r.sealed(track("m1", "u1", "Order Completed", `{"order_id":"o1","total":1}`)),
 		r.sealed(track("m10", "u1", "Order Completed", `{"order_id":"o1","total":1}`)),
-		plain("u3", track("m11", "u3", "Order Completed", `{"order_id":"o3","total":3}`)),
+		r.plain("u3", track("m11", "u3", "Order Completed", `{"order_id":"o3","total":3}`)),
 	)
 	got := summary(r.released(11))
 	// The ids of records that have none of their own come from their place in the log.
@@ -64,7 +64,7 @@ func testReplay(t *testing.T, brokers []string) {
 	r := newRig(t, brokers)
 	p := r.start(ReleaseConfig{})
 	replay := func(id, text string) *kgo.Record {
-		rec := plain("u1", text)
+		rec := r.plain("u1", text)
 		rec.Headers = []kgo.RecordHeader{{Key: "source", Value: []byte("web")}, {Key: HeaderReplay, Value: []byte(id)}}
 		return rec
 	}
@@ -85,7 +85,7 @@ func TestDuplicatesAreKnownAfterRestart(t *testing.T) { forEachBroker(t, testRes
 func testRestart(t *testing.T, brokers []string) {
 	for _, dir := range []string{"", "dedupe"} {
 		t.Run("journal="+dir, func(t *testing.T) {
-			r := newRig(t, freshTopics(t, brokers))
+			r := newRig(t, brokers)
 			var want []string
 			for round := range 4 {
 				p := r.start(ReleaseConfig{Dir: dir})

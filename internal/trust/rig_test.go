@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"myelin/internal/event"
@@ -40,6 +39,7 @@ events:
 // rig is a cluster with the topics of one governed topic, and a way to cut a client off as a killed process is.
 type rig struct {
 	t       *testing.T
+	name    string // appended to the names of topics and groups: rigs share a broker
 	brokers []string
 	cluster *log.Cluster
 	sealer  *event.Sealer
@@ -47,28 +47,17 @@ type rig struct {
 	fs      vfs.FS
 }
 
-// brokers starts the broker under test. The real ones are in broker_test.go.
-func fakeBrokers(t *testing.T) []string {
-	t.Helper()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
-	return fake.ListenAddrs()
-}
-
 func newRig(t *testing.T, brokers []string) *rig {
 	t.Helper()
-	r := &rig{t: t, brokers: brokers, fs: vfs.NewMem()}
+	r := &rig{t: t, name: fmt.Sprintf("-%d", time.Now().UnixNano()), brokers: brokers, fs: vfs.NewMem()}
 	var err error
 	if r.cluster, err = log.Open(log.Config{Brokers: brokers}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.cluster.Close)
 	ctx := deadline(t)
-	_, err = r.cluster.EnsureTopics(ctx, log.TopicSpec{Name: "events.in", Partitions: 3}, log.TopicSpec{Name: "events", Partitions: 3},
-		log.TopicSpec{Name: "quarantine", Partitions: 1})
+	_, err = r.cluster.EnsureTopics(ctx, log.TopicSpec{Name: r.topic("events.in"), Partitions: 3}, log.TopicSpec{Name: r.topic("events"), Partitions: 3},
+		log.TopicSpec{Name: r.topic("quarantine"), Partitions: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,6 +73,15 @@ func newRig(t *testing.T, brokers []string) *rig {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// topic is the name of a topic on the shared broker.
+func (r *rig) topic(name string) string {
+	base, in := strings.CutSuffix(name, ".in")
+	if in {
+		return base + r.name + ".in"
+	}
+	return name + r.name
 }
 
 func deadline(t *testing.T) context.Context {
@@ -127,6 +125,7 @@ func (r *rig) startUntil(cfg ReleaseConfig, writes int64) *running {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	cfg.Topics, cfg.Quarantine, cfg.Group = []string{r.topic("events")}, r.topic("quarantine"), r.group()
 	if cfg.FS == nil && cfg.Dir != "" {
 		cfg.FS = r.fs
 	}
@@ -182,6 +181,8 @@ func (p *running) end() {
 	p.done <- nil
 }
 
+func (r *rig) group() string { return "release" + r.name }
+
 func track(mid, user, name, properties string) string {
 	return fmt.Sprintf(`{"type":"track","messageId":%q,"userId":%q,"event":%q,"properties":%s}`, mid, user, name, properties)
 }
@@ -197,14 +198,14 @@ func (r *rig) sealed(text string) *kgo.Record {
 	b := event.Base{ReceivedAt: time.Now().UnixMicro(), BatchContext: -1, BatchIntegrations: -1}
 	event.Read(&e, &d, 0, &b, &v)
 	r.judge.Judge("web", &e, &v)
-	rec := &kgo.Record{Topic: "events.in"}
+	rec := &kgo.Record{Topic: r.topic("events.in")}
 	event.AppendRecord(nil, rec, &e, &v, event.Meta{Source: "web", Protocol: "segment"}, r.sealer)
 	return rec
 }
 
 // plain is a record as a Kafka producer writes it.
-func plain(user, text string) *kgo.Record {
-	return &kgo.Record{Topic: "events.in", Key: []byte(user), Value: []byte(text)}
+func (r *rig) plain(user, text string) *kgo.Record {
+	return &kgo.Record{Topic: r.topic("events.in"), Key: []byte(user), Value: []byte(text)}
 }
 
 func (r *rig) produce(records ...*kgo.Record) {
@@ -217,7 +218,7 @@ func (r *rig) produce(records ...*kgo.Record) {
 // released are the records of both outputs that a read_committed consumer sees, once there are at least n.
 func (r *rig) released(n int) []*kgo.Record {
 	r.t.Helper()
-	client, err := r.cluster.NewClient(kgo.ConsumeTopics("events", "quarantine"), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+	client, err := r.cluster.NewClient(kgo.ConsumeTopics(r.topic("events"), r.topic("quarantine")), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(100*time.Millisecond))
 	if err != nil {
 		r.t.Fatal(err)
@@ -250,7 +251,8 @@ func summary(records []*kgo.Record) string {
 				Violations []struct{ Code, Path string }
 			}
 		}
-		line := rec.Topic + " " + string(event.Header(rec, "mid")) + " " + string(event.Header(rec, "status"))
+		topic, _, _ := strings.Cut(rec.Topic, "-")
+		line := topic + " " + string(event.Header(rec, "mid")) + " " + string(event.Header(rec, "status"))
 		if err := json.Unmarshal(rec.Value, &e); err != nil {
 			line += " not JSON: " + err.Error()
 		}
