@@ -88,7 +88,7 @@ func (w *workload) check() {
 func TestKilledAnywhereReleasesExactlyOnce(t *testing.T) { forEachBroker(t, testKilled) }
 
 func testKilled(t *testing.T, brokers []string) {
-	for seed := range uint64(2) {
+	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			r := newRig(t, brokers)
 			mem := vfs.NewCrashableMem()

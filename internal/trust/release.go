@@ -51,6 +51,8 @@ type ReleaseConfig struct {
 	Clock clock.Clock
 	// Logger is told what goes wrong. nil: nobody.
 	Logger *slog.Logger
+
+	grace time.Duration // endGrace, but in tests
 }
 
 func (c *ReleaseConfig) setDefaults() {
@@ -73,6 +75,9 @@ func (c *ReleaseConfig) setDefaults() {
 	}
 	if c.BatchRecords == 0 {
 		c.BatchRecords = 10_000
+	}
+	if c.grace == 0 {
+		c.grace = endGrace
 	}
 	if c.Clock == nil {
 		c.Clock = clock.Real{}

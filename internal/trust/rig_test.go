@@ -126,6 +126,9 @@ func (r *rig) startUntil(cfg ReleaseConfig, writes int64) *running {
 		r.t.Fatal(err)
 	}
 	cfg.Topics, cfg.Quarantine, cfg.Group = []string{r.topic("events")}, r.topic("quarantine"), r.group()
+	if writes >= 0 {
+		cfg.grace = time.Millisecond // the dead wait for nothing
+	}
 	if cfg.FS == nil && cfg.Dir != "" {
 		cfg.FS = r.fs
 	}

@@ -149,7 +149,7 @@ func (r *Release) grace(ctx context.Context) (context.Context, context.CancelFun
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		select {
-		case <-r.cfg.Clock.After(endGrace):
+		case <-r.cfg.Clock.After(r.cfg.grace):
 		case <-work.Done():
 		}
 		cancel()
