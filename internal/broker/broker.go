@@ -269,3 +269,6 @@ func (b *Broker) Close() error {
 
 // Transactions describes all transactional ids.
 func (b *Broker) Transactions() []txn.Description { return b.txns.List() }
+
+// Panics counts the requests that made the broker panic: each is a bug.
+func (b *Broker) Panics() int64 { return b.wire.Stats().Panics.Load() }
