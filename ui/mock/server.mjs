@@ -7,15 +7,15 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as shop from './shop.mjs';
 import * as out from './sinks.mjs';
-import { start as startViews, viewInfo, views } from './views.mjs';
+import { start as startViews, streams, viewInfo, views } from './views.mjs';
 
 const { values: flags } = parseArgs({
   options: { port: { type: 'string', default: '8099' }, speed: { type: 'string', default: '1' }, scenario: { type: 'string', default: 'busy' } },
 });
 const empty = flags.scenario === 'empty';
 if (!empty) {
-  startViews();
   shop.start(Number(flags.speed));
+  startViews();
   out.start();
 }
 
@@ -75,16 +75,16 @@ const routes = [
     return () => shop.listeners.delete(f);
   })],
   ['GET', /^\/api\/quality$/, (req, res) => json(res, quality())],
-  ['GET', /^\/api\/views$/, (req, res) => json(res, { views: empty ? [] : views.map(viewInfo) })],
+  ['GET', /^\/api\/views$/, (req, res) => json(res, { views: empty ? streams.slice(0, 1) : [...views.map(viewInfo), ...streams] })],
   ['GET', /^\/api\/views\/([^/]+)$/, (req, res, [name], p) => {
     const v = views.find((x) => x.info.name === name);
-    return v && !empty ? json(res, v.snapshot(Number(p.get('limit') ?? 200))) : missing(res, `view named "${name}"`);
+    return v && !empty ? json(res, v.snapshot(Number(p.get('limit') ?? 200), p.get('order') ?? '')) : missing(res, `view named "${name}"`);
   }],
-  ['GET', /^\/api\/views\/([^/]+)\/live$/, (req, res, [name]) => {
+  ['GET', /^\/api\/views\/([^/]+)\/live$/, (req, res, [name], p) => {
     const v = views.find((x) => x.info.name === name);
     if (!v || empty) return missing(res, `view named "${name}"`);
     return stream(req, res, (send) => {
-      const s = v.snapshot(5000);
+      const s = v.snapshot(Number(p.get('limit') ?? 5000));
       send('snapshot', { columns: s.columns, rows: s.rows, step: s.step }, s.step);
       const f = (change) => send('change', change, change.step);
       v.subscribers.add(f);

@@ -52,6 +52,7 @@ function one(at) {
 
 export function start(speed) {
   for (let i = 3000; i > 0; i--) one(Date.now() - i * 25);
+  for (const g of groups.values()) g.perMinute[59] = Math.floor(3 * random());
   thisSecond = 0;
   setInterval(() => {
     const wave = 1 + 0.3 * Math.sin(Date.now() / 9000) + 0.25 * (random() - 0.5);

@@ -34,8 +34,11 @@ function view(name, description, emit, columns, key, sql, kind = 'view') {
       this.gone.clear();
       for (const f of this.subscribers) f(change);
     },
-    snapshot(limit) {
-      return { name, columns: this.info.columns, rows: [...this.rows.values()].slice(-limit), step, total: this.rows.size };
+    snapshot(limit, order = '') {
+      const by = columns.findIndex(([n]) => n === order);
+      const rows = [...this.rows.values()];
+      if (by >= 0) rows.sort((a, b) => (isNaN(a[by]) ? (a[by] < b[by] ? 1 : -1) : b[by] - a[by]));
+      return { name, columns: this.info.columns, rows: rows.slice(0, limit), step, total: this.rows.size };
     },
   };
 }
@@ -109,6 +112,24 @@ const crm = view(
 
 export const views = [revenue, carts, intent, fraud, crm];
 
+/** What views are made from; a stream keeps no rows. */
+export const streams = ['events', 'product_viewed', 'products_searched', 'product_added', 'checkout_started', 'order_completed', 'payment_failed'].map((name) => ({
+  name,
+  kind: 'stream',
+  sql: '',
+  columns: ['message_id', 'user_key', 'ts', 'properties'].map((n) => ({ name: n, type: n === 'ts' ? 'timestamptz' : n === 'properties' ? 'jsonb' : 'text' })),
+  key: [],
+  rows: 0,
+  emit: 'changes',
+  description: '',
+  rowsPerSec: 0,
+  lagMs: 0,
+  watermark: null,
+  errors: 0,
+  late: 0,
+  updatedAt: null,
+}));
+
 const segments = ['new', 'loyal', 'vip', 'at risk'];
 const scores = new Map();
 
@@ -147,6 +168,7 @@ export function start() {
     }
     if (m % 9 < 2) fraud.put(w, pick(['412345', '512399']), 4 + Math.floor(random() * 30), 1 + Math.floor(random() * 3));
   }
+  for (let i = 0; i < 40; i++) intent.put(`user_${1 + Math.floor(random() * 900)}`, segments[i % 4], 9 + Math.floor(random() * 25), iso(Date.now() - random() * 600_000));
   for (let i = 0; i < 160; i++) abandon(random() * 3 * 3_600_000);
   listeners.add(absorb);
   setInterval(() => random() < 0.2 && abandon(0), 1000);

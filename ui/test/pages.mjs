@@ -1,6 +1,7 @@
 // Opens every page as people do, in light and dark, wide and narrow: axe must find nothing, nothing may stick out, the keyboard
 // must reach everything, and each state must say what to do next. Writes screenshots on the way.
-//   node test/pages.mjs [BASE_URL] [SHOTS_FOLDER]       without a URL it starts the mock shop (needs npm run build)
+//   node test/pages.mjs [BASE_URL|mock] [SHOTS_FOLDER] [ONLY]
+// Without a URL it starts the mock shop (needs npm run build). ONLY runs the checks whose name contains it.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { axe, launch, open } from './browser.mjs';
@@ -8,7 +9,8 @@ import { keyboard } from './keyboard.mjs';
 import { startMock } from './mock.mjs';
 import { states } from './states.mjs';
 
-const [givenBase, shots = 'shots'] = process.argv.slice(2);
+const [given, shots = 'shots', only = ''] = process.argv.slice(2);
+const givenBase = given === 'mock' ? undefined : given;
 await mkdir(shots, { recursive: true });
 const mock = givenBase ? null : await startMock();
 const base = (givenBase ?? mock.url).replace(/\/$/, '');
@@ -18,6 +20,7 @@ const failures = [];
 let passed = 0;
 
 async function check(name, run) {
+  if (!name.includes(only)) return;
   try {
     await run();
     passed++;

@@ -9,7 +9,7 @@ export class APIError extends Error {
     readonly code: string,
     readonly httpStatus: number,
   ) {
-    super(message);
+    super(message.replace(/\.$/, ''));
   }
 }
 
@@ -53,15 +53,18 @@ export const api = {
     ),
 
   quality: (signal?: AbortSignal) =>
-    call<Quality>('/api/quality', { signal }).then((r) => ({
+    call<Quality>('/api/quality', { signal }).then((r): Quality => ({
       totals: r.totals,
       groups: list(r.groups).map((g) => ({ ...g, perMinute: list(g.perMinute) })),
     })),
 
   views: (signal?: AbortSignal) => call<{ views: View[] }>('/api/views', { signal }).then((r) => list(r.views).map(normalView)),
 
-  viewRows: (name: string, limit: number, signal?: AbortSignal) =>
-    call<ViewRows>(`/api/views/${encodeURIComponent(name)}?limit=${limit}`, { signal }).then((r) => ({
+  /** The first rows in the order of a column, largest first. */
+  viewRows: (name: string, limit: number, order: string, signal?: AbortSignal) =>
+    call<ViewRows>(`/api/views/${encodeURIComponent(name)}?${new URLSearchParams({ limit: String(limit), ...(order && { order, desc: '1' }) })}`, {
+      signal,
+    }).then((r) => ({
       ...r,
       columns: list(r.columns),
       rows: list(r.rows),
@@ -89,5 +92,6 @@ export const api = {
 export const live = {
   overview: '/api/overview/live',
   events: (status: Status | 'all', q: string) => `/api/events/live?${new URLSearchParams({ status, q })}`,
-  view: (name: string) => `/api/views/${encodeURIComponent(name)}/live`,
+  /** Changes of a view. The rows themselves are better asked for, in order; the stream's own come in none. */
+  view: (name: string) => `/api/views/${encodeURIComponent(name)}/live?limit=1`,
 };

@@ -28,6 +28,10 @@ export interface LineData {
   /** Milliseconds per point, 0 when unknown. The last point is still being counted while its window is open. */
   window: number;
   measure: string;
+  /** The lines may be stacked, for their sum has a meaning. */
+  additive: boolean;
+  /** Lines that there are but that are not shown. */
+  more: number;
 }
 
 export interface BarData {
@@ -41,6 +45,12 @@ export interface BarData {
 export const maxSeries = 6;
 const maxBars = 12;
 const maxPoints = 90;
+
+// Sums of these say nothing: an average of two campaigns is not their sum.
+const notAdditive = /(^|_)(avg|average|mean|median|min|max|p\d\d|score|rate|ratio|share|percent|pct|rank|price|users|people|unique|distinct)(_|$)/i;
+
+/** Whether values of a measure may be added up over rows. The number of rows (-1) may. */
+export const additive = (columns: Column[], measure: number): boolean => measure === -1 || !notAdditive.test(columns[measure]!.name);
 
 const likelyMeasure = /revenue|amount|total|value|sales|score|spend|ltv|price/i;
 const likelyTime = /^(window_start|minute|hour|day|bucket|window_end|ts)$/i;
@@ -60,7 +70,7 @@ export function chooseAxes(columns: Column[], key: number[], rows: Row[]): Axes 
   if (time !== undefined) {
     const series = labels.find((i) => distinct(rows, i) <= 24) ?? -1;
     const crowded = labels.some((i) => isKey(i) && i !== series && distinct(rows, i) > 24);
-    return { kind: 'line', x: time, measures: crowded ? [-1, ...numbers] : numbers.length ? numbers : [-1], series: crowded ? -1 : series };
+    return { kind: 'line', x: time, measures: crowded ? [-1, ...numbers.filter((m) => additive(columns, m))] : numbers.length ? numbers : [-1], series: crowded ? -1 : series };
   }
   const label = labels[0] ?? key[0];
   if (label === undefined || numbers.length === 0) return null;
@@ -82,21 +92,23 @@ export function lineData(columns: Column[], rows: Row[], axes: Axes, measure: nu
     }))
     .filter((p) => Number.isFinite(p.at) && Number.isFinite(p.value));
   const size = pointSize(points.map((p) => p.at));
+  const sums = additive(columns, measure);
   const cells = new Map<string, Map<number, number>>();
   for (const p of points) {
     const at = size ? Math.floor(p.at / size) * size : p.at;
     const line = cells.get(p.name) ?? new Map<number, number>();
-    line.set(at, (line.get(at) ?? 0) + p.value);
+    line.set(at, sums ? (line.get(at) ?? 0) + p.value : Math.max(line.get(at) ?? -Infinity, p.value));
     cells.set(p.name, line);
   }
   const times = timeline([...cells.values()].flatMap((l) => [...l.keys()]), size);
   const series = [...cells].map(([name, line]) => ({
     name,
-    values: times.map((t) => line.get(t) ?? (size ? 0 : NaN)),
+    values: times.map((t) => line.get(t) ?? (size && sums ? 0 : NaN)),
     total: [...line.values()].reduce((a, b) => a + b, 0),
   }));
   series.sort((a, b) => b.total - a.total || (a.name < b.name ? -1 : 1));
-  return { kind: 'line', times, series: withOther(series), window: size, measure: measureName(columns, measure) };
+  const shown = sums ? withOther(series) : series.slice(0, maxSeries);
+  return { kind: 'line', times, series: shown, window: size, measure: measureName(columns, measure), additive: sums, more: sums ? 0 : series.length - shown.length };
 }
 
 // Windows as the query made them; moments that fall anywhere (sessions, say) are put into buckets.
@@ -128,13 +140,21 @@ function withOther(series: Series[]): Series[] {
 }
 
 export function barData(columns: Column[], rows: Row[], axes: Axes, measure: number): BarData {
+  const adds = additive(columns, measure);
   const sums = new Map<string, number>();
   for (const r of rows) {
     const v = Number(r[measure] ?? NaN);
     if (!Number.isFinite(v)) continue;
     const name = labelOf(r[axes.x]);
-    sums.set(name, (sums.get(name) ?? 0) + v);
+    sums.set(name, adds ? (sums.get(name) ?? 0) + v : Math.max(sums.get(name) ?? -Infinity, v));
   }
   const bars = [...sums].map(([name, value]) => ({ name, value })).sort((a, b) => b.value - a.value || (a.name < b.name ? -1 : 1));
   return { kind: 'bar', bars: bars.slice(0, maxBars), more: Math.max(0, bars.length - maxBars), measure: measureName(columns, measure) };
+}
+
+/** The column whose largest values are looked at first: the newest time, else the largest measure. */
+export function leadingColumn(columns: Column[], key: number[]): number {
+  const axes = chooseAxes(columns, key, []);
+  if (axes) return axes.kind === 'line' ? axes.x : axes.measures[0]!;
+  return columns.findIndex((c) => isTime(c.type));
 }

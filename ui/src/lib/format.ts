@@ -110,15 +110,33 @@ export function moment(at: number, now: number): string {
   return sameDay ? clock(at) : `${dayMonth.format(at)}, ${clockMinutes.format(at)}`;
 }
 
-/** Milliseconds since 1970 of an API time; NaN where there is none (Go's zero time counts as none). */
+/** Milliseconds since 1970 of an API time; NaN where there is none (Go's zero time counts as none). A time without a zone,
+ * as a column of type timestamp has it, is UTC. */
 export function parseTime(s: string | null | undefined): number {
   if (!s) return NaN;
-  const t = Date.parse(s);
+  const t = Date.parse(/T[\d:.]+$/.test(s) ? `${s}Z` : s);
   return t < -6e13 ? NaN : t;
 }
 
-/** A number in a cell: all digits of an exact decimal are kept, long fractions of a float are cut to six. */
-export function cellNumber(v: number | string): string {
+/** How many decimals a column of numbers is shown with, so that its points stand below each other: two where the numbers
+ * are large, at most four. */
+export function decimalsOf(values: Iterable<unknown>): number {
+  let most = 0;
+  let large = false;
+  for (const v of values) {
+    if (v === null || v === undefined || Number.isInteger(Number(v))) continue;
+    const fraction = String(v).split('.')[1]?.length ?? 6;
+    most = Math.max(most, fraction);
+    large ||= Math.abs(Number(v)) >= 10;
+  }
+  return Math.min(most === 1 && large ? 2 : most, large ? 2 : 4);
+}
+
+/** A number in a cell, with so many decimals; without, all digits of an exact decimal and at most six of a float. */
+export function cellNumber(v: number | string, decimals?: number): string {
+  if (decimals !== undefined && Number.isFinite(Number(v))) {
+    return Number(v).toLocaleString('en', { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+  }
   if (typeof v === 'number') return exact.format(v);
   const m = /^(-?)(\d+)(\.\d+)?$/.exec(v);
   if (!m) return v;

@@ -23,14 +23,15 @@ export function keyOf(row: Row, key: number[]): string {
   return JSON.stringify(key.length === 0 ? row : key.map((i) => row[i]));
 }
 
+export const keyColumns = (columns: Column[], names: string[]): number[] =>
+  names.map((n) => columns.findIndex((c) => c.name === n)).filter((i) => i >= 0);
+
+/** Starts from rows that are sorted with the most important first; those are the last to be given up for new ones. */
 export function snapshot(columns: Column[], keyNames: string[], rows: Row[], step: number): Table {
-  const key = keyNames.map((n) => columns.findIndex((c) => c.name === n)).filter((i) => i >= 0);
-  const kept = new Map<string, Row>();
-  for (const r of rows) {
-    if (kept.size >= maxRows) break;
-    kept.set(keyOf(r, key), r);
-  }
-  return { columns, key, rows: kept, step, changedAt: new Map(), cut: Math.max(0, rows.length - kept.size) };
+  const key = keyColumns(columns, keyNames);
+  const kept = rows.slice(0, maxRows).reverse();
+  const byKey = new Map(kept.map((r) => [keyOf(r, key), r]));
+  return { columns, key, rows: byKey, step, changedAt: new Map(), cut: Math.max(0, rows.length - kept.length) };
 }
 
 /** Applies changes in order. A change at or before the table's step is already in it and is left out. */

@@ -24,13 +24,18 @@ const kindName = (s: string): string => kinds[s] ?? s;
 
 const tail = (v: Finding): string => (v.expected ? ` (allowed: ${v.expected})` : '');
 
-const seen = (v: Finding): string => (v.got ? `, but ${kinds[v.got] ? `is ${kindName(v.got)}` : `came as ${v.got}`}` : '');
+/** What arrived: its kind ("text") or the value itself, named by its kind where quotes are easily overlooked. */
+function seen(got: string): string {
+  if (!got) return '';
+  if (kinds[got]) return `, but came as ${kindName(got)}`;
+  return got.startsWith('"') ? `, but came as the text ${got}` : `, but came as ${got}`;
+}
 
 const sentences: Record<string, (v: Finding, field: string, event: string) => string> = {
   unplanned_event: (_, __, event) => `“${event}” is not in the tracking plan`,
   misspelled_event: (v, _, event) => (v.expected ? `“${event}” is spelled “${bare(v.expected)}” in the plan` : `“${event}” is misspelled`),
   required_missing: (_, f) => `“${f}” is missing`,
-  type_mismatch: (v, f) => `“${f}” should be ${kindName(v.expected) || 'of another kind'}${seen(v)}`,
+  type_mismatch: (v, f) => `“${f}” should be ${kindName(v.expected) || 'of another kind'}${seen(v.got)}`,
   range_violation: (v, f) => `“${f}” is out of range${v.got ? `: ${v.got}` : ''}${tail(v)}`,
   length_violation: (v, f) => `“${f}” is too long or too short${tail(v)}`,
   enum_violation: (v, f) => `“${f}” has a value that the plan does not list${v.got ? `: ${v.got}` : ''}`,
@@ -46,7 +51,7 @@ const sentences: Record<string, (v: Finding, field: string, event: string) => st
 
 const bare = (s: string): string => s.replace(/^["“](.*)["”]$/, '$1');
 
-/** One sentence without its full stop: “total” should be a number, but came as "12.5". */
+/** One sentence without its full stop: “total” should be a number, but came as the text "12.5". */
 export function inWords(v: Finding, event: string): string {
   const field = fieldName(v.path);
   const say = sentences[v.code];

@@ -27,7 +27,10 @@ export class EventFeed {
     this.error = null;
     void this.#history(status, q);
     this.stream = new Live(live.events(status, q), {
-      on: { event: (e) => this.#arrived(e as EventRow | { dropped: number }) },
+      on: {
+        event: (e) => this.#arrived(e as EventRow),
+        dropped: (d) => this.#left((d as { dropped: number }).dropped),
+      },
       resumed: () => void this.#history(status, q),
     });
   }
@@ -60,10 +63,18 @@ export class EventFeed {
     this.loading = false;
   }
 
-  #arrived(e: EventRow | { dropped: number }): void {
-    if ('dropped' in e) this.#dropped += e.dropped;
-    else if (this.#batch.length < maxBatch) this.#batch.push(normalEvent(e));
+  #arrived(e: EventRow): void {
+    if (this.#batch.length < maxBatch) this.#batch.push(normalEvent(e));
     else this.#dropped++;
+    this.#drawSoon();
+  }
+
+  #left(n: number): void {
+    this.#dropped += n;
+    this.#drawSoon();
+  }
+
+  #drawSoon(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.tail = arrive(this.tail, this.#batch, this.#dropped);

@@ -1,8 +1,11 @@
-// The rows of one view: a snapshot and then changes, drawn at most five times a second.
-import { live } from '../../lib/api';
+// The rows of one view. The stream tells from which step on it will report changes; the rows are then asked for in order,
+// largest first, so that of a view too large to show it is the newest or the top that shows. What changed meanwhile is
+// kept and applied on top. Drawn at most five times a second.
+import { api, live, type APIError } from '../../lib/api';
+import { leadingColumn } from '../../lib/chart-data';
 import { Live } from '../../lib/live.svelte';
-import { applyChanges, emptyTable, snapshot } from '../../lib/rows';
-import type { Column, Row, RowChange } from '../../lib/schema';
+import { applyChanges, emptyTable, keyColumns, maxRows, snapshot } from '../../lib/rows';
+import type { RowChange, View } from '../../lib/schema';
 
 const drawEveryMs = 200;
 const maxPending = 5000;
@@ -10,44 +13,55 @@ const maxPending = 5000;
 export class TableFeed {
   table = $state.raw(emptyTable());
   ready = $state(false);
+  error = $state.raw<APIError | null>(null);
+  /** The column that rows are sorted by until the reader chooses another; -1 = none. */
+  readonly leading: number;
   readonly stream: Live;
 
   #changes: RowChange[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #abort = new AbortController();
 
-  /** key gives the key columns by the time the snapshot comes. */
-  constructor(
-    name: string,
-    readonly key: () => string[],
-  ) {
-    this.stream = new Live(live.view(name), {
-      on: {
-        snapshot: (s) => this.#start(s as { columns: Column[] | null; rows: Row[] | null; step: number }),
-        change: (c) => this.#change(c as RowChange),
-      },
+  constructor(readonly view: View) {
+    this.leading = leadingColumn(view.columns, keyColumns(view.columns, view.key));
+    this.stream = new Live(live.view(view.name), {
+      on: { snapshot: () => void this.load(), change: (c) => this.#change(c as RowChange) },
     });
   }
 
   close(): void {
     this.stream.close();
+    this.#abort.abort();
     clearTimeout(this.#timer);
   }
 
-  #start(s: { columns: Column[] | null; rows: Row[] | null; step: number }): void {
+  /** Fetches the rows anew. */
+  load = async (): Promise<void> => {
+    this.#abort.abort();
+    const abort = (this.#abort = new AbortController());
     this.#changes = [];
-    this.table = snapshot(s.columns ?? [], this.key(), s.rows ?? [], s.step);
-    this.ready = true;
-  }
+    try {
+      const r = await api.viewRows(this.view.name, maxRows, this.view.columns[this.leading]?.name ?? '', abort.signal);
+      if (abort.signal.aborted) return;
+      this.table = snapshot(r.columns, this.view.key, r.rows, r.step);
+      this.error = null;
+      this.ready = true;
+      this.#draw();
+    } catch (e) {
+      if (!abort.signal.aborted) this.error = e as APIError;
+    }
+  };
 
   #change(c: RowChange): void {
     this.#changes.push(c);
-    if (this.#changes.length > maxPending) this.#draw();
-    this.#timer ??= setTimeout(() => this.#draw(), drawEveryMs);
+    if (this.#changes.length > maxPending) void this.load();
+    else this.#timer ??= setTimeout(() => this.#draw(), drawEveryMs);
   }
 
   #draw(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    if (!this.ready || this.#changes.length === 0) return;
     this.table = applyChanges(this.table, this.#changes, Date.now());
     this.#changes = [];
   }
