@@ -6,7 +6,7 @@ import (
 	"io/fs"
 )
 
-// dist/app is what `npm run build` makes; a clean checkout has only dist/placeholder.html, so that Go builds without Node.
+// dist/app is what `npm run build` makes; a clean checkout has only dist/placeholder, so that Go builds without Node.
 //
 //go:embed all:dist
 var dist embed.FS
@@ -15,13 +15,9 @@ var dist embed.FS
 // page that says so. Safe for use at the same time.
 func Files() fs.FS {
 	if Built() {
-		app, err := fs.Sub(dist, "dist/app")
-		if err != nil {
-			panic("ui: dist/app is not a valid path: " + err.Error())
-		}
-		return app
+		return folder("dist/app")
 	}
-	return placeholder{}
+	return folder("dist/placeholder")
 }
 
 // Built reports whether the binary carries the built UI, not the page that stands in for it.
@@ -30,13 +26,10 @@ func Built() bool {
 	return err == nil
 }
 
-// placeholder serves dist/placeholder.html under the name index.html and nothing else.
-type placeholder struct{}
-
-// Open implements fs.FS.
-func (placeholder) Open(name string) (fs.File, error) {
-	if name != "index.html" {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+func folder(name string) fs.FS {
+	sub, err := fs.Sub(dist, name)
+	if err != nil {
+		panic("ui: " + name + " is not a valid path: " + err.Error())
 	}
-	return dist.Open("dist/placeholder.html")
+	return sub
 }

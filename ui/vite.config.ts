@@ -7,7 +7,7 @@ const upstream = process.env.MYELIN_URL ?? 'http://127.0.0.1:8080';
 export default defineConfig({
   plugins: [svelte()],
   build: {
-    // Not dist itself: git keeps dist/placeholder.html, and emptying the output must not remove it.
+    // Not dist itself: git keeps dist/placeholder, and emptying the output must not remove it.
     outDir: 'dist/app',
     emptyOutDir: true,
     target: 'es2022',
