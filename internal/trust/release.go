@@ -262,8 +262,22 @@ type assignment struct {
 	mu struct {
 		sync.Mutex
 		parts map[string]map[int32]bool
+		wake  context.CancelFunc // ends the poll that waits for records
 	}
 	changed atomic.Bool // since the last recall
+}
+
+// poll returns a context that ends with ctx and whenever the assignment grows, so that an owner of empty partitions does not
+// wait for the first record to find out.
+func (a *assignment) poll(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.mu.wake = cancel
+	if a.changed.Load() && len(a.mu.parts) > 0 {
+		cancel()
+	}
+	return ctx, cancel
 }
 
 func (a *assignment) add(parts map[string][]int32) {
@@ -281,6 +295,9 @@ func (a *assignment) add(parts map[string][]int32) {
 		}
 	}
 	a.changed.Store(true)
+	if a.mu.wake != nil {
+		a.mu.wake()
+	}
 }
 
 func (a *assignment) remove(parts map[string][]int32) {

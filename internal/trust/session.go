@@ -46,11 +46,14 @@ func (r *Release) session(ctx context.Context) error {
 	}
 	total := 0
 	for {
-		fetches := s.PollRecords(ctx, r.cfg.BatchRecords)
+		poll, stop := r.assigned.poll(ctx)
+		fetches := s.PollRecords(poll, r.cfg.BatchRecords)
+		woken := poll.Err() != nil
+		stop()
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err := fetches.Err(); err != nil {
+		if err := fetches.Err(); err != nil && !(woken && errors.Is(err, context.Canceled)) {
 			return wrapf(err, "reading the doorsteps")
 		}
 		if r.assigned.changed.Swap(false) {
