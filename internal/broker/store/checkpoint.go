@@ -39,9 +39,10 @@ const checkpointMagic = "MYCKPT01"
 
 // snapshot is what a checkpoint says: the topics, what their segment files hold, and where the write-ahead log goes on.
 type snapshot struct {
-	at     position
-	clean  bool
-	topics []topicSnapshot
+	at      position
+	clean   bool
+	topics  []topicSnapshot
+	leaving []TopicInfo // deleted topics whose folders may still be there
 }
 
 type topicSnapshot struct {
@@ -76,6 +77,10 @@ func (s *snapshot) encode() []byte {
 				b = appendSegment(b, &p.segs[i])
 			}
 		}
+	}
+	b = binary.AppendUvarint(b, uint64(len(s.leaving)))
+	for _, t := range s.leaving {
+		b = appendTopic(b, t)
 	}
 	binary.LittleEndian.PutUint32(b[len(checkpointMagic):], crc32.Checksum(b[len(checkpointMagic)+4:], castagnoli))
 	return b
@@ -130,6 +135,9 @@ func decodeSnapshot(b []byte) (*snapshot, error) {
 		}
 		s.topics = append(s.topics, t)
 	}
+	for n := f.uint(); n > 0 && f.err == nil; n-- {
+		s.leaving = append(s.leaving, f.topic())
+	}
 	if f.err != nil || len(f.b) > 0 {
 		return nil, fmt.Errorf("%w: checkpoint is cut or has extra bytes", ErrFormat)
 	}
@@ -173,7 +181,11 @@ func (f *flusher) checkpoint(clean bool) error {
 // snapshot describes what the segment files hold now. The flusher calls it, so nothing is written meanwhile.
 func (s *Store) snapshot() *snapshot {
 	snap := &snapshot{}
-	for _, t := range s.topicList() {
+	live, leaving := s.topics.list()
+	for _, t := range leaving {
+		snap.leaving = append(snap.leaving, t.info())
+	}
+	for _, t := range live {
 		parts := *t.parts.Load()
 		ts := topicSnapshot{info: t.info()}
 		ts.info.Partitions = int32(len(parts))

@@ -43,6 +43,7 @@ type crasher struct {
 	mu    sync.Mutex
 	rng   *rand.Rand
 	every int // crash at one operation in every
+	depth int // how many crashes came before this disk
 	n     int // crashes so far
 	bad   error
 }
@@ -61,51 +62,74 @@ func (c *crasher) before(op faultOp) error {
 	percent := []int{0, 20, 50, 80, 100}[c.rng.IntN(5)]
 	clone := c.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: c.rng})
 	asked := c.model.copy()
-	if err := c.recover(clone, acked, asked, 0); err != nil {
+	if err := c.recover(clone, acked, asked); err != nil {
 		c.bad = fmt.Errorf("crash %d, before %s %s, %d%% of what was not synced kept: %w", c.n, op.kind, op.path, percent, err)
 	}
 	return nil
 }
 
-// recover opens a crashed disk and verifies it; now and then it first crashes again in the middle of that.
-func (c *crasher) recover(disk *vfs.MemFS, acked, asked state, depth int) error {
+// recover opens a crashed disk and verifies it. Now and then it crashes again in the middle of that, or lets a workload go
+// on with the recovered store and crashes that.
+func (c *crasher) recover(disk *vfs.MemFS, acked, asked state) error {
 	var again *vfs.MemFS
 	at := -1
-	if depth < 2 && c.rng.IntN(3) == 0 {
+	if c.depth < 2 && c.rng.IntN(3) == 0 {
 		at = c.rng.IntN(20)
 	}
+	next := &crasher{t: c.t, mem: disk, rng: c.rng, every: 12, depth: c.depth + 1}
 	ops := 0
-	var mu sync.Mutex
-	fs := &faultFS{FS: disk, before: func(op faultOp) error {
-		mu.Lock()
-		defer mu.Unlock()
-		if ops == at {
+	fs := &faultFS{FS: disk}
+	fs.before = func(op faultOp) error {
+		next.mu.Lock()
+		going := next.model != nil
+		if ops == at && !going {
 			if op.tear != nil {
 				op.tear(c.rng)
 			}
 			again = disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: c.rng})
 		}
 		ops++
+		next.mu.Unlock()
+		if going {
+			return next.before(op)
+		}
 		return nil
-	}}
+	}
 	s, err := store.Open(small(fs))
 	if err != nil {
 		return fmt.Errorf("opening after crash: %w", err)
 	}
 	err = verify(s, acked, asked)
-	mu.Lock()
+	next.mu.Lock()
 	crashed := again
 	at = -1
-	mu.Unlock()
+	next.mu.Unlock()
 	if err == nil && crashed == nil {
-		err = c.goOn(s)
+		if c.depth < 2 && c.rng.IntN(8) == 0 {
+			var m *model
+			if m, err = modelOf(s); err == nil {
+				next.mu.Lock()
+				next.model = m
+				next.mu.Unlock()
+				workload(c.t, s, m, c.rng.Uint64(), 12)
+			}
+		} else {
+			err = c.goOn(s)
+		}
 	}
 	if cerr := s.Close(); err == nil && cerr != nil {
 		err = fmt.Errorf("closing: %w", cerr)
 	}
+	next.mu.Lock()
+	defer next.mu.Unlock()
+	c.n += next.n
+	if err == nil && next.bad != nil {
+		err = fmt.Errorf("after a recovery: %w", next.bad)
+	}
 	if err == nil && crashed != nil {
-		if err := c.recover(crashed, acked, asked, depth+1); err != nil {
-			return fmt.Errorf("second crash, at operation %d of recovery: %w", at, err)
+		next.model = nil
+		if err := next.recover(crashed, acked, asked); err != nil {
+			return fmt.Errorf("second crash, during recovery: %w", err)
 		}
 	}
 	return err
@@ -151,7 +175,7 @@ func crashRun(t *testing.T, seed uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.bad == nil {
-		c.bad = c.recover(c.mem.CrashClone(vfs.CrashCloneCfg{}), st, st, 0)
+		c.bad = c.recover(c.mem.CrashClone(vfs.CrashCloneCfg{}), st, st)
 	}
 	if c.bad != nil {
 		t.Fatalf("seed %d: %v", seed, c.bad)
@@ -162,14 +186,23 @@ func crashRun(t *testing.T, seed uint64) {
 // workload runs random operations: two goroutines that append to partitions of their own and one that does everything else.
 func workload(t *testing.T, s *store.Store, m *model, seed uint64, steps int) {
 	cfg := store.TopicConfig{SegmentBytes: 20 << 10}
-	shared, err := m.createTopic(s, "shared", 3, cfg)
-	if err != nil {
-		t.Error(err)
-		return
+	var shared store.TopicID
+	if info, ok := s.TopicByName("shared"); ok {
+		shared = info.ID
+	} else {
+		var err error
+		if shared, err = m.createTopic(s, "shared", 3, cfg); err != nil {
+			if !expected(err) {
+				t.Error(err)
+			}
+			return
+		}
 	}
 	var wg sync.WaitGroup
 	for w := range 2 {
-		wg.Go(func() { appender(t, s, m, s.Partition(shared, int32(w)), rand.New(rand.NewPCG(seed, uint64(2+w))), steps) })
+		wg.Go(func() {
+			appender(t, s, m, s.Partition(shared, int32(w)), rand.New(rand.NewPCG(seed, uint64(2+w))), steps)
+		})
 	}
 	wg.Go(func() { operator(t, s, m, shared, rand.New(rand.NewPCG(seed, 9)), steps/2) })
 	wg.Wait()
@@ -271,4 +304,3 @@ func TestTwoStoresCannotShareAFolder(t *testing.T) {
 	closeStore(t, s)
 	closeStore(t, open(t, small(fs)))
 }
-

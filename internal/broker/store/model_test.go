@@ -18,7 +18,7 @@ type model struct {
 		sync.Mutex
 		topics map[store.TopicID]*modelTopic
 		groups []*modelGroup
-		nextID byte
+		nextID uint16
 	}
 }
 
@@ -61,6 +61,31 @@ func newModel() *model {
 	return m
 }
 
+// modelOf is the model of a store that has been verified: all of it is acknowledged.
+func modelOf(s *store.Store) (*model, error) {
+	m := newModel()
+	m.mu.nextID = 100
+	for _, info := range s.Topics() {
+		m.mu.nextID = max(m.mu.nextID, uint16(info.ID[0])|uint16(info.ID[1])<<8)
+		t := &modelTopic{id: info.ID, name: info.Name, created: true, partsAcked: info.Partitions, partsAsked: info.Partitions}
+		for n := range info.Partitions {
+			p := s.Partition(info.ID, n)
+			mp := &modelPartition{start: p.LogStart(), startAsked: p.LogStart()}
+			batches, err := readAll(p, mp.start)
+			if err != nil {
+				return nil, err
+			}
+			for _, b := range batches {
+				mp.batches = append(mp.batches, modelBatch{base: b.BaseOffset(), last: b.LastOffset(), sum: b})
+			}
+			mp.acked = len(batches)
+			t.parts = append(t.parts, mp)
+		}
+		m.mu.topics[t.id] = t
+	}
+	return m, nil
+}
+
 // state is a copy of the model at one moment.
 type state struct {
 	topics []modelTopic
@@ -94,7 +119,7 @@ func (m *model) topic(id store.TopicID) *modelTopic {
 func (m *model) createTopic(s *store.Store, name string, parts int32, cfg store.TopicConfig) (store.TopicID, error) {
 	m.mu.Lock()
 	m.mu.nextID++
-	t := &modelTopic{id: store.TopicID{m.mu.nextID, 7}, name: name, partsAsked: parts}
+	t := &modelTopic{id: store.TopicID{byte(m.mu.nextID), byte(m.mu.nextID >> 8), 7}, name: name, partsAsked: parts}
 	for range parts {
 		t.parts = append(t.parts, &modelPartition{})
 	}

@@ -27,6 +27,11 @@ func (r *recovery) run() (begun []scannedFile, spare []scannedFile, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	for i := range snap.leaving {
+		if err := r.finishDelete(snap.leaving[i]); err != nil {
+			return nil, nil, err
+		}
+	}
 	for i := range snap.topics {
 		if err := r.install(&snap.topics[i]); err != nil {
 			return nil, nil, err
@@ -44,7 +49,8 @@ func (r *recovery) run() (begun []scannedFile, spare []scannedFile, err error) {
 	pos := snap.at.pos
 	if len(begun) == 0 || begun[0].num != snap.at.file {
 		pos = 0
-		if found && !slices.ContainsFunc(spare, func(f scannedFile) bool { return f.num == snap.at.file }) {
+		// The file may have been used again, when it had no frame behind the checkpoint; then there is a later one.
+		if found && len(begun) == 0 && !slices.ContainsFunc(spare, func(f scannedFile) bool { return f.num >= snap.at.file }) {
 			if err := r.damaged(walDamage{file: snap.at.file, pos: snap.at.pos, after: snap.at.seq}); err != nil {
 				return nil, nil, err
 			}
@@ -93,6 +99,20 @@ func (r *recovery) install(t *topicSnapshot) error {
 		}
 	}
 	return nil
+}
+
+// finishDelete removes what is left of a topic that was being deleted when the checkpoint was made.
+func (r *recovery) finishDelete(info TopicInfo) error {
+	r.deleted[info.ID] = true
+	r.s.applyTopic(info)
+	t := r.s.topics.id(info.ID)
+	for _, p := range *t.parts.Load() {
+		if err := r.survey(p); err != nil {
+			return err
+		}
+	}
+	r.s.applyDelete(t)
+	return r.s.flusher.removeTopic(t)
 }
 
 // survey lists a partition's folder.

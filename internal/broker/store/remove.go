@@ -159,12 +159,14 @@ func (f *flusher) removeTopic(t *topic) error {
 		}
 		p.io.exists = false
 	}
-	if len(aside) == 0 {
-		return nil
+	if len(aside) > 0 {
+		if err := syncDir(fs, f.s.topicsDir); err != nil {
+			return err
+		}
 	}
-	if err := syncDir(fs, f.s.topicsDir); err != nil {
-		return err
-	}
+	f.s.topics.mu.Lock()
+	delete(f.s.topics.mu.leaving, t.id)
+	f.s.topics.mu.Unlock()
 	for _, name := range aside {
 		if err := fs.RemoveAll(name); err != nil {
 			return fmt.Errorf("removing deleted topic: %w", err)

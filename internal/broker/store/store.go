@@ -291,7 +291,7 @@ func (s *Store) recover() error {
 			p.next = p.hw.Load()
 		}
 	}
-	if err := s.wal.begin(begun, spare); err != nil {
+	if err := s.wal.begin(s.flusher.saved, begun, spare); err != nil {
 		return err
 	}
 	c := s.committer

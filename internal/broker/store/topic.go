@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -27,8 +28,9 @@ type topics struct {
 	turn chan struct{} // holds one token
 	mu   struct {
 		sync.RWMutex
-		byID   map[TopicID]*topic
-		byName map[string]*topic
+		byID    map[TopicID]*topic
+		byName  map[string]*topic
+		leaving map[TopicID]*topic // deleted, but their folders are not gone yet
 	}
 }
 
@@ -36,6 +38,7 @@ func newTopics() *topics {
 	t := &topics{turn: make(chan struct{}, 1)}
 	t.mu.byID = map[TopicID]*topic{}
 	t.mu.byName = map[string]*topic{}
+	t.mu.leaving = map[TopicID]*topic{}
 	return t
 }
 
@@ -139,14 +142,18 @@ func (s *Store) Topics() []TopicInfo {
 }
 
 func (s *Store) topicList() []*topic {
-	s.topics.mu.RLock()
-	list := make([]*topic, 0, len(s.topics.mu.byID))
-	for _, t := range s.topics.mu.byID {
-		list = append(list, t)
-	}
-	s.topics.mu.RUnlock()
-	slices.SortFunc(list, func(a, b *topic) int { return cmp.Compare(a.name, b.name) })
+	list, _ := s.topics.list()
 	return list
+}
+
+// list returns the topics by name, and those that are leaving.
+func (t *topics) list() (live, leaving []*topic) {
+	t.mu.RLock()
+	live = slices.AppendSeq(make([]*topic, 0, len(t.mu.byID)), maps.Values(t.mu.byID))
+	leaving = slices.Collect(maps.Values(t.mu.leaving))
+	t.mu.RUnlock()
+	slices.SortFunc(live, func(a, b *topic) int { return cmp.Compare(a.name, b.name) })
+	return live, leaving
 }
 
 // Topic describes the topic of that id.
@@ -226,6 +233,7 @@ func (s *Store) applyDelete(t *topic) {
 	if s.topics.mu.byName[t.name] == t {
 		delete(s.topics.mu.byName, t.name)
 	}
+	s.topics.mu.leaving[t.id] = t
 	s.topics.mu.Unlock()
 	for _, p := range *t.parts.Load() {
 		p.mu.Lock()

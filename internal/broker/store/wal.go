@@ -294,20 +294,23 @@ func syncDir(fs vfs.FS, dir string) error {
 	return nil
 }
 
-// begin takes over the files that recovery found and makes a file to write to. New frames never follow a torn end: they
-// begin a file of their own.
-func (w *wal) begin(begun, spare []scannedFile) error {
-	w.mu.want, w.mu.next = w.minSize, 1
+// begin takes over the files that recovery found and makes a file to write to. New frames never follow a torn end, nor go
+// where replay from the checkpoint at would not look: they begin a file of their own behind both.
+func (w *wal) begin(at position, begun, spare []scannedFile) error {
+	after := at.file
+	if at.pos == 0 {
+		after--
+	}
+	w.mu.want, w.mu.next = w.minSize, after+1
 	for _, f := range begun {
 		w.mu.used = append(w.mu.used, &walFile{num: f.num, size: f.size, last: f.last})
 		w.mu.total += f.size
 		w.mu.next = max(w.mu.next, f.num+1)
 	}
-	var after uint64
 	if n := len(begun); n > 0 {
-		after = begun[n-1].num
+		after = max(after, begun[n-1].num)
 		// What was read is now the truth: make sure that it still is after a power cut.
-		if err := w.syncFile(after); err != nil {
+		if err := w.syncFile(begun[n-1].num); err != nil {
 			return err
 		}
 	}
