@@ -26,7 +26,7 @@ export async function launch() {
 export async function open(browser, { width = 1440, height = 900, theme = 'light', motion = 'reduce' } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, reducedMotion: motion });
   const page = await context.newPage();
-  page.setDefaultTimeout(8000);
+  page.setDefaultTimeout(20_000);
   page.complaints = [];
   page.on('pageerror', (e) => page.complaints.push(`page error: ${e.message}`));
   page.on('console', (m) => {

@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'vitest';
+import { missing, tasks } from './attention';
+import { eventFacts, eventTitle } from './event-words';
+import { jsonLines } from './json-lines';
+import { match } from './route';
+import type { Overview, Sink, Source } from './schema';
+import { sqlTokens } from './sql-tokens';
+import { fieldName, inWords } from './violations';
+
+const found = (code: string, path: string, expected = '', got = '') => ({ code, path, expected, got, severity: 'error' });
+
+describe('violations in plain words', () => {
+  test.each([
+    [found('required_missing', '/properties/total', 'number'), '“total” is missing'],
+    [found('type_mismatch', '/properties/total', 'number', '"12.5"'), '“total” should be a number, but came as the text "12.5"'],
+    [found('type_mismatch', '/properties/total', 'integer', 'string'), '“total” should be a whole number, but came as text'],
+    [found('unplanned_event', '/event'), '“Orders” is not in the tracking plan'],
+    [found('misspelled_event', '/event', '"Order Completed"'), '“Orders” is spelled “Order Completed” in the plan'],
+    [found('brand_new_code', '/properties/x'), '“x”: brand new code'],
+  ])('%o', (v, text) => expect(inWords(v, 'Orders')).toBe(text));
+
+  test('name the field, not the pointer', () => {
+    expect(fieldName('/properties/products/0/price')).toBe('products › 1 › price');
+    expect(fieldName('/context/a~1b')).toBe('context › a/b');
+  });
+});
+
+describe('JSON with marks', () => {
+  const text = (v: unknown, ...paths: string[]) =>
+    jsonLines(v, paths.map((p) => found('x', p))).map((l) => `${'  '.repeat(l.depth)}${l.tokens.map((t) => t.text).join('')}${l.missing ? ' MISSING' : l.marks.length ? ' MARK' : ''}`);
+
+  test('marks a value where it stands', () => {
+    expect(text({ a: { b: [1, 'x'] }, c: {} }, '/a/b/1')).toEqual(['{', '  "a": {', '    "b": [', '      1,', '      "x" MARK', '    ]', '  },', '  "c": {}', '}']);
+  });
+
+  test('shows what is missing where it should be', () => {
+    expect(text({ properties: {} }, '/properties/total')).toEqual(['{', '  "properties": {', '    "total" MISSING', '  }', '}']);
+    expect(text({ a: 1 }, '/context/page/url')).toEqual(['{', '  "a": 1', '  "context.page.url" MISSING', '}']);
+    expect(text({ a: 1 }, '/a/b')).toContain('  "a.b" MISSING');
+  });
+
+  test('is bounded', () => {
+    expect(jsonLines(Array.from({ length: 5000 }, (_, i) => i)).length).toBeLessThan(700);
+  });
+});
+
+test('coloured SQL is the same SQL', () => {
+  const sql = `-- it's "fine"\nSELECT "a b", count(*) FROM t WHERE x = 'it''s' AND y > 1.5 /* open`;
+  const tokens = sqlTokens(sql);
+  expect(tokens.map((t) => t.text).join('')).toBe(sql);
+  expect(tokens.filter((t) => t.kind === 'keyword').map((t) => t.text)).toEqual(['SELECT', 'FROM', 'WHERE', 'AND']);
+  expect(tokens.find((t) => t.kind === 'string')!.text).toBe("'it''s'");
+  expect(tokens.find((t) => t.kind === 'function')!.text).toBe('count');
+});
+
+test('events in a few words', () => {
+  expect(eventTitle({ event: '', type: 'identify' })).toBe('Person identified');
+  expect(eventFacts({ type: 'track', properties: { total: 5, products: [1, 2], address: {}, empty: null } })).toBe('total 5 · products 2');
+  expect(eventFacts(null)).toBe('');
+});
+
+test('addresses lead to pages', () => {
+  expect(match('/')).toEqual({ page: 'overview', name: '' });
+  expect(match('/views/a%20b')).toEqual({ page: 'view', name: 'a b' });
+  expect(match('/views/')).toEqual({ page: 'views', name: '' });
+  expect(match('/events/x').page).toBe('missing');
+  expect(match('/views/%E0%A4%A').page).toBe('view');
+});
+
+describe('what to do next', () => {
+  const now = Date.parse('2026-03-06T14:00:00Z');
+  const overview = { balance: { in: 10, accepted: 8, quarantined: 1, duplicates: 1, pending: 0 }, stages: [] } as unknown as Overview;
+  const sink = { name: 'mail', state: 'ok', deadLettered: 0, pending: 0, lastError: '' } as unknown as Sink;
+  const source: Source = { name: 'web', plan: '', writeKeys: [], ratePerSec: 0, total: 5, lastSeen: '2026-03-06T13:59:00Z' };
+  const facts = { overview, quality: null, sinks: [sink], sources: [source], problems: [] };
+
+  test('is nothing when all is well', () => {
+    expect(tasks(facts, now)).toEqual([]);
+    expect(missing(overview)).toBe(0);
+  });
+
+  test('names a failing sink, dead letters, a silent source and a balance that is off', () => {
+    const broken = { ...overview, balance: { ...overview.balance, accepted: 7 } };
+    const list = tasks({ ...facts, overview: broken, sinks: [{ ...sink, state: 'failing' }, { ...sink, deadLettered: 2 }], sources: [{ ...source, lastSeen: '2026-03-06T12:00:00Z' }] }, now);
+    expect(list.map((t) => t.title)).toEqual(['mail cannot deliver', '2 dead letters', 'The balance does not add up', 'web is silent']);
+  });
+
+  test('a source that never sent anything is not silent', () => {
+    expect(tasks({ ...facts, sources: [{ ...source, total: 0, lastSeen: null }] }, now)).toEqual([]);
+  });
+});
