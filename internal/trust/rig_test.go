@@ -38,7 +38,7 @@ events:
 
 // rig is a cluster with the topics of one governed topic, and a way to cut a client off as a killed process is.
 type rig struct {
-	t       *testing.T
+	t       testing.TB
 	name    string // appended to the names of topics and groups: rigs share a broker
 	brokers []string
 	cluster *log.Cluster
@@ -47,7 +47,7 @@ type rig struct {
 	fs      vfs.FS
 }
 
-func newRig(t *testing.T, brokers []string) *rig {
+func newRig(t testing.TB, brokers []string) *rig {
 	t.Helper()
 	r := &rig{t: t, name: fmt.Sprintf("-%d", time.Now().UnixNano()), brokers: brokers, fs: vfs.NewMem()}
 	var err error
@@ -84,7 +84,7 @@ func (r *rig) topic(name string) string {
 	return name + r.name
 }
 
-func deadline(t *testing.T) context.Context {
+func deadline(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	t.Cleanup(cancel)
 	return ctx
