@@ -24,26 +24,28 @@ type inflater struct {
 
 // readBody reads and decodes the request's body into s.body, within the limits.
 func (d *Doors) readBody(w http.ResponseWriter, r *http.Request, s *scratch) *refusal {
-	rc := http.NewResponseController(w)
-	// Recorders in tests have no deadlines; connections do.
-	limited := rc.SetReadDeadline(time.Now().Add(d.cfg.Limits.BodyTimeout)) == nil
 	s.wire = s.wire[:0]
-	if n := r.ContentLength; n > 0 && n <= int64(d.cfg.Limits.BodyBytes) {
-		s.wire = grow(s.wire, int(n)+1) // one more, so that the end is seen without growing
+	if n := r.ContentLength; n > 0 {
+		// One more, so that the end is seen without growing; but no large room on a mere announcement.
+		s.wire = grow(s.wire, int(min(n+1, 64<<10)))
 	}
 	var err error
 	s.wire, err = d.readAll(s.wire, r.Body, s)
 	if err != nil {
 		return d.bodyFault(err)
 	}
-	if limited {
-		// The deadline must not strike while the events wait for the disk: the server would take it for a lost connection.
-		_ = rc.SetReadDeadline(time.Time{})
-	}
+	// The deadline must not strike while the events wait for the disk: the server would take it for a lost connection.
+	setReadDeadline(w, time.Time{})
 	d.metrics.bytes.Add(int64(len(s.wire)))
 	body, fault := d.decode(r, s)
 	s.body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
 	return fault
+}
+
+// setReadDeadline bounds how long the rest of the request may take to arrive, also when it is refused unread: the server
+// then reads on for a while to save the connection. Recorders in tests have no deadlines; connections do.
+func setReadDeadline(w http.ResponseWriter, at time.Time) {
+	_ = http.NewResponseController(w).SetReadDeadline(at)
 }
 
 // decode undoes Content-Encoding, and gzip that is not declared (PostHog and beacons send such).

@@ -64,7 +64,7 @@ type Limits struct {
 	// RecordBytes is what the events of one request may grow to as records: 64 MiB. Members that a batch gives to all of
 	// its events make it grow.
 	RecordBytes int
-	// InFlightBytes is the memory of all bodies at once: 256 MiB. More is answered 429.
+	// InFlightBytes is the memory of all bodies at once: 128 MiB. More is answered 429.
 	InFlightBytes int64
 	// BodyTimeout is how long a body may take to arrive: 20 s.
 	BodyTimeout time.Duration
@@ -88,7 +88,7 @@ func (c *Config) setDefaults() {
 		l.RecordBytes = 64 << 20
 	}
 	if l.InFlightBytes == 0 {
-		l.InFlightBytes = 256 << 20
+		l.InFlightBytes = 128 << 20
 	}
 	if l.BodyTimeout == 0 {
 		l.BodyTimeout = 20 * time.Second

@@ -481,18 +481,23 @@ func TestSlowBodyIsCutOff(t *testing.T) {
 	d, m := open(t, func(c *Config) { c.Limits.BodyTimeout = 50 * time.Millisecond })
 	srv := httptest.NewServer(d)
 	defer srv.Close()
-	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	fmt.Fprintf(conn, "POST /v1/track HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 1000\r\n\r\n{\"event\"", keyed)
-	answer, err := io.ReadAll(conn)
-	if err != nil || !bytes.HasPrefix(answer, []byte("HTTP/1.1 429")) || !bytes.Contains(answer, []byte("slow_body")) {
-		t.Errorf("%v %s", err, answer)
+	for key, want := range map[string][]string{
+		keyed:            {"HTTP/1.1 429", "slow_body"},
+		"Basic bm9wZTo=": {"HTTP/1.1 401", "unknown_key"}, // refused unread, and yet not waited for
+	} {
+		conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "POST /v1/track HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 1000\r\n\r\n{\"event\"", key)
+		answer, err := io.ReadAll(conn)
+		if err != nil || !bytes.HasPrefix(answer, []byte(want[0])) || !bytes.Contains(answer, []byte(want[1])) {
+			t.Errorf("%v %s", err, answer)
+		}
 	}
 	if recs := m.take(); len(recs) != 0 {
 		t.Errorf("%d records", len(recs))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -55,6 +56,7 @@ func (d *Doors) release(s *scratch) {
 // collect takes the events of one POST request.
 func (d *Doors) collect(w http.ResponseWriter, r *http.Request, rt route) {
 	received := d.cfg.Clock.Now().UnixMicro()
+	setReadDeadline(w, time.Now().Add(d.cfg.Limits.BodyTimeout)) // a socket's deadline is by the machine's clock
 	if d.closed.Load() {
 		d.refuse(w, notReady())
 		return

@@ -48,7 +48,7 @@ func AppendCanonical(dst []byte, e *Event, v *Verdict, m Meta) []byte {
 	dst = appendTime(dst, `,"receivedAt":"`, e.ReceivedAt)
 	switch {
 	case e.Root < 0:
-		dst = appendRaw(dst, e.raw)
+		dst = appendRaw(dst, e.raw, e.cut)
 	case e.cut:
 		dst = append(dst, `,"raw":`...)
 		text := e.Doc.Raw(e.Root)
@@ -127,10 +127,14 @@ func appendTime(dst []byte, name string, us int64) []byte {
 	return append(AppendTime(append(dst, name...), us), '"')
 }
 
-// appendRaw keeps a text that is not an event: JSON as it is, other text as a string, other bytes in base64.
-func appendRaw(dst, raw []byte) []byte {
+// appendRaw keeps a text that is not an event: JSON as it is, other text as a string, other bytes in base64; of a text to
+// be cut, the start.
+func appendRaw(dst, raw []byte, cut bool) []byte {
+	if cut {
+		raw = raw[:min(len(raw), WarnEventBytes)]
+	}
 	var d tape.Doc
-	if d.Parse(raw) == nil {
+	if !cut && d.Parse(raw) == nil {
 		return append(append(dst, `,"raw":`...), raw...)
 	}
 	if utf8.Valid(raw) {

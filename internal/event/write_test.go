@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -306,6 +307,23 @@ func TestRecordsStayWithinWhatTheLogTakes(t *testing.T) {
 		var r kgo.Record
 		slab := AppendRecord(nil, &r, &e, &v, Meta{Source: "s"}, nil)
 		if len(slab) > maxRecordBytes || !json.Valid(r.Value) || v.Status != Quarantined {
+			t.Errorf("%s: %d bytes, %s", name, len(slab), v.Status)
+		}
+	}
+}
+
+func TestRecordsOfOtherTextsStayWithinWhatTheLogTakes(t *testing.T) {
+	for name, raw := range map[string][]byte{
+		"control characters": bytes.Repeat([]byte{1}, 900<<10),
+		"bytes":              bytes.Repeat([]byte{0xff}, 900<<10),
+		"list":               []byte("[" + strings.Repeat("1,", 500<<10) + "1]"),
+	} {
+		var d tape.Doc
+		var e Event
+		var v Verdict
+		ReadRecord(&e, &d, &kgo.Record{Topic: "events.in", Value: raw}, received, &v)
+		var r kgo.Record
+		if slab := AppendRecord(nil, &r, &e, &v, Meta{Source: "s"}, nil); len(slab) > maxRecordBytes || !json.Valid(r.Value) || v.Status != Quarantined {
 			t.Errorf("%s: %d bytes, %s", name, len(slab), v.Status)
 		}
 	}
