@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"myelin/internal/broker"
 )
@@ -189,5 +190,29 @@ func TestGroupTransactSessionMovesExactlyOnce(t *testing.T) {
 	offsets.Each(func(o kadm.OffsetResponse) { sum += o.At })
 	if sum != total {
 		t.Fatalf("committed offsets add up to %d", sum)
+	}
+}
+
+// commitInTxn commits an offset as part of the client's open transaction.
+func commitInTxn(t *testing.T, c *kgo.Client, g, topic string, partition int32, at int64) {
+	t.Helper()
+	id, epoch, err := c.ProducerID(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := kmsg.NewPtrTxnOffsetCommitRequest()
+	req.TransactionalID, req.Group, req.ProducerID, req.ProducerEpoch, req.Generation = "tx", g, id, epoch, -1
+	rt := kmsg.NewTxnOffsetCommitRequestTopic()
+	rt.Topic = topic
+	rp := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+	rp.Partition, rp.Offset, rp.Metadata = partition, at, kmsg.StringPtr(fmt.Sprint("at ", at))
+	rt.Partitions = append(rt.Partitions, rp)
+	req.Topics = append(req.Topics, rt)
+	resp, err := req.RequestWith(within(t), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := kerr.ErrorForCode(resp.Topics[0].Partitions[0].ErrorCode); err != nil {
+		t.Fatal(err)
 	}
 }
