@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -77,10 +78,16 @@ func (p *Producer) Append(ctx context.Context, records []*kgo.Record) error {
 	if w.err == nil {
 		return nil
 	}
-	if errors.Is(w.err, context.Canceled) {
-		return w.err
+	if permanent(w.err) {
+		return fmt.Errorf("appending to the log: %w", w.err)
 	}
 	return fmt.Errorf("%w: %w", ErrOverloaded, w.err)
+}
+
+// permanent reports whether trying again is of no use.
+func permanent(err error) bool {
+	var broker *kerr.Error
+	return errors.Is(err, context.Canceled) || errors.Is(err, kgo.ErrClientClosed) || errors.As(err, &broker) && !broker.Retriable
 }
 
 // appendWait counts the acks of one Append.
