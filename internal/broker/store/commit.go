@@ -23,6 +23,7 @@ type committer struct {
 	from     int // bytes of ch already written to the file
 	seq      uint64
 	durable  uint64
+	marked   uint64
 	first    uint64 // first frame of the current file
 	last     struct {
 		sync.Mutex
@@ -47,6 +48,9 @@ func (c *committer) run() {
 			}
 			c.finish(batch, err)
 			clear(batch)
+		}
+		if err := c.mark(); err != nil {
+			_ = c.s.fail(err) // whoever appends next is told
 		}
 		if c.s.queue.drained() {
 			return
@@ -78,6 +82,25 @@ func (c *committer) write(batch []entry) error {
 		c.lay(e)
 	}
 	return c.sync()
+}
+
+// mark writes, when nothing is pending, a frame that says how far the log is durable. It is not synced: it is there so that
+// damage to the last commit before a pause is told from a torn end.
+func (c *committer) mark() error {
+	e := entry{kind: frameMark, bytes: frameHeaderBytes}
+	if c.ch == nil || len(c.ch.buf)-c.ch.used < frameHeaderBytes || c.marked == c.seq || c.s.Err() != nil {
+		return nil
+	}
+	if !c.s.queue.spend(frameHeaderBytes) {
+		return nil
+	}
+	c.lay(&e)
+	c.marked = c.seq
+	if err := c.flushRun(); err != nil {
+		return err
+	}
+	c.reached()
+	return nil
 }
 
 // lay encodes one frame into the chunk.
@@ -164,10 +187,15 @@ func (c *committer) publish(batch []entry) {
 	}
 	s.count.appends.Add(n)
 	s.count.appendBytes.Add(bytes)
-	c.last.Lock()
-	c.last.at = position{seq: c.seq, file: s.wal.cur.num, pos: s.wal.pos}
-	c.last.Unlock()
+	c.reached()
 	s.flusher.pending(unflushed)
+}
+
+// reached moves position to the end of what is written.
+func (c *committer) reached() {
+	c.last.Lock()
+	c.last.at = position{seq: c.seq, file: c.s.wal.cur.num, pos: c.s.wal.pos}
+	c.last.Unlock()
 }
 
 // position is the durable and published end of the log.

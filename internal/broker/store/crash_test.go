@@ -273,8 +273,11 @@ func operator(t *testing.T, s *store.Store, m *model, shared store.TopicID, rng 
 			check("checkpoint", s.Checkpoint())
 		case k == 4:
 			j := rng.IntN(len(own))
-			parts[j]++
-			check("adding partitions", m.addPartitions(s, own[j], parts[j]))
+			err := m.addPartitions(s, own[j], parts[j]+1)
+			check("adding partitions", err)
+			if err == nil {
+				parts[j]++
+			}
 		default:
 			group := []store.GroupItem{{Partition: s.Partition(shared, 2), Batch: randomBatch(rng, int64(i), 3<<10)}}
 			for j, id := range own {

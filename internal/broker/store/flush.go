@@ -102,7 +102,7 @@ func (f *flusher) check(err error) error {
 	if err == nil {
 		return nil
 	}
-	if vfs.IsNoSpaceError(err) {
+	if isNoSpace(err) {
 		f.s.space.exhausted()
 		return fmt.Errorf("%w: %w", ErrDiskFull, err)
 	}

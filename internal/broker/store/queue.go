@@ -111,6 +111,17 @@ func (q *queue) admit(n int64, control bool) error {
 	}
 }
 
+// spend takes n bytes of room for the committer itself, if nothing is pending and they are not needed otherwise.
+func (q *queue) spend(n int64) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.mu.pending) > 0 || q.mu.rotate || q.mu.room < n+controlReserve {
+		return false
+	}
+	q.mu.room -= n
+	return true
+}
+
 // giveBack returns the room of an entry that is not pushed after all. The lock is held.
 func (q *queue) giveBack(n int64) { q.mu.room += n }
 

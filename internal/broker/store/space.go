@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/cockroachdb/errors/oserror"
-	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // space watches the disk. When little is left it shuts the queue to batches; when a write finds none left it also gives up
@@ -82,7 +81,7 @@ func (sp *space) fill() error {
 		return fmt.Errorf("creating ballast file: %w", err)
 	}
 	// Preallocate reserves blocks where the file system can; the last byte gives the file its size.
-	if err = f.Preallocate(0, sp.s.cfg.BallastBytes); err == nil || !vfs.IsNoSpaceError(err) {
+	if err = f.Preallocate(0, sp.s.cfg.BallastBytes); err == nil || !isNoSpace(err) {
 		_, err = f.WriteAt([]byte{0}, sp.s.cfg.BallastBytes-1)
 	}
 	if cerr := f.Close(); err == nil {
@@ -92,7 +91,7 @@ func (sp *space) fill() error {
 		if rerr := fs.Remove(sp.path()); rerr != nil && !oserror.IsNotExist(rerr) {
 			return fmt.Errorf("removing ballast file: %w", rerr)
 		}
-		if vfs.IsNoSpaceError(err) {
+		if isNoSpace(err) {
 			return nil
 		}
 		return fmt.Errorf("writing ballast file: %w", err)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -97,7 +98,7 @@ func (w *wal) keep(stop <-chan struct{}) {
 		for w.lacking() {
 			f, err := w.make()
 			if err != nil {
-				if vfs.IsNoSpaceError(err) {
+				if isNoSpace(err) {
 					w.s.space.exhausted()
 					break
 				}
@@ -156,6 +157,9 @@ func (w *wal) make() (*walFile, error) {
 	} else {
 		f.size = old.size
 		if err := fs.Rename(w.path(old.num), name); err != nil {
+			w.mu.Lock()
+			w.mu.free = append(w.mu.free, old)
+			w.mu.Unlock()
 			return nil, fmt.Errorf("reusing write-ahead file %d: %w", old.num, err)
 		}
 	}
@@ -276,7 +280,13 @@ func (w *wal) close() {
 type syncError struct{ err error }
 
 func (e syncError) Error() string { return "fsync: " + e.err.Error() }
-func (e syncError) Unwrap() error { return nil }
+func (e syncError) Unwrap() error { return e.err }
+
+// isNoSpace reports whether a write, not an fsync, found the disk full: nothing is in doubt and it can be tried again.
+func isNoSpace(err error) bool {
+	var se syncError
+	return vfs.IsNoSpaceError(err) && !errors.As(err, &se)
+}
 
 // syncDir makes the names in a directory durable.
 func syncDir(fs vfs.FS, dir string) error {
