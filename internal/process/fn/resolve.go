@@ -2,6 +2,7 @@ package fn
 
 import (
 	"slices"
+	"strings"
 
 	"myelin/internal/vec"
 )
@@ -83,17 +84,7 @@ func (f *Func) takes(n int) bool {
 // Resolve chooses the overload for arguments of these types, as PostgreSQL does (§10.2, §10.3). Unknown stands for an untyped
 // literal, NULL or parameter. A nil match with ambiguous true means that several overloads fit equally well.
 func Resolve(name string, args []vec.Type) (m *Match, ambiguous bool) {
-	var cands []*Func
-	for _, f := range Overloads(name) {
-		if f.takes(len(args)) && f.accepts(args) {
-			cands = append(cands, f)
-		}
-	}
-	f, ambiguous := choose(cands, args)
-	if f == nil {
-		return nil, ambiguous
-	}
-	return &Match{f, f.argTypes(args)}, false
+	return ResolveIn(Overloads(name), args)
 }
 
 // accepts reports whether every argument converts implicitly.
@@ -348,4 +339,41 @@ func Common(a, b vec.Type) (_ vec.Type, ok bool) {
 		return a, true
 	}
 	return a, false
+}
+
+// ResolveIn is Resolve among given overloads.
+func ResolveIn(overloads []*Func, args []vec.Type) (m *Match, ambiguous bool) {
+	var cands []*Func
+	for _, f := range overloads {
+		if f.takes(len(args)) && f.accepts(args) {
+			cands = append(cands, f)
+		}
+	}
+	f, ambiguous := choose(cands, args)
+	if f == nil {
+		return nil, ambiguous
+	}
+	return &Match{f, f.argTypes(args)}, false
+}
+
+// Signature prints the function with the types of its arguments.
+func (f *Func) Signature() string {
+	words := make([]string, len(f.Args))
+	for i, k := range f.Args {
+		words[i] = kindName(k)
+	}
+	if f.Variadic {
+		words[len(words)-1] += ", …"
+	}
+	return f.Name + "(" + strings.Join(words, ", ") + ")"
+}
+
+func kindName(k vec.Kind) string {
+	switch k {
+	case Any, AnyElement:
+		return "any"
+	case AnyArray, vec.Array:
+		return "array"
+	}
+	return k.String()
 }

@@ -35,7 +35,6 @@ type Scan struct {
 	Columns  []ScanColumn
 	// Events: only these event names matter (typed event streams, WHERE event = …); nil: all. The decoder skips the rest.
 	Events []string
-	props  Props
 }
 
 // ScanColumn says where a column's value lies in a record.
@@ -79,7 +78,6 @@ type Project struct {
 	Input Node
 	Exprs []Expr
 	Names []string
-	props Props
 }
 
 // WindowKind names a window table function.
@@ -100,7 +98,6 @@ type Window struct {
 	Time        int // column of the input
 	Size, Slide vec.IntervalValue
 	Partition   []int // session only
-	props       Props
 }
 
 // Aggregate groups and folds. Output columns: the groups, then the calls.
@@ -112,7 +109,6 @@ type Aggregate struct {
 	// Session is set where the input was a session window on these very groups: the window columns are computed by the
 	// aggregation itself, which merges sessions, and Groups[Session.Start], Groups[Session.End] stand for them.
 	Session *SessionSpec
-	props   Props
 }
 
 // SessionSpec fuses a session window into its aggregation.
@@ -131,6 +127,7 @@ type AggCall struct {
 	Distinct bool
 	Filter   Expr // nil: none
 	Type     vec.Type
+	OrderBy  []SortKey // inside the call: string_agg(x, ',' ORDER BY y)
 }
 
 // JoinKind names a join.
@@ -155,7 +152,6 @@ type Join struct {
 	On                  Expr // residual; nil: none
 	// Lookup: the right side is a table that is probed as it is when the left row arrives; it never causes output itself.
 	Lookup bool
-	props  Props
 }
 
 // Sort orders the rows; Limit < 0 means none.
@@ -163,6 +159,9 @@ type Sort struct {
 	Input         Node
 	Keys          []SortKey
 	Limit, Offset int64
+	// LimitExpr and OffsetExpr are set instead where the number is only known when the statement runs (LIMIT $1): BIGINT expressions
+	// over no columns. NULL means no limit.
+	LimitExpr, OffsetExpr Expr
 }
 
 // SortKey is one ORDER BY item.
@@ -209,4 +208,10 @@ type Query struct {
 	Params []vec.Type
 	// SQL is the text that was bound.
 	SQL string
+	// Key are the output columns that identify a row of the result; nil: the whole row does, with multiplicity.
+	Key []int
+	// AppendOnly: no row of the output is ever taken back. It is true for EMIT ON WINDOW CLOSE.
+	AppendOnly bool
+	// Relations are all that the query reads, each once.
+	Relations []*Relation
 }

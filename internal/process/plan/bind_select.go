@@ -1,0 +1,379 @@
+package plan
+
+import (
+	"myelin/internal/process/sql"
+	"myelin/internal/vec"
+)
+
+// output is one column of a SELECT while it is bound.
+type output struct {
+	name string
+	expr Expr
+	ast  sql.Expr
+}
+
+// selection binds one SELECT.
+type selection struct {
+	b     *binder
+	s     *sql.Select
+	scope *scope
+	node  Node
+	aggs  aggCalls
+	subs  []*subquery
+	outs  []output
+	// groups are the bound GROUP BY expressions, keys their printed form.
+	groups []Expr
+	names  []string
+}
+
+// selectQuery binds a SELECT and its ORDER BY. The last hidden columns of the result only serve the order.
+func (b *binder) selectQuery(s *sql.Select, order []sql.OrderItem, outer *scope) (n Node, hidden int) {
+	if len(s.DistinctOn) > 0 {
+		b.fail(int(s.At0), sql.CodeNotSupported, "use GROUP BY with min or max", "DISTINCT ON is not supported yet")
+	}
+	if s.Qualify != nil || len(s.Windows) > 0 {
+		b.fail(int(s.At0), sql.CodeNotSupported, "use GROUP BY, or a query of its own in FROM", "window functions (OVER, WINDOW, QUALIFY) are not supported yet")
+	}
+	sel := &selection{b: b, s: s}
+	sel.node, sel.scope = b.from(s.From, outer)
+	if s.Where != nil {
+		sel.where(s.Where)
+	}
+	sel.items()
+	sel.groupBy()
+	var having Expr
+	if s.Having != nil {
+		having = b.cond(s.Having, sel.env("HAVING"))
+	}
+	keys, extra := sel.order(order)
+	sel.attach(nil, false)
+	exprs := sel.project(having, extra)
+	p := &Project{Input: sel.node}
+	for i, o := range sel.outs {
+		p.Exprs, p.Names = append(p.Exprs, exprs[i]), append(p.Names, o.name)
+	}
+	for i := range extra {
+		p.Exprs, p.Names = append(p.Exprs, exprs[len(sel.outs)+i]), append(p.Names, "?order?")
+	}
+	n = p
+	if s.Distinct {
+		if len(extra) > 0 {
+			b.fail(extra[0].ast.Pos(), "42P10", "add it to the select list", "for SELECT DISTINCT, ORDER BY expressions must appear in select list")
+		}
+		n = &Distinct{Input: n}
+	}
+	if len(keys) > 0 {
+		n = &Sort{Input: n, Keys: keys, Limit: -1}
+	}
+	return n, len(extra)
+}
+
+func (s *selection) env(clause string) *env {
+	return &env{scope: s.scope, clause: clause, aggs: &s.aggs, subs: &s.subs}
+}
+
+// where binds WHERE: subqueries that stand alone become semi and anti joins, the rest a filter.
+func (s *selection) where(e sql.Expr) {
+	x := &env{scope: s.scope, clause: "WHERE", subs: &s.subs}
+	var rest []Expr
+	for _, part := range splitAnd(e) {
+		if s.semiJoin(part, x) {
+			continue
+		}
+		rest = append(rest, b2conj(s.b.cond(part, x))...)
+	}
+	rest = s.attach(rest, true)
+	if pred := and(rest); pred != nil {
+		s.node = &Filter{Input: s.node, Pred: pred}
+	}
+}
+
+func b2conj(e Expr) []Expr { return conjuncts(e) }
+
+// splitAnd splits a condition as written at its ANDs.
+func splitAnd(e sql.Expr) []sql.Expr {
+	var out []sql.Expr
+	for {
+		bin, ok := e.(*sql.Binary)
+		if !ok || bin.Op != "and" {
+			break
+		}
+		out = append(out, bin.R)
+		e = bin.L
+	}
+	out = append(out, e)
+	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
+		out[i], out[j] = out[j], out[i]
+	}
+	return out
+}
+
+// items binds the select list.
+func (s *selection) items() {
+	for _, it := range s.s.Items {
+		if st, ok := it.X.(*sql.Star); ok {
+			s.star(st)
+			continue
+		}
+		name := it.Alias
+		if name == "" {
+			name = columnName(it.X)
+		}
+		s.outs = append(s.outs, output{name, s.b.expr(it.X, s.env("SELECT")), it.X})
+	}
+}
+
+// star expands * and t.*.
+func (s *selection) star(st *sql.Star) {
+	found := false
+	if len(s.s.From) == 0 {
+		s.b.fail(st.Pos(), sql.CodeSyntax, "add FROM", "SELECT * needs a table")
+	}
+	for _, c := range s.scope.cols {
+		if len(st.Table) == 0 && c.hidden || !c.in(st.Table) {
+			continue
+		}
+		found = true
+		s.outs = append(s.outs, output{c.name, c.expr, st})
+	}
+	if !found {
+		s.b.unknownColumn(&sql.Name{At0: st.At0, Parts: append(append([]string(nil), st.Table...), "*")}, s.scope)
+	}
+}
+
+// groupBy binds GROUP BY: an input column, an output column by name or position, or an expression.
+func (s *selection) groupBy() {
+	b := s.b
+	items := s.s.GroupBy
+	if s.s.GroupAll {
+		for _, o := range s.outs {
+			if !hasAgg(o.expr) {
+				s.group(o.expr, o.name)
+			}
+		}
+	}
+	for _, g := range items {
+		if at, ok := b.position(g, len(s.outs), "GROUP BY"); ok {
+			s.group(s.outs[at].expr, s.outs[at].name)
+			s.checkGroup(s.outs[at].expr, g)
+			continue
+		}
+		if n, ok := g.(*sql.Name); ok && len(n.Parts) == 1 {
+			if b.lookup(n, s.scope) == nil {
+				if o := s.output(n.Parts[0]); o != nil {
+					s.checkGroup(o.expr, g)
+					s.group(o.expr, o.name)
+					continue
+				}
+			}
+		}
+		if r, ok := g.(*sql.Row); ok && len(r.Elems) == 0 {
+			continue
+		}
+		s.group(b.expr(g, &env{scope: s.scope, clause: "GROUP BY", subs: &s.subs}), columnName(g))
+	}
+}
+
+func (s *selection) checkGroup(e Expr, at sql.Expr) {
+	if hasAgg(e) {
+		s.b.fail(at.Pos(), sql.CodeGrouping, "group by the columns that are not aggregated", "aggregate functions are not allowed in GROUP BY")
+	}
+}
+
+func (s *selection) group(e Expr, name string) {
+	if _, ok := e.(*Const); ok {
+		return // a constant makes no groups
+	}
+	key := FormatExpr(e)
+	for _, g := range s.groups {
+		if FormatExpr(g) == key {
+			return
+		}
+	}
+	s.groups, s.names = append(s.groups, e), append(s.names, name)
+}
+
+// output finds an output column by name.
+func (s *selection) output(name string) *output {
+	for i := range s.outs {
+		if s.outs[i].name == name {
+			return &s.outs[i]
+		}
+	}
+	return nil
+}
+
+func hasAgg(e Expr) bool {
+	found := false
+	visit(e, func(x Expr) {
+		if _, ok := x.(*aggRef); ok {
+			found = true
+		}
+	})
+	return found
+}
+
+// order binds ORDER BY: an output column by position or name, else an expression over the input, which becomes a hidden column.
+func (s *selection) order(items []sql.OrderItem) (keys []SortKey, extra []output) {
+	b := s.b
+	for _, o := range items {
+		at := -1
+		if k, ok := b.position(o.X, len(s.outs), "ORDER BY"); ok {
+			at = k
+		} else if n, ok := o.X.(*sql.Name); ok && len(n.Parts) == 1 {
+			for i, out := range s.outs {
+				if out.name == n.Parts[0] {
+					if at >= 0 && FormatExpr(s.outs[at].expr) != FormatExpr(out.expr) {
+						b.fail(n.Pos(), sql.CodeAmbiguousColumn, "give the columns different names", "ORDER BY %q is ambiguous", n.Parts[0])
+					}
+					at = i
+				}
+			}
+		}
+		if at < 0 {
+			e := b.expr(o.X, s.env("ORDER BY"))
+			key := FormatExpr(e)
+			for i, out := range s.outs {
+				if FormatExpr(out.expr) == key {
+					at = i
+				}
+			}
+			if at < 0 {
+				at = len(s.outs) + len(extra)
+				extra = append(extra, output{"", e, o.X})
+			}
+		}
+		var t vec.Type
+		if at < len(s.outs) {
+			t = s.outs[at].expr.Type()
+		} else {
+			t = extra[at-len(s.outs)].expr.Type()
+		}
+		keys = append(keys, b.sortKey(&Col{Index: at, T: t}, o))
+	}
+	return keys, extra
+}
+
+// project puts the aggregation, if there is one, and HAVING on the node, and gives the output expressions over the result.
+func (s *selection) project(having Expr, extra []output) []Expr {
+	var exprs []Expr
+	var asts []sql.Expr
+	for _, o := range append(append([]output(nil), s.outs...), extra...) {
+		exprs, asts = append(exprs, o.expr), append(asts, o.ast)
+	}
+	if len(s.groups) == 0 && len(s.aggs.calls) == 0 && s.s.GroupBy == nil {
+		if having == nil {
+			return exprs
+		}
+		if len(s.s.From) == 0 {
+			s.node = &Filter{Input: s.node, Pred: having}
+			return exprs
+		}
+	}
+	a := &Aggregate{Input: s.node, Groups: s.groups, Calls: s.aggs.calls, Names: append(append([]string(nil), s.names...), s.aggs.names...)}
+	s.node = a
+	for i := range exprs {
+		exprs[i] = s.overGroups(exprs[i], asts[i], a)
+	}
+	if having != nil {
+		s.node = &Filter{Input: a, Pred: s.overGroups(having, s.s.Having, a)}
+	}
+	return exprs
+}
+
+// overGroups rewrites an expression over the input to one over the groups and aggregate results.
+func (s *selection) overGroups(e Expr, ast sql.Expr, a *Aggregate) Expr {
+	keys := make(map[string]int, len(a.Groups))
+	for i, g := range a.Groups {
+		keys[FormatExpr(g)] = i
+	}
+	var rewrite func(e Expr) Expr
+	rewrite = func(e Expr) Expr {
+		switch e.(type) {
+		case *Const:
+			return e
+		}
+		if i, ok := keys[FormatExpr(e)]; ok {
+			return &Col{i, a.Groups[i].Type(), a.Names[i]}
+		}
+		switch e := e.(type) {
+		case *aggRef:
+			return &Col{len(a.Groups) + e.index, e.t, a.Names[len(a.Groups)+e.index]}
+		case *Col:
+			s.b.fail(ast.Pos(), sql.CodeGrouping, "add it to GROUP BY, or use min or max of it",
+				"column %q must appear in the GROUP BY clause or be used in an aggregate function", e.Name)
+		case *Call:
+			c := *e
+			c.Args = rewriteAll(e.Args, rewrite)
+			return &c
+		case *Logic:
+			return &Logic{e.Or, rewriteAll(e.Args, rewrite)}
+		case *Coalesce:
+			return &Coalesce{rewriteAll(e.Args, rewrite), e.T}
+		case *InList:
+			return &InList{rewrite(e.X), e.List, e.Not}
+		case *Case:
+			c := &Case{Whens: rewriteAll(e.Whens, rewrite), Thens: rewriteAll(e.Thens, rewrite), T: e.T}
+			if e.Else != nil {
+				c.Else = rewrite(e.Else)
+			}
+			return c
+		}
+		return e
+	}
+	return rewrite(e)
+}
+
+func rewriteAll(es []Expr, f func(Expr) Expr) []Expr {
+	out := make([]Expr, len(es))
+	for i, e := range es {
+		out[i] = f(e)
+	}
+	return out
+}
+
+// columnName is the name PostgreSQL gives an unnamed output column.
+func columnName(e sql.Expr) string {
+	switch e := e.(type) {
+	case *sql.Name:
+		return e.Parts[len(e.Parts)-1]
+	case *sql.Call:
+		return e.Name[len(e.Name)-1]
+	case *sql.Cast:
+		if n := columnName(e.X); n != "?column?" {
+			return n
+		}
+		return castName(e.Type)
+	case *sql.Case:
+		if e.Else != nil {
+			if n := columnName(e.Else); n != "?column?" {
+				return n
+			}
+		}
+		return "case"
+	case *sql.Exists:
+		return "exists"
+	case *sql.ArrayExpr:
+		return "array"
+	case *sql.Row:
+		return "row"
+	case *sql.Field:
+		return e.Name
+	case *sql.Index:
+		return columnName(e.X)
+	case *sql.Literal:
+		if e.Kind == sql.BoolLit {
+			return "bool"
+		}
+	case *sql.Subquery:
+		if s, ok := e.Query.Body.(*sql.Select); ok && len(s.Items) == 1 {
+			if s.Items[0].Alias != "" {
+				return s.Items[0].Alias
+			}
+			return columnName(s.Items[0].X)
+		}
+	}
+	return "?column?"
+}
+
+func castName(t sql.TypeName) string { return t.Name }

@@ -1,0 +1,449 @@
+package plan
+
+import (
+	"myelin/internal/process/sql"
+	"myelin/internal/vec"
+)
+
+// subquery is a query inside an expression. It is joined to the rows around it, and the expression reads the joined columns.
+type subquery struct {
+	pos  int
+	node Node
+	// keys pair expressions over the rows around with columns of node; on is a further condition over both.
+	outer, inner []Expr
+	// result gives the value from the joined columns; width is where they start.
+	result func(width int) Expr
+	t      vec.Type
+	kind   JoinKind
+	done   bool
+	at     int // where its columns start, once joined
+}
+
+// subRef is the value of a subquery until it is joined.
+type subRef struct{ sub *subquery }
+
+// Type implements Expr.
+func (e *subRef) Type() vec.Type { return e.sub.t }
+
+func (b *binder) addSub(s *subquery, x *env) Expr {
+	if x.subs == nil {
+		b.fail(s.pos, sql.CodeNotSupported, "join the query in FROM instead", "a subquery cannot be used in %s", x.clause)
+	}
+	*x.subs = append(*x.subs, s)
+	return &subRef{s}
+}
+
+// attach joins the pending subqueries to the node and resolves the references to them. With es, only those that occur in es.
+func (s *selection) attach(es []Expr, only bool) []Expr {
+	used := map[*subquery]bool{}
+	for _, e := range es {
+		visit(e, func(x Expr) {
+			if r, ok := x.(*subRef); ok {
+				used[r.sub] = true
+			}
+		})
+	}
+	for _, q := range s.subs {
+		if q.done || only && !used[q] {
+			continue
+		}
+		q.done, q.at = true, len(s.node.Schema())
+		s.node = &Join{Kind: q.kind, Left: s.node, Right: q.node, LeftKeys: q.outer, RightKeys: q.inner}
+	}
+	resolve := func(e Expr) Expr {
+		if e == nil {
+			return nil
+		}
+		return mapExpr(e, func(x Expr) Expr {
+			if r, ok := x.(*subRef); ok && r.sub.done {
+				return r.sub.result(r.sub.at)
+			}
+			return x
+		})
+	}
+	if !only {
+		for i := range s.outs {
+			s.outs[i].expr = resolve(s.outs[i].expr)
+		}
+		for i := range s.groups {
+			s.groups[i] = resolve(s.groups[i])
+		}
+		for i := range s.aggs.calls {
+			c := &s.aggs.calls[i]
+			for k := range c.Args {
+				c.Args[k] = resolve(c.Args[k])
+			}
+			c.Filter = resolve(c.Filter)
+		}
+	}
+	out := make([]Expr, len(es))
+	for i, e := range es {
+		out[i] = resolve(e)
+	}
+	return out
+}
+
+// bindSub binds a query that may refer to the scope around it.
+func (b *binder) bindSub(q *sql.Query, x *env) Node {
+	n, _ := b.query(q, x.scope)
+	return n
+}
+
+// scalar binds a query that gives one value: an aggregation without GROUP BY, or one with LIMIT 1.
+func (b *binder) scalar(e *sql.Subquery, x *env) Expr {
+	n := b.bindSub(e.Query, x)
+	cols := n.Schema()
+	if len(cols) != 1 {
+		b.fail(e.Pos(), sql.CodeSyntax, "select one column", "subquery must return only one column")
+	}
+	if hasOuter(n) {
+		return b.correlated(e, n, x)
+	}
+	s := &subquery{pos: e.Pos(), node: n, kind: Left, t: cols[0].Type, result: func(w int) Expr { return &Col{w, cols[0].Type, cols[0].Name} }}
+	if singleRow(n) {
+		s.kind = Cross
+	} else {
+		s.node = &Aggregate{Input: n, Calls: []AggCall{{Func: "single_value", Args: []Expr{&Col{0, cols[0].Type, cols[0].Name}}, Type: cols[0].Type}}, Names: []string{cols[0].Name}}
+		s.kind = Cross
+	}
+	return b.addSub(s, x)
+}
+
+// singleRow reports whether a node gives exactly one row.
+func singleRow(n Node) bool {
+	switch n := n.(type) {
+	case *Aggregate:
+		return len(n.Groups) == 0
+	case *Project:
+		return singleRow(n.Input)
+	case *Values:
+		return len(n.Rows) == 1
+	case *Join:
+		return n.Kind == Cross && singleRow(n.Left) && singleRow(n.Right)
+	}
+	return false
+}
+
+func hasOuter(n Node) bool {
+	found := false
+	Walk(n, func(x Node) {
+		mapExprs(x, func(e Expr) Expr {
+			if _, ok := e.(*outerRef); ok {
+				found = true
+			}
+			return e
+		})
+	})
+	return found
+}
+
+// exists binds EXISTS anywhere but alone in WHERE: as count(*) > 0.
+func (b *binder) exists(e *sql.Exists, x *env) Expr {
+	n := b.bindSub(e.Query, x)
+	call := AggCall{Func: "count", Star: true, Type: vec.Of(vec.Int64)}
+	positive := func(c Expr) Expr {
+		return b.call(">", e.Pos(), b.call0coalesce(c), &Const{vec.IntOf(vec.Int64, 0)})
+	}
+	s := &subquery{pos: e.Pos(), t: vec.Of(vec.Bool), kind: Cross}
+	if hasOuter(n) {
+		in, outer, inner := b.decorrelate(n, e.Pos())
+		groups, names := inner, make([]string, len(inner)+1)
+		for i := range names {
+			names[i] = "key"
+		}
+		s.node = &Aggregate{Input: in, Groups: groups, Calls: []AggCall{call}, Names: names}
+		s.kind, s.outer = Left, outer
+		for i, g := range groups {
+			s.inner = append(s.inner, &Col{i, g.Type(), "key"})
+		}
+		at := len(groups)
+		s.result = func(w int) Expr { return positive(&Col{w + at, vec.Of(vec.Int64), "count"}) }
+		return b.addSub(s, x)
+	}
+	s.node = &Aggregate{Input: n, Calls: []AggCall{call}, Names: []string{"count"}}
+	s.result = func(w int) Expr { return positive(&Col{w, vec.Of(vec.Int64), "count"}) }
+	return b.addSub(s, x)
+}
+
+// call0coalesce turns a missing count into zero.
+func (b *binder) call0coalesce(c Expr) Expr {
+	return &Coalesce{[]Expr{c, &Const{vec.IntOf(vec.Int64, 0)}}, vec.Of(vec.Int64)}
+}
+
+// inQuery binds x [NOT] IN (query) anywhere but alone in WHERE, NULLs included: joined are whether the value occurs, how many rows
+// there are, and how many of them are not NULL.
+func (b *binder) inQuery(e *sql.In, x *env) Expr {
+	n := b.bindSub(e.Query, x)
+	if hasOuter(n) {
+		b.fail(e.Pos(), sql.CodeNotSupported, "use EXISTS, or write the condition alone in WHERE", "a correlated IN is not supported here")
+	}
+	v, key := b.inKeys(e, n, x)
+	bigint, yes := vec.Of(vec.Int64), vec.Of(vec.Bool)
+	one := &Const{vec.BoolOf(true)}
+	found := &subquery{pos: e.Pos(), kind: Left, t: yes, outer: []Expr{v}, inner: []Expr{&Col{0, key.Type(), "key"}},
+		node:   &Project{Input: &Distinct{Input: &Project{Input: n, Exprs: []Expr{key}, Names: []string{"key"}}}, Exprs: []Expr{&Col{0, key.Type(), "key"}, one}, Names: []string{"key", "found"}},
+		result: func(w int) Expr { return &Col{w + 1, yes, "found"} }}
+	counts := &subquery{pos: e.Pos(), kind: Cross, t: bigint,
+		node: &Aggregate{Input: n, Calls: []AggCall{{Func: "count", Star: true, Type: bigint}, {Func: "count", Args: []Expr{key}, Type: bigint}}, Names: []string{"rows", "values"}}}
+	hit := b.addSub(found, x)
+	counts.result = func(w int) Expr { return &Col{w, bigint, "rows"} }
+	rows := b.addSub(counts, x)
+	values := &subRef{&subquery{t: bigint}}
+	values.sub.result = func(int) Expr { return &Col{counts.at + 1, bigint, "values"} }
+	values.sub.done = true
+	zero := &Const{vec.IntOf(vec.Int64, 0)}
+	null := &Const{vec.NullOf(yes)}
+	out := &Case{T: yes, Else: &Const{vec.BoolOf(false)},
+		Whens: []Expr{b.call("=", e.Pos(), rows, zero), b.call("is not null", e.Pos(), hit), b.call("is null", e.Pos(), v), b.call("<", e.Pos(), values, rows)},
+		Thens: []Expr{&Const{vec.BoolOf(false)}, one, null, null}}
+	if e.Not {
+		return b.call("not", e.Pos(), out)
+	}
+	return out
+}
+
+// inKeys brings x and the query's column to one type.
+func (b *binder) inKeys(e *sql.In, n Node, x *env) (v, key Expr) {
+	cols := n.Schema()
+	if len(cols) != 1 {
+		b.fail(e.Pos(), sql.CodeSyntax, "select one column", "subquery has too many columns")
+	}
+	eq := b.call("=", e.Pos(), b.expr0(e.X, x), &Col{0, cols[0].Type, cols[0].Name})
+	c, ok := eq.(*Call)
+	if !ok {
+		b.fail(e.Pos(), sql.CodeNotSupported, "compare with a column", "this IN is not supported")
+	}
+	return c.Args[0], c.Args[1]
+}
+
+// semiJoin binds [NOT] EXISTS (query) and x [NOT] IN (query) that stand alone in WHERE as semi and anti joins.
+func (s *selection) semiJoin(e sql.Expr, x *env) bool {
+	b := s.b
+	not := false
+	for {
+		u, ok := e.(*sql.Unary)
+		if !ok || u.Op != "not" {
+			break
+		}
+		not, e = !not, u.X
+	}
+	kind := Semi
+	switch e := e.(type) {
+	case *sql.Exists:
+		if not {
+			kind = Anti
+		}
+		n := stripOutput(b.bindSub(e.Query, x))
+		s.correlate(n, nil, nil, kind, e.Pos())
+		return true
+	case *sql.In:
+		if _, row := e.X.(*sql.Row); e.Query == nil || row {
+			return false
+		}
+		if e.Not != not {
+			kind = Anti
+		}
+		n := b.bindSub(e.Query, x)
+		v, key := b.inKeys(e, n, x)
+		if kind == Anti && (!notNull(v, s.node.Schema()) || !notNull(key, n.Schema())) && !hasOuter(n) {
+			return false // NULLs count: the general form
+		}
+		below, expr := n, key
+		if p, ok := n.(*Project); ok {
+			below, expr = p.Input, over(key, p)
+		}
+		vs := s.attach([]Expr{v}, true)
+		if hasSub(vs[0]) {
+			return false
+		}
+		s.correlate(below, vs, []Expr{expr}, kind, e.Pos())
+		return true
+	}
+	return false
+}
+
+func hasSub(e Expr) bool {
+	found := false
+	visit(e, func(x Expr) {
+		if _, ok := x.(*subRef); ok {
+			found = true
+		}
+	})
+	return found
+}
+
+// over rewrites an expression over a projection to one over its input.
+func over(e Expr, p *Project) Expr {
+	return mapExpr(e, func(x Expr) Expr {
+		if c, ok := x.(*Col); ok {
+			return p.Exprs[c.Index]
+		}
+		return x
+	})
+}
+
+// stripOutput drops what EXISTS does not ask for: the select list, the order, DISTINCT.
+func stripOutput(n Node) Node {
+	for {
+		switch x := n.(type) {
+		case *Project:
+			n = x.Input
+		case *Distinct:
+			n = x.Input
+		case *Sort:
+			if x.Limit >= 0 || x.Offset > 0 || x.LimitExpr != nil || x.OffsetExpr != nil {
+				return n
+			}
+			n = x.Input
+		default:
+			return n
+		}
+	}
+}
+
+// correlate joins n, whose filters may refer to the rows around, as a semi or anti join.
+func (s *selection) correlate(n Node, left, right []Expr, kind JoinKind, pos int) {
+	width := len(s.node.Schema())
+	n, conds := pullOuter(n)
+	if hasOuter(n) {
+		s.b.fail(pos, sql.CodeNotSupported, "compare with the outer columns in the WHERE of the subquery only", "this correlated subquery is not supported")
+	}
+	j := &Join{Kind: kind, Left: s.node, Right: n, LeftKeys: left, RightKeys: right}
+	for i, c := range conds {
+		conds[i] = mapExpr(c, func(x Expr) Expr {
+			switch x := x.(type) {
+			case *Col:
+				return &Col{x.Index + width, x.T, x.Name}
+			case *outerRef:
+				return &Col{x.Index, x.T, x.Name}
+			}
+			return x
+		})
+	}
+	j.addCondition(and(conds), width)
+	s.node = j
+}
+
+// pullOuter takes the conditions that refer to the outer query out of the filters at the top of a tree, and of the inputs of inner
+// joins. The conditions are over the columns of the returned node.
+func pullOuter(n Node) (Node, []Expr) {
+	switch x := n.(type) {
+	case *Filter:
+		in, conds := pullOuter(x.Input)
+		var keep []Expr
+		for _, c := range conjuncts(x.Pred) {
+			if exprHasOuter(c) {
+				conds = append(conds, c)
+			} else {
+				keep = append(keep, c)
+			}
+		}
+		if len(keep) == 0 {
+			return in, conds
+		}
+		return &Filter{in, and(keep)}, conds
+	case *Join:
+		if x.Kind != Inner && x.Kind != Cross {
+			return n, nil
+		}
+		width := len(x.Left.Schema())
+		l, lc := pullOuter(x.Left)
+		r, rc := pullOuter(x.Right)
+		j := *x
+		j.Left, j.Right = l, r
+		for _, c := range rc {
+			lc = append(lc, shift(c, width))
+		}
+		return &j, lc
+	}
+	return n, nil
+}
+
+func exprHasOuter(e Expr) bool {
+	found := false
+	visit(e, func(x Expr) {
+		if _, ok := x.(*outerRef); ok {
+			found = true
+		}
+	})
+	return found
+}
+
+// decorrelate turns the conditions inner = outer of a subquery into pairs of keys.
+func (b *binder) decorrelate(n Node, pos int) (in Node, outer, inner []Expr) {
+	in, conds := pullOuter(stripOutput(n))
+	ok := !hasOuter(in)
+	for _, c := range conds {
+		call, isCall := c.(*Call)
+		if !isCall || call.Func.Name != "=" {
+			ok = false
+			break
+		}
+		a, z := call.Args[0], call.Args[1]
+		if exprHasOuter(a) {
+			a, z = z, a
+		}
+		if exprHasOuter(a) || hasCol(z) {
+			ok = false
+			break
+		}
+		inner = append(inner, a)
+		outer = append(outer, mapExpr(z, func(x Expr) Expr {
+			if o, isOuter := x.(*outerRef); isOuter {
+				return &Col{o.Index, o.T, o.Name}
+			}
+			return x
+		}))
+	}
+	if !ok {
+		b.fail(pos, sql.CodeNotSupported, "compare with the outer columns by = in the WHERE of the subquery only, or join the tables in FROM", "this correlated subquery is not supported")
+	}
+	return in, outer, inner
+}
+
+func hasCol(e Expr) bool {
+	found := false
+	visit(e, func(x Expr) {
+		if _, ok := x.(*Col); ok {
+			found = true
+		}
+	})
+	return found
+}
+
+// correlated binds (SELECT aggregate FROM … WHERE inner = outer) as a left join with an aggregation by the inner columns.
+func (b *binder) correlated(e *sql.Subquery, n Node, x *env) Expr {
+	p, ok := n.(*Project)
+	var a *Aggregate
+	if ok {
+		a, ok = p.Input.(*Aggregate)
+	}
+	if !ok || len(a.Groups) > 0 || exprHasOuter(p.Exprs[0]) {
+		b.fail(e.Pos(), sql.CodeNotSupported, "take min or max of the column, or join the tables in FROM", "this correlated subquery is not supported")
+	}
+	in, outer, inner := b.decorrelate(a.Input, e.Pos())
+	names := make([]string, 0, len(inner)+len(a.Calls))
+	for range inner {
+		names = append(names, "key")
+	}
+	agg := &Aggregate{Input: in, Groups: inner, Calls: a.Calls, Names: append(names, a.Names...)}
+	s := &subquery{pos: e.Pos(), node: agg, kind: Left, outer: outer, t: p.Exprs[0].Type()}
+	for i, g := range inner {
+		s.inner = append(s.inner, &Col{i, g.Type(), "key"})
+	}
+	calls, value := a.Calls, p.Exprs[0]
+	s.result = func(w int) Expr {
+		return mapExpr(value, func(x Expr) Expr {
+			c, ok := x.(*Col)
+			if !ok {
+				return x
+			}
+			col := &Col{w + len(inner) + c.Index, c.T, c.Name}
+			if calls[c.Index].Func == "count" {
+				return b.call0coalesce(col)
+			}
+			return col
+		})
+	}
+	return b.addSub(s, x)
+}

@@ -1,0 +1,219 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+
+	"myelin/internal/process/fn"
+	"myelin/internal/process/sql"
+	"myelin/internal/vec"
+)
+
+// BindRelation turns CREATE SOURCE or CREATE TABLE into the relation it declares. Options other than topic and format are the
+// caller's.
+func BindRelation(c *sql.CreateRelation, text string) (r *Relation, err error) {
+	b := &binder{text: text}
+	err = b.guard(func() { r = b.relationOf(c) })
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Option finds an option of WITH (…); case does not count.
+func Option(options []sql.Option, key string) (sql.Option, bool) {
+	for _, o := range options {
+		if strings.EqualFold(o.Key, key) {
+			return o, true
+		}
+	}
+	return sql.Option{}, false
+}
+
+func (b *binder) relationOf(c *sql.CreateRelation) *Relation {
+	r := &Relation{Schema: c.Name.Schema, Name: c.Name.Name, Kind: Table, TimeCol: -1, Format: "json"}
+	if c.Source {
+		r.Kind, r.AppendOnly = Stream, true
+		r.Topic = r.Name
+		if o, ok := Option(c.With, "topic"); ok {
+			r.Topic = o.Value
+		}
+		if o, ok := Option(c.With, "format"); ok && o.Value != "json" {
+			b.fail(int(o.At0), sql.CodeNotSupported, "use format = 'json'", "format %q is not supported", o.Value)
+		}
+	}
+	if len(c.Columns) == 0 {
+		b.fail(int(c.At0), sql.CodeSyntax, "list its columns: (id BIGINT, name TEXT, …)", "%s has no columns", r.Name)
+	}
+	names := map[string]bool{}
+	for i, d := range c.Columns {
+		if names[d.Name] {
+			b.fail(int(d.At0), "42701", "give one of them another name", "column %q specified more than once", d.Name)
+		}
+		names[d.Name] = true
+		col := Column{Name: d.Name, Type: b.typeOf(d.Type), NotNull: d.NotNull && !c.Source}
+		r.Columns = append(r.Columns, col)
+		if c.Source {
+			r.Scan = append(r.Scan, sourceColumn(col, d, i))
+		}
+	}
+	for _, k := range c.PrimaryKey {
+		at := slices.IndexFunc(r.Columns, func(x Column) bool { return x.Name == k })
+		if at < 0 {
+			b.fail(int(c.At0), sql.CodeUndefinedColumn, "name one of its columns", "column %q named in key does not exist", k)
+		}
+		r.Columns[at].NotNull = true
+		r.Key = append(r.Key, at)
+	}
+	if c.Watermark != nil {
+		b.watermark(c, r)
+	}
+	return r
+}
+
+// sourceColumn says where a column of a source lies: its own name in the value, the path of FROM, or a part of the record.
+func sourceColumn(col Column, d sql.ColumnDef, i int) ScanColumn {
+	s := ScanColumn{Column: col, From: FromValue, Path: []string{d.Name}, Index: i}
+	switch d.Path {
+	case "":
+	case "$key":
+		s.From, s.Path = FromKey, nil
+	case "$timestamp":
+		s.From, s.Path = FromTime, nil
+	case "$offset":
+		s.From, s.Path = FromOffset, nil
+	case "$partition":
+		s.From, s.Path = FromPartition, nil
+	default:
+		s.Path = strings.Split(d.Path, ".")
+	}
+	return s
+}
+
+// watermark reads WATERMARK FOR ts AS ts - INTERVAL '5 seconds'.
+func (b *binder) watermark(c *sql.CreateRelation, r *Relation) {
+	w := c.Watermark
+	usage := "write WATERMARK FOR " + w.Column + " AS " + w.Column + " - INTERVAL '5 seconds'"
+	at := slices.IndexFunc(r.Columns, func(x Column) bool { return x.Name == w.Column })
+	if at < 0 {
+		var names []string
+		for _, col := range r.Columns {
+			names = append(names, col.Name)
+		}
+		hint := "name one of its columns"
+		if s := sql.Suggest(w.Column, names); s != "" {
+			hint = "did you mean " + s + "?"
+		}
+		b.fail(int(w.At0), sql.CodeUndefinedColumn, hint, "column %q of the watermark does not exist", w.Column)
+	}
+	if k := r.Columns[at].Type.Kind; k != vec.Timestamp && k != vec.Timestamptz {
+		b.fail(int(w.At0), sql.CodeType, "make the column TIMESTAMP or TIMESTAMPTZ", "a watermark needs a time, %q is %v", w.Column, r.Columns[at].Type)
+	}
+	r.TimeCol = at
+	switch x := w.X.(type) {
+	case *sql.Name:
+		if len(x.Parts) == 1 && x.Parts[0] == w.Column {
+			return
+		}
+	case *sql.Binary:
+		n, ok := x.L.(*sql.Name)
+		if !ok || x.Op != "-" || len(n.Parts) != 1 || n.Parts[0] != w.Column {
+			break
+		}
+		e := b.coerce(b.expr0(x.R, &env{scope: &scope{}, clause: "WATERMARK"}), vec.Of(vec.Interval), fn.ImplicitCast, x.R.Pos())
+		if k, ok := e.(*Const); ok && !k.Value.IsNull(0) {
+			r.Delay = k.Value.Intervals[0].Approx()
+			if r.Delay < 0 {
+				b.fail(x.R.Pos(), sql.CodeInvalidParameter, usage, "the delay of a watermark must not be negative")
+			}
+			return
+		}
+	}
+	b.fail(w.X.Pos(), sql.CodeNotSupported, usage, "the watermark must trail its column by a constant interval")
+}
+
+// BindView binds the query of CREATE MATERIALIZED VIEW and gives the relation that others read it as.
+func BindView(v *sql.CreateView, text string, cat Catalog) (q *Query, r *Relation, err error) {
+	q, err = Bind(v.Query, text, cat, Options{Continuous: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	b := &binder{text: text}
+	err = b.guard(func() {
+		cols := q.Root.Schema()
+		if len(v.Columns) > len(cols) {
+			b.fail(int(v.Name.At0), sql.CodeSyntax, "leave the extra names out", "the view names %d columns, its query has %d", len(v.Columns), len(cols))
+		}
+		names := map[string]bool{}
+		for i := range cols {
+			if i < len(v.Columns) {
+				cols[i].Name = v.Columns[i]
+			}
+			if cols[i].Name == "?column?" || names[cols[i].Name] {
+				b.fail(int(v.Query.At0), "42701", "give each column a name of its own with AS", "column %d of the view has the name %q, which is taken or missing", i+1, cols[i].Name)
+			}
+			names[cols[i].Name] = true
+		}
+		p := q.Root.Props()
+		r = &Relation{
+			Schema: v.Name.Schema, Name: v.Name.Name, Kind: View, Columns: cols, Key: q.Key, AppendOnly: q.AppendOnly, TimeCol: p.TimeCol,
+		}
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return q, r, nil
+}
+
+// BindSink binds CREATE SINK. For FROM it is a query of all columns. upsert says whether the sink can take rows back; without,
+// a query that does so is refused.
+func BindSink(s *sql.CreateSink, text string, cat Catalog, upsert bool) (*Query, error) {
+	query := s.Query
+	if s.From != nil {
+		query = &sql.Query{At0: s.From.At0, Body: &sql.Select{
+			At0: s.From.At0, Items: []sql.SelectItem{{X: &sql.Star{At0: s.From.At0}}},
+			From: []sql.TableExpr{&sql.TableRef{At0: s.From.At0, Schema: s.From.Schema, Name: s.From.Name}},
+		}}
+	}
+	q, err := Bind(query, text, cat, Options{Continuous: true})
+	if err != nil {
+		return nil, err
+	}
+	b := &binder{text: text}
+	err = b.guard(func() {
+		if !upsert && !q.AppendOnly {
+			b.fail(int(s.Name.At0), sql.CodeNotSupported,
+				"add EMIT ON WINDOW CLOSE to the query, or use a connector that can update and delete",
+				"the sink can only append, but rows of the query change later")
+		}
+		names := map[string]bool{}
+		for i, c := range q.Root.Schema() {
+			if c.Name == "?column?" || names[c.Name] {
+				b.fail(int(query.At0), "42701", "give each column a name of its own with AS", "column %d of the sink has the name %q, which is taken or missing", i+1, c.Name)
+			}
+			names[c.Name] = true
+		}
+		if o, ok := Option(s.With, "key"); ok {
+			for k := range strings.SplitSeq(o.Value, ",") {
+				if !names[strings.TrimSpace(k)] {
+					var have []string
+					for _, c := range q.Root.Schema() {
+						have = append(have, c.Name)
+					}
+					hint := "the columns are " + strings.Join(have, ", ")
+					b.fail(int(o.At0), sql.CodeUndefinedColumn, hint, "the key %q is no column of the sink", strings.TrimSpace(k))
+				}
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return q, nil
+}
+
+// HasOption reports whether an option of WITH (…) is given.
+func HasOption(options []sql.Option, key string) bool {
+	_, ok := Option(options, key)
+	return ok
+}

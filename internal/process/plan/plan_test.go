@@ -1,0 +1,105 @@
+package plan_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+
+	"myelin/internal/process/plan"
+	"myelin/internal/process/sql"
+	"myelin/internal/vec"
+)
+
+// catalog is a small shop: the event streams, and what the test file creates.
+type catalog map[string]*plan.Relation
+
+func (c catalog) Relation(schema, name string) (*plan.Relation, error) { return c[name], nil }
+
+func (c catalog) RelationNames() (out []string) {
+	for n := range c {
+		out = append(out, n)
+	}
+	return out
+}
+
+func shop() catalog {
+	return catalog{
+		"events": plan.EventStream("", "events", "events", nil, nil, 5_000_000, ""),
+		"order_completed": plan.EventStream("", "order_completed", "events", []string{"Order Completed"}, []plan.EventColumn{
+			{Name: "order_id", Path: []string{"order_id"}, Kind: vec.Text}, {Name: "total", Path: []string{"total"}, Kind: vec.Numeric},
+			{Name: "currency", Path: []string{"currency"}, Kind: vec.Text}, {Name: "ts", Path: []string{"ts"}, Kind: vec.Text},
+		}, 5_000_000, ""),
+	}
+}
+
+// TestFiles runs testdata/*.txt. "plan" binds each statement of its input: it adds what is created to the catalog and prints the tree
+// of the query, or the error.
+func TestFiles(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		cat := shop()
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			var b strings.Builder
+			for _, item := range sql.Parse(d.Input) {
+				if item.Err != nil {
+					fmt.Fprintf(&b, "%v\n", item.Err)
+					continue
+				}
+				if err := run(&b, cat, item.Stmt, d.Input, d.Cmd); err != nil {
+					fmt.Fprintf(&b, "%v\n", err)
+				}
+			}
+			return b.String()
+		})
+	})
+}
+
+func run(b *strings.Builder, cat catalog, stmt sql.Statement, text, mode string) error {
+	show := func(q *plan.Query) {
+		if mode == "columns" {
+			for _, c := range q.Root.Schema() {
+				fmt.Fprintf(b, "%s %v not null %v\n", c.Name, c.Type, c.NotNull)
+			}
+			fmt.Fprintf(b, "params %v\n", q.Params)
+			return
+		}
+		fmt.Fprintf(b, "%skey %v", plan.Explain(q.Root), q.Key)
+		if q.AppendOnly {
+			b.WriteString(" append-only")
+		}
+		if p := q.Root.Props(); p.TimeCol >= 0 || p.WindowEnd >= 0 {
+			fmt.Fprintf(b, " time %d window end %d", p.TimeCol, p.WindowEnd)
+		}
+		b.WriteString("\n")
+	}
+	switch s := stmt.(type) {
+	case *sql.CreateRelation:
+		r, err := plan.BindRelation(s, text)
+		if err != nil {
+			return err
+		}
+		cat[r.Name] = r
+		fmt.Fprintf(b, "%s: key %v time %d delay %d\n", r.Name, r.Key, r.TimeCol, r.Delay)
+	case *sql.CreateView:
+		q, r, err := plan.BindView(s, text, cat)
+		if err != nil {
+			return err
+		}
+		cat[r.Name] = r
+		show(q)
+	case *sql.CreateSink:
+		q, err := plan.BindSink(s, text, cat, plan.HasOption(s.With, "connector"))
+		if err != nil {
+			return err
+		}
+		show(q)
+	case *sql.SelectStmt:
+		q, err := plan.Bind(s.Query, text, cat, plan.Options{Continuous: mode == "stream"})
+		if err != nil {
+			return err
+		}
+		show(q)
+	}
+	return nil
+}

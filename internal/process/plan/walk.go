@@ -1,0 +1,160 @@
+package plan
+
+// Walk calls f for every node, inputs first.
+func Walk(n Node, f func(Node)) {
+	for _, in := range n.Inputs() {
+		Walk(in, f)
+	}
+	f(n)
+}
+
+// mapExpr rebuilds an expression bottom up: f may replace each part. Parts are shared where nothing changes.
+func mapExpr(e Expr, f func(Expr) Expr) Expr {
+	switch e := e.(type) {
+	case *Call:
+		if args, changed := mapList(e.Args, f); changed {
+			c := *e
+			c.Args = args
+			return f(&c)
+		}
+	case *Logic:
+		if args, changed := mapList(e.Args, f); changed {
+			return f(&Logic{e.Or, args})
+		}
+	case *Coalesce:
+		if args, changed := mapList(e.Args, f); changed {
+			return f(&Coalesce{args, e.T})
+		}
+	case *InList:
+		if x := mapExpr(e.X, f); x != e.X {
+			return f(&InList{x, e.List, e.Not})
+		}
+	case *Case:
+		whens, c1 := mapList(e.Whens, f)
+		thens, c2 := mapList(e.Thens, f)
+		other := e.Else
+		if other != nil {
+			other = mapExpr(other, f)
+		}
+		if c1 || c2 || other != e.Else {
+			return f(&Case{whens, thens, other, e.T})
+		}
+	}
+	return f(e)
+}
+
+func mapList(es []Expr, f func(Expr) Expr) ([]Expr, bool) {
+	var out []Expr
+	for i, e := range es {
+		x := mapExpr(e, f)
+		if x != e && out == nil {
+			out = append(make([]Expr, 0, len(es)), es[:i]...)
+		}
+		if out != nil {
+			out = append(out, x)
+		}
+	}
+	if out == nil {
+		return es, false
+	}
+	return out, true
+}
+
+// visit calls f for every part of an expression.
+func visit(e Expr, f func(Expr)) {
+	mapExpr(e, func(x Expr) Expr { f(x); return x })
+}
+
+// mapExprs replaces the expressions of one node.
+func mapExprs(n Node, f func(Expr) Expr) {
+	m := func(e Expr) Expr {
+		if e == nil {
+			return nil
+		}
+		return mapExpr(e, f)
+	}
+	all := func(es []Expr) {
+		for i, e := range es {
+			es[i] = m(e)
+		}
+	}
+	switch n := n.(type) {
+	case *Values:
+		for _, r := range n.Rows {
+			all(r)
+		}
+	case *Filter:
+		n.Pred = m(n.Pred)
+	case *Project:
+		all(n.Exprs)
+	case *Aggregate:
+		all(n.Groups)
+		for i := range n.Calls {
+			all(n.Calls[i].Args)
+			n.Calls[i].Filter = m(n.Calls[i].Filter)
+			for k := range n.Calls[i].OrderBy {
+				n.Calls[i].OrderBy[k].Expr = m(n.Calls[i].OrderBy[k].Expr)
+			}
+		}
+	case *Join:
+		all(n.LeftKeys)
+		all(n.RightKeys)
+		n.On = m(n.On)
+	case *Sort:
+		for i := range n.Keys {
+			n.Keys[i].Expr = m(n.Keys[i].Expr)
+		}
+		n.LimitExpr, n.OffsetExpr = m(n.LimitExpr), m(n.OffsetExpr)
+	}
+}
+
+// mapNodeExprs replaces the expressions of a whole tree.
+func mapNodeExprs(n Node, f func(Expr) Expr) { Walk(n, func(x Node) { mapExprs(x, f) }) }
+
+// columnsOf collects the columns that an expression reads.
+func columnsOf(e Expr, set map[int]bool) {
+	if e == nil {
+		return
+	}
+	visit(e, func(x Expr) {
+		if c, ok := x.(*Col); ok {
+			set[c.Index] = true
+		}
+	})
+}
+
+// shift moves the columns of an expression by n.
+func shift(e Expr, n int) Expr {
+	return mapExpr(e, func(x Expr) Expr {
+		if c, ok := x.(*Col); ok {
+			return &Col{c.Index + n, c.T, c.Name}
+		}
+		return x
+	})
+}
+
+// conjuncts splits a condition at its ANDs.
+func conjuncts(e Expr) []Expr {
+	if l, ok := e.(*Logic); ok && !l.Or {
+		var out []Expr
+		for _, a := range l.Args {
+			out = append(out, conjuncts(a)...)
+		}
+		return out
+	}
+	if e == nil {
+		return nil
+	}
+	return []Expr{e}
+}
+
+// and joins conditions; nil if there is none.
+func and(es []Expr) Expr {
+	switch len(es) {
+	case 0:
+		return nil
+	case 1:
+		return es[0]
+	}
+	return &Logic{Args: es}
+}
