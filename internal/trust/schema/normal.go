@@ -16,7 +16,7 @@ var (
 	manySchemas  = []string{"allOf", "anyOf", "oneOf", "prefixItems"}
 	namedSchemas = []string{"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
 	// ownWords are the plan's own keywords on a property; jsonschema must not see them.
-	ownWords = []string{"on_error", "pii", "transform", "additional", "nullable", "owner", "column"}
+	ownWords = []string{"on_error", "pii", "transform", "additional", "nullable", "owner", "schema"}
 )
 
 // normal is schema n as jsonschema reads it: the plan's shorthand is written out or left away. In a full JSON Schema

@@ -13,7 +13,7 @@ import (
 // Keys of a plan and of an event in it.
 var (
 	planKeys = []string{"apiVersion", "kind", "name", "description", "owner", "defaults", "events", "identify", "page", "screen", "group",
-		"alias", "context", "$defs"}
+		"alias", "context", "$defs", "schemas"}
 	defaultKeys = []string{"unplanned_event", "misspelled_event", "violation", "additional_property", "null_is_absent"}
 	eventKeys   = []string{"type", "version", "owner", "description", "unique", "aliases", "violation", "additional", "properties", "traits",
 		"context", "schema", "required"}
@@ -71,6 +71,8 @@ func (s *source) plan(root *yaml.Node) *Plan {
 			context = f.value
 		case "$defs":
 			defs = f.value
+		case "schemas":
+			s.resources = s.fields(f.value, "schemas")
 		default:
 			if t, ok := callKeys[f.name]; ok {
 				calls[t] = f.value

@@ -46,6 +46,7 @@ func (k kindSet) String() string {
 type rule struct {
 	kinds    kindSet
 	never    bool // the schema false
+	strict   bool // a JSON Schema document of its own, for which null is a value like others
 	enum     *choice
 	constant *choice
 	num      *numberRule
@@ -59,7 +60,7 @@ type rule struct {
 }
 
 // admitsNull reports whether the plan asks for null by name, so that a null is a value even where null means absent.
-func (r *rule) admitsNull() bool { return r != nil && r.kinds&kindNull != 0 }
+func (r *rule) admitsNull() bool { return r != nil && (r.strict || r.kinds&kindNull != 0) }
 
 // numberRule bounds numbers. Bounds are JSON numbers, compared exactly.
 type numberRule struct {

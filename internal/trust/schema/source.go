@@ -20,6 +20,8 @@ type source struct {
 	file     string
 	problems Problems
 	seen     int // nodes visited
+
+	resources []field // schemas that others may refer to by their address
 }
 
 // fail notes a mistake at n.
@@ -181,13 +183,19 @@ func (s *source) count(n *yaml.Node, what string) int {
 
 // number is the scalar n as the text of a JSON number, exactly as written.
 func (s *source) number(n *yaml.Node, what string) (string, bool) {
-	if n.Kind == yaml.ScalarNode && (n.Tag == "!!int" || n.Tag == "!!float") {
-		if raw, ok := jsonNumber(n.Value); ok {
-			return raw, true
-		}
+	if raw, ok := jsonNumber(n.Value); ok && isNumeric(n) {
+		return raw, true
 	}
 	s.fail(n, "", "%s must be a number, not %s", what, describe(n))
 	return "", false
+}
+
+// isNumeric reports whether n is written as a number. YAML takes those beyond a double, such as 1e400, for texts.
+func isNumeric(n *yaml.Node) bool {
+	if n.Kind != yaml.ScalarNode {
+		return false
+	}
+	return n.Tag == "!!int" || n.Tag == "!!float" || n.Tag == "!!str" && n.Style == 0 && n.Value != "" && (n.Value[0] == '-' || n.Value[0]-'0' <= 9) && json.Valid([]byte(n.Value))
 }
 
 // jsonNumber turns a YAML number into a JSON one, without going through floating point.
@@ -230,12 +238,12 @@ func (s *source) value(n *yaml.Node) any {
 		}
 		return list
 	}
-	switch n.Tag {
-	case "!!null":
+	switch {
+	case n.Tag == "!!null":
 		return nil
-	case "!!bool":
+	case n.Tag == "!!bool":
 		return strings.EqualFold(n.Value, "true")
-	case "!!int", "!!float":
+	case isNumeric(n):
 		if raw, ok := jsonNumber(n.Value); ok {
 			return json.Number(raw)
 		}
