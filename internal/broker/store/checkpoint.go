@@ -52,7 +52,7 @@ type topicSnapshot struct {
 
 type partitionSnapshot struct {
 	start, end int64
-	segs       []segment // base, end, size, created, maxTS, maxBase, maxLast and the saved index counts
+	segs       []segment // base, end, size, created, maxTS, maxBase, maxLast, sparse and the saved index counts
 }
 
 func (s *snapshot) encode() []byte {
@@ -90,6 +90,11 @@ func appendSegment(b []byte, s *segment) []byte {
 	for _, v := range [...]int64{s.base, s.end - s.base, s.flushed, s.created, s.maxTS, s.maxBase - s.base, s.maxLast - s.base} {
 		b = binary.AppendVarint(b, v)
 	}
+	var flags uint64
+	if s.sparse {
+		flags |= 1
+	}
+	b = binary.AppendUvarint(b, flags)
 	b = binary.AppendUvarint(b, uint64(s.idx.offSaved))
 	return binary.AppendUvarint(b, uint64(s.idx.timeSaved))
 }
@@ -103,6 +108,7 @@ func (f *fields) segment() segment {
 	s.maxTS = f.int()
 	s.maxBase = s.base + f.int()
 	s.maxLast = s.base + f.int()
+	s.sparse = f.uint()&1 != 0
 	s.idx.offSaved = int(f.uint())
 	s.idx.timeSaved = int(f.uint())
 	s.idx.offSkip, s.idx.timeSkip = s.idx.offSaved, s.idx.timeSaved

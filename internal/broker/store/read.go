@@ -43,11 +43,14 @@ func (p *Partition) Read(dst []byte, offset int64, maxBytes int, upTo int64) ([]
 			return dst, nil
 		}
 		seg := p.mu.segs[i]
-		pos, known := seg.idx.position(offset - seg.base)
+		pos, last, known := seg.idx.position(offset - seg.base)
 		flushed := seg.flushed
-		next := hw
+		want := diskRead{offset: offset, maxBytes: maxBytes, upTo: upTo, next: hw, order: batchOrder{base: seg.base, end: seg.end, sparse: seg.sparse, last: -1}}
+		if last >= 0 {
+			want.order.last = seg.base + last
+		}
 		if i+1 < len(p.mu.segs) {
-			next = p.mu.segs[i+1].base
+			want.next = p.mu.segs[i+1].base
 		}
 		missing := seg.missing
 		p.mu.Unlock()
@@ -59,7 +62,7 @@ func (p *Partition) Read(dst []byte, offset int64, maxBytes int, upTo int64) ([]
 			continue
 		}
 		p.s.count.diskReads.Add(1)
-		out, err := p.readSegment(dst, seg, pos, flushed, diskRead{offset: offset, maxBytes: maxBytes, upTo: upTo, next: next})
+		out, err := p.readSegment(dst, seg, pos, flushed, want)
 		if err != nil {
 			return dst, p.gone404(err)
 		}
@@ -139,6 +142,27 @@ type diskRead struct {
 	maxBytes int
 	upTo     int64
 	next     int64
+	order    batchOrder
+}
+
+// batchOrder knows which batch must come next in a segment: the offset, unlike the rest, is not covered by the checksum.
+type batchOrder struct {
+	base, end int64 // the next batch begins at base (or later, if offsets may be missing) and none reaches end
+	last      int64 // it ends there, if not -1
+	sparse    bool
+}
+
+// next checks one batch and moves on.
+func (o *batchOrder) next(b Batch) bool {
+	base, last := b.BaseOffset(), b.LastOffset()
+	switch {
+	case o.last >= 0 && last != o.last, base < o.base, last >= o.end:
+		return false
+	case o.last < 0 && !o.sparse && base != o.base:
+		return false
+	}
+	o.base, o.last = last+1, -1
+	return true
 }
 
 // readSegment appends the batches wanted from the file, looking from pos on. Each is checked against its CRC.
@@ -157,7 +181,7 @@ func (p *Partition) readSegment(dst []byte, seg *segment, pos, limit int64, want
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, fmt.Errorf("reading segment %s of %s: %w", offsetName(seg.base), p.topic.name, err)
 		}
-		c := cutBatches(dst[head:head+got], want)
+		c := cutBatches(dst[head:head+got], &want)
 		switch {
 		case c.n > 0:
 			kept := copy(dst[head:], dst[head+c.from:head+c.from+c.n])
@@ -189,8 +213,8 @@ type batchCut struct {
 	done    bool
 }
 
-// cutBatches finds in b, which begins with a batch, the batches that a read wants.
-func cutBatches(b []byte, want diskRead) batchCut {
+// cutBatches finds in b, which begins with a batch, the batches that a read wants. want.order moves on to where it stops.
+func cutBatches(b []byte, want *diskRead) batchCut {
 	at := 0
 	c := batchCut{}
 	for at < len(b) {
@@ -210,6 +234,10 @@ func cutBatches(b []byte, want diskRead) batchCut {
 		case h.Magic() != 2 || h.LastOffsetDelta() < 0 || h.BaseOffset() < 0:
 			bad = "the batch header is damaged"
 		}
+		order := want.order
+		if bad == "" && !order.next(h) {
+			bad = "the batch has the wrong offset"
+		}
 		if bad != "" {
 			if c.n == 0 {
 				c.from, c.reason = at, bad
@@ -226,6 +254,7 @@ func cutBatches(b []byte, want diskRead) batchCut {
 			}
 			return c
 		}
+		want.order = order
 		if h.LastOffset() < want.offset {
 			at += int(n)
 			c.from = at

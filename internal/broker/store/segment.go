@@ -24,6 +24,7 @@ type segment struct {
 	maxBase int64 // base offset of the first batch that has it
 	maxLast int64 // last offset of that batch
 	exists  bool  // the file is there
+	sparse  bool  // offsets are missing between its batches, after compaction or damage
 	missing bool  // the file should be there and is not
 	closed  bool  // nothing may be added: what is in the file does not end where it should
 	idx     index
@@ -65,6 +66,7 @@ func (s *segment) add(b Batch) int64 {
 		s.idx.lastOffPos = pos
 		s.addTime()
 	}
+	s.sparse = s.sparse || b.BaseOffset() != s.end
 	if ts := b.MaxTimestamp(); ts > s.maxTS || s.size == 0 {
 		s.maxTS, s.maxBase, s.maxLast = ts, b.BaseOffset(), last
 	}
@@ -87,13 +89,14 @@ func (s *segment) takes(b Batch, limit int64) bool {
 	return s.size == 0 || s.size+int64(len(b)) <= limit && b.LastOffset()-s.base <= math.MaxInt32
 }
 
-// position is where to begin looking for offset. known is false when the index file must be loaded first.
-func (x *index) position(rel int64) (pos int64, known bool) {
+// position is where to begin looking for offset: a batch lies there that ends with offset base+last (last is -1 at the
+// beginning of the segment). known is false when the index file must be loaded first.
+func (x *index) position(rel int64) (pos, last int64, known bool) {
 	i := sort.Search(len(x.offs), func(i int) bool { return int64(x.offs[i].rel) > rel })
 	if i > 0 {
-		return int64(x.offs[i-1].pos), true
+		return int64(x.offs[i-1].pos), int64(x.offs[i-1].rel), true
 	}
-	return 0, x.offSkip == 0
+	return 0, -1, x.offSkip == 0
 }
 
 // before is an offset, relative to the base, up to which every record is older than ts.

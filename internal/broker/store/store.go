@@ -19,6 +19,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"strings"
@@ -226,11 +227,21 @@ func (s *Store) claimed() error {
 	}
 	var version int
 	var salt uint64
-	if n, err := fmt.Sscanf(string(b), "myelin log %d\nsalt %x\n", &version, &salt); version != 1 || n != 2 || err != nil {
+	if _, err := fmt.Sscanf(string(b), "myelin log %d\nsalt %x\n", &version, &salt); version != 1 || err != nil {
 		return fmt.Errorf("%w: %s says %q, this program reads version 1", ErrFormat, versionName, firstLine(b))
+	}
+	if string(b) != versionFile(salt) {
+		return fmt.Errorf("%w: %s is damaged", ErrFormat, versionName)
 	}
 	s.setSalt(salt)
 	return s.makeFolders()
+}
+
+// versionFile is the content of the version file. Its checksum is there because with another salt the whole write-ahead log
+// would look like someone else's.
+func versionFile(salt uint64) string {
+	head := fmt.Sprintf("myelin log 1\nsalt %016x\n", salt)
+	return head + fmt.Sprintf("sum %08x\n", crc32.Checksum([]byte(head), castagnoli))
 }
 
 func firstLine(b []byte) string {
@@ -257,7 +268,7 @@ func (s *Store) found() error {
 		return fmt.Errorf("drawing salt: %w", err)
 	}
 	salt := binary.LittleEndian.Uint64(b[:])
-	if err := s.writeWhole(versionName, fmt.Appendf(nil, "myelin log 1\nsalt %016x\n", salt)); err != nil {
+	if err := s.writeWhole(versionName, []byte(versionFile(salt))); err != nil {
 		return fmt.Errorf("writing %s: %w", versionName, err)
 	}
 	s.setSalt(salt)
