@@ -280,7 +280,7 @@ func (p *parser) postfix(x Expr) Expr {
 
 func isParenthesised(x Expr) bool {
 	switch x.(type) {
-	case *Call, *Subquery, *Row, *Index, *Cast, *Field:
+	case *Call, *Subquery, *Row, *Index, *Cast, *Field, *Name: // a bare name takes its dots itself
 		return true
 	}
 	return false
