@@ -199,7 +199,8 @@ func (b *binder) checkContinuous(q *sql.Query, root Node) {
 		}
 		mapExprs(n, func(e Expr) Expr {
 			if c, ok := e.(*Call); ok && c.Func.Volatile {
-				b.fail(max(strings.Index(strings.ToLower(b.text), c.Func.Name), 0), sql.CodeNotSupported,
+				at := max(strings.Index(strings.ToLower(b.text[q.At0:]), c.Func.Name), 0)
+				b.fail(int(q.At0)+at, sql.CodeNotSupported,
 					"a view must give the same answer when it is computed again", "%s() cannot be used in a view", c.Func.Name)
 			}
 			return e

@@ -64,7 +64,7 @@ func run(b *strings.Builder, cat catalog, stmt sql.Statement, text, mode string)
 			fmt.Fprintf(b, "params %v\n", q.Params)
 			return
 		}
-		fmt.Fprintf(b, "%skey %v", plan.Explain(q.Root), q.Key)
+		fmt.Fprintf(b, "%skey %s", plan.Explain(q.Root), keyText(q.Key))
 		if q.AppendOnly {
 			b.WriteString(" append-only")
 		}
@@ -102,4 +102,11 @@ func run(b *strings.Builder, cat catalog, stmt sql.Statement, text, mode string)
 		show(q)
 	}
 	return nil
+}
+
+func keyText(key []int) string {
+	if key == nil {
+		return "none"
+	}
+	return fmt.Sprint(key)
 }
