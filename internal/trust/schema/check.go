@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -214,12 +215,13 @@ func (c *Checker) number(r *rule, node int) {
 	raw := c.doc.Raw(node)
 	num := r.num
 	ok := true
+	m, scale, small := smallDecimal(raw)
 	if num.min != nil {
-		d := tape.CompareNumbers(raw, num.min)
+		d := num.min.compare(raw, m, scale, small)
 		ok = d > 0 || d == 0 && !num.minOpen
 	}
 	if ok && num.max != nil {
-		d := tape.CompareNumbers(raw, num.max)
+		d := num.max.compare(raw, m, scale, small)
 		ok = d < 0 || d == 0 && !num.maxOpen
 	}
 	if ok && num.multiple != nil {
@@ -272,18 +274,21 @@ func (c *Checker) array(r *rule, node int) {
 // judges the values, so that what is missing is found without a search.
 func (c *Checker) object(r *rule, o *objectRule, node int) {
 	base := len(c.slots)
-	for range o.props {
-		c.slots = append(c.slots, -1)
+	c.slots = slices.Grow(c.slots, len(o.props))[:base+len(o.props)]
+	slots := c.slots[base:]
+	for i := range slots {
+		slots[i] = -1
 	}
+	closed := o.extra != nil || o.extraAction > Allow
 	hint := 0
 	end := c.doc.End(node)
 	for k := node + 1; k < end; k = c.doc.End(k + 1) {
 		i := o.find(c.string(k), hint)
 		if i >= 0 {
-			c.slots[base+i] = int32(k + 1)
+			slots[i] = int32(k + 1)
 			hint = i + 1
 		}
-		if (i < 0 || !o.props[i].declared && !o.props[i].oldName) && (o.extra != nil || o.extraAction > Allow) {
+		if closed && (i < 0 || !o.props[i].declared && !o.props[i].oldName) {
 			c.extra(r, o, node, k)
 		}
 	}
@@ -291,7 +296,7 @@ func (c *Checker) object(r *rule, o *objectRule, node int) {
 	top := len(c.path) - 1
 	for i := range o.props {
 		p := &o.props[i]
-		at := int(c.slots[base+i])
+		at := int(slots[i])
 		if at >= 0 && o.nullAbsent && c.doc.Nodes[at].Kind == tape.Null && !p.rule.admitsNull() {
 			at = -1
 		}
@@ -301,15 +306,18 @@ func (c *Checker) object(r *rule, o *objectRule, node int) {
 			continue
 		case at >= 0:
 			c.value(p.rule, at)
-		case len(p.renames) > 0 && c.renamed(p, base, o):
+		case len(p.renames) > 0 && c.renamed(p, slots, o):
 		case p.required:
 			c.missing(p, node)
 		}
 	}
 	c.path = c.path[:top]
 	for i := range o.props {
-		if p := &o.props[i]; p.oldName && c.slots[base+i] >= 0 && o.extraAction > Allow {
-			c.extra(r, o, node, int(c.slots[base+i])-1) // an old name that took nobody's place
+		if !closed {
+			break
+		}
+		if p := &o.props[i]; p.oldName && slots[i] >= 0 {
+			c.extra(r, o, node, int(slots[i])-1) // an old name that took nobody's place
 		}
 	}
 	c.slots = c.slots[:base]
@@ -336,13 +344,13 @@ func (c *Checker) extra(r *rule, o *objectRule, node, k int) {
 }
 
 // renamed takes a missing property's value from one of its old names.
-func (c *Checker) renamed(p *prop, base int, o *objectRule) bool {
+func (c *Checker) renamed(p *prop, slots []int32, o *objectRule) bool {
 	for _, i := range p.renames {
-		at := int(c.slots[base+int(i)])
+		at := int(slots[i])
 		if at < 0 || o.nullAbsent && c.doc.Kind(at) == tape.Null {
 			continue
 		}
-		c.slots[base+int(i)] = -1
+		slots[i] = -1
 		if !c.trial {
 			x := c.violation(p.rule, event.RequiredMissing, -1, p.name)
 			x.Got = o.props[i].name

@@ -48,7 +48,7 @@ func (s *source) basics(r *rule, words map[string]*yaml.Node) {
 func (s *source) bounds(r *rule, words map[string]*yaml.Node) {
 	var num numberRule
 	set := false
-	bound := func(word string) []byte {
+	read := func(word string) *bound {
 		n := words[word]
 		if n == nil {
 			return nil
@@ -58,20 +58,20 @@ func (s *source) bounds(r *rule, words map[string]*yaml.Node) {
 			return nil
 		}
 		set = true
-		return []byte(raw)
+		return newBound(raw)
 	}
-	num.min, num.max = bound("minimum"), bound("maximum")
-	if b := bound("exclusiveMinimum"); b != nil && (num.min == nil || tape.CompareNumbers(b, num.min) >= 0) {
+	num.min, num.max = read("minimum"), read("maximum")
+	if b := read("exclusiveMinimum"); b != nil && (num.min == nil || tape.CompareNumbers(b.raw, num.min.raw) >= 0) {
 		num.min, num.minOpen = b, true
 	}
-	if b := bound("exclusiveMaximum"); b != nil && (num.max == nil || tape.CompareNumbers(b, num.max) <= 0) {
+	if b := read("exclusiveMaximum"); b != nil && (num.max == nil || tape.CompareNumbers(b.raw, num.max.raw) <= 0) {
 		num.max, num.maxOpen = b, true
 	}
-	if b := bound("multipleOf"); b != nil {
-		neg, digits, _ := scan(b)
+	if b := read("multipleOf"); b != nil {
+		neg, digits, _ := scan(b.raw)
 		if neg || len(digits) == 0 {
-			s.fail(words["multipleOf"], "", "multipleOf must be above zero, not %s", b)
-		} else if num.multiple = newDivisor(b); num.multiple == nil {
+			s.fail(words["multipleOf"], "", "multipleOf must be above zero, not %s", b.raw)
+		} else if num.multiple = newDivisor(b.raw); num.multiple == nil {
 			r.full = undecided
 		}
 	}
@@ -80,10 +80,10 @@ func (s *source) bounds(r *rule, words map[string]*yaml.Node) {
 	}
 	var wants []string
 	if num.min != nil {
-		wants = append(wants, map[bool]string{false: "at least ", true: "more than "}[num.minOpen]+string(num.min))
+		wants = append(wants, map[bool]string{false: "at least ", true: "more than "}[num.minOpen]+string(num.min.raw))
 	}
 	if num.max != nil {
-		wants = append(wants, map[bool]string{false: "at most ", true: "less than "}[num.maxOpen]+string(num.max))
+		wants = append(wants, map[bool]string{false: "at most ", true: "less than "}[num.maxOpen]+string(num.max.raw))
 	}
 	if m := words["multipleOf"]; m != nil {
 		wants = append(wants, "a multiple of "+m.Value)

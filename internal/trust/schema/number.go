@@ -2,9 +2,76 @@ package schema
 
 import (
 	"bytes"
+	"cmp"
+	"math"
 	"math/big"
 	"math/bits"
+
+	"myelin/internal/tape"
 )
+
+// bound is a limit for numbers. Both a limit and a number of up to 18 digits without exponent, which is nearly all there
+// is, are compared as integers of one scale; the rest is compared digit by digit.
+type bound struct {
+	raw   []byte
+	m     int64 // raw is m / 10^scale, when small
+	scale int
+	small bool
+}
+
+func newBound(raw string) *bound {
+	b := &bound{raw: []byte(raw)}
+	b.m, b.scale, b.small = smallDecimal(b.raw)
+	return b
+}
+
+// smallDecimal reads a JSON number as m / 10^scale if it is short and has no exponent.
+func smallDecimal(raw []byte) (m int64, scale int, ok bool) {
+	if len(raw) > 18 {
+		return 0, 0, false
+	}
+	neg := raw[0] == '-'
+	if neg {
+		raw = raw[1:]
+	}
+	for i, c := range raw {
+		d := c - '0'
+		switch {
+		case d <= 9:
+			m = m*10 + int64(d)
+		case c == '.':
+			scale = len(raw) - i - 1
+		default:
+			return 0, 0, false
+		}
+	}
+	if neg {
+		m = -m
+	}
+	return m, scale, true
+}
+
+var powers = [...]int64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18}
+
+// compare is -1, 0 or 1 as the JSON number raw, which is m / 10^scale when small, is below, at or above the bound.
+func (b *bound) compare(raw []byte, m int64, scale int, small bool) int {
+	if !small || !b.small {
+		return tape.CompareNumbers(raw, b.raw)
+	}
+	limit := b.m
+	if d := scale - b.scale; d > 0 {
+		if limit > math.MaxInt64/powers[d] || limit < math.MinInt64/powers[d] {
+			return tape.CompareNumbers(raw, b.raw)
+		}
+		limit *= powers[d]
+	} else if d < 0 {
+		if m > math.MaxInt64/powers[-d] || m < math.MinInt64/powers[-d] {
+			return tape.CompareNumbers(raw, b.raw)
+		}
+		m *= powers[-d]
+	}
+	return cmp.Compare(m, limit)
+}
 
 // divisor is multipleOf: multiples of digits × 10^exp. Numbers are read as digits × 10^exp too, so that whether one is a
 // multiple is decided in integers, whatever its size.

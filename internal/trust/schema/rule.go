@@ -64,7 +64,7 @@ func (r *rule) admitsNull() bool { return r != nil && (r.strict || r.kinds&kindN
 
 // numberRule bounds numbers. Bounds are JSON numbers, compared exactly.
 type numberRule struct {
-	min, max         []byte // nil: no bound
+	min, max         *bound // nil: no bound
 	minOpen, maxOpen bool   // the bound itself is out
 	multiple         *divisor
 	wants            string
