@@ -48,9 +48,11 @@ type Delivering interface {
 	ReplayDeadLetters(ctx context.Context, sink string) (Replayed, error)
 }
 
-// Files shows what is wrong with the project's files.
+// Files shows what is wrong with the project's files, and follows them again.
 type Files interface {
 	Problems(ctx context.Context) (Problems, error)
+	// Apply reads the files again; with prune it also removes what they do not declare any more.
+	Apply(ctx context.Context, prune bool) (Applied, error)
 }
 
 // Engine runs SQL.

@@ -71,7 +71,7 @@ func (w *world) set(key string, old, n int64) {
 	if n >= 0 {
 		w.table.Stage(row(n, 1))
 	}
-	w.pub.Apply(w.step, w.table.Publish)
+	w.pub.Apply(w.step, func() { w.table.Publish() })
 }
 
 type river struct{}

@@ -63,6 +63,7 @@ func (s *Server) table() []route {
 		{"GET", "/api/sinks/{name}/deliveries", "The latest deliveries of a sink.", []param{nameParam, q("limit", "integer", "most deliveries (50; up to 1000)")}, nil, Deliveries{}, nil, s.deliveries},
 		{"POST", "/api/sinks/{name}/deadletters/replay", "Send the dead letters of a sink again.", []param{nameParam}, nil, Replayed{}, nil, s.replay},
 		{"GET", "/api/problems", "What is wrong with the project's files.", nil, nil, Problems{}, nil, plain(s, "The list of problems", s.cfg.Files, Files.Problems)},
+		{"POST", "/api/apply", "Follow the project's plan and SQL files as they are now.", []param{q("prune", "boolean", "also remove what the files do not declare any more")}, nil, Applied{}, nil, s.apply},
 		{"POST", "/api/query", "Run one SELECT.", nil, QueryRequest{}, Rows{}, nil, s.query},
 		{"GET", "/api/openapi.json", "This description.", nil, nil, nil, nil, s.openAPI},
 		{"GET", "/healthz", "Whether the process lives.", nil, nil, health{}, nil, func(w http.ResponseWriter, r *http.Request) {
@@ -179,4 +180,17 @@ func (s *Server) replay(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.send(w, r, http.StatusOK, n)
+}
+
+func (s *Server) apply(w http.ResponseWriter, r *http.Request) {
+	if s.cfg.Files == nil {
+		s.unavailable(w, r, "The project")
+		return
+	}
+	applied, err := s.cfg.Files.Apply(r.Context(), r.URL.Query().Get("prune") == "true")
+	if err != nil {
+		s.failWith(w, r, err, "")
+		return
+	}
+	s.send(w, r, http.StatusOK, applied)
 }

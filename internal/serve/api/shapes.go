@@ -224,6 +224,15 @@ type Problem struct {
 	Hint    string `json:"hint"`
 }
 
+// Applied says what following the files changed. Objects with problems are left as they were.
+type Applied struct {
+	Created  []string  `json:"created"`
+	Updated  []string  `json:"updated"`
+	Removed  []string  `json:"removed"`
+	Kept     []string  `json:"kept" doc:"not declared any more, and kept because prune was not asked for"`
+	Problems []Problem `json:"problems"`
+}
+
 // QueryRequest is a SELECT to run once. Params are the values of $1, $2, …
 type QueryRequest struct {
 	SQL    string            `json:"sql"`
