@@ -53,6 +53,10 @@ const notAdditive = /(^|_)(avg|average|mean|median|min|max|p\d\d|score|rate|rati
 export const additive = (columns: Column[], measure: number): boolean => measure === -1 || !notAdditive.test(columns[measure]!.name);
 
 const likelyMeasure = /revenue|amount|total|value|sales|score|spend|ltv|price/i;
+// A view of sessions is about when they ended, under whatever name, not about when they began.
+const ownTime = (columns: Column[], times: number[]): number | undefined =>
+  times.length > 1 ? times.find((i) => !/^window_(start|end)$/.test(columns[i]!.name)) : undefined;
+
 const likelyTime = /^(window_start|minute|hour|day|bucket|window_end|ts)$/i;
 
 /** The axes to start with, or null where nothing can be drawn. */
@@ -63,7 +67,7 @@ export function chooseAxes(columns: Column[], key: number[], rows: Row[]): Axes 
   const numbers = all.filter((i) => isNumber(type(i)) && !isKey(i) && !/(^|_)id$/i.test(columns[i]!.name));
   numbers.sort((a, b) => Number(likelyMeasure.test(columns[b]!.name)) - Number(likelyMeasure.test(columns[a]!.name)));
   const times = all.filter((i) => isTime(type(i)));
-  const time = times.find((i) => isKey(i) && likelyTime.test(columns[i]!.name)) ?? times.find(isKey) ?? times.find((i) => likelyTime.test(columns[i]!.name) && key.length === 0);
+  const time = ownTime(columns, times.filter(isKey)) ?? times.find((i) => isKey(i) && likelyTime.test(columns[i]!.name)) ?? times.find(isKey) ?? times.find((i) => likelyTime.test(columns[i]!.name) && key.length === 0);
   const texts = all.filter((i) => !isTime(type(i)) && !isNumber(type(i)) && !/^json/i.test(type(i)));
   const labels = [...texts.filter(isKey), ...texts.filter((i) => !isKey(i))];
 

@@ -15,6 +15,8 @@ export interface Line {
   marks: Pick<Violation, 'code' | 'path' | 'expected' | 'got'>[];
   /** The value is not in the event: the line shows where it should be. */
   missing: boolean;
+  /** The path of an object or list whose members can be shown and hidden on this line, and how many there are. */
+  fold?: { path: string; count: number; closed: boolean };
 }
 
 type Mark = Line['marks'][number];
@@ -25,12 +27,13 @@ const escape = (key: string): string => key.replaceAll('~', '~0').replaceAll('/'
 
 const unescape = (part: string): string => part.replaceAll('~1', '/').replaceAll('~0', '~');
 
-/** Lays value out two spaces per depth, like JSON.stringify, at most 600 lines. */
-export function jsonLines(value: unknown, violations: Mark[] = []): Line[] {
+/** Lays value out two spaces per depth, like JSON.stringify, at most 600 lines. Members of the event can be folded; those in
+ * closed are. */
+export function jsonLines(value: unknown, violations: Mark[] = [], closed: ReadonlySet<string> = new Set()): Line[] {
   const lines: Line[] = [];
   const absent = missingPlaces(value, violations);
-  const add = (depth: number, tokens: Token[], marks: Mark[] = [], missing = false) => {
-    if (lines.length < maxLines) lines.push({ depth, tokens, marks, missing });
+  const add = (depth: number, tokens: Token[], marks: Mark[] = [], missing = false, fold?: Line['fold']) => {
+    if (lines.length < maxLines) lines.push({ depth, tokens, marks, missing, fold });
     else if (lines.length === maxLines) lines.push({ depth: 0, tokens: [{ kind: 'punctuation', text: '…' }], marks: [], missing: false });
   };
 
@@ -48,7 +51,12 @@ export function jsonLines(value: unknown, violations: Mark[] = []): Line[] {
       add(depth, [...lead, ...punctuation(open + close + comma)], marks);
       return;
     }
-    add(depth, [...lead, ...punctuation(open)], marks);
+    const fold = depth === 1 ? { path, count: members.length, closed: closed.has(path) } : undefined;
+    if (fold?.closed) {
+      add(depth, [...lead, ...punctuation(`${open} … ${close}${comma}`)], marks, false, fold);
+      return;
+    }
+    add(depth, [...lead, ...punctuation(open)], marks, false, fold);
     members.forEach(([key, member], i) => {
       const name: Token[] = isList ? [] : [{ kind: 'key', text: JSON.stringify(key) }, ...punctuation(': ')];
       walk(member, `${path}/${escape(key)}`, depth + 1, name, i < members.length - 1 ? ',' : '');
@@ -88,4 +96,10 @@ function missingPlaces(value: unknown, violations: Mark[]): Map<string, { name: 
     found.set(parent, [...(found.get(parent) ?? []), entry]);
   }
   return found;
+}
+
+/** The parts of an event that are folded at first: long and rarely looked at, unless the trouble is in them. */
+export function foldedAtFirst(value: unknown, violations: Mark[]): Set<string> {
+  const dull = ['context', 'integrations', 'myelin'].filter((k) => typeof (value as Record<string, unknown> | null)?.[k] === 'object');
+  return new Set(dull.map((k) => `/${k}`).filter((path) => !violations.some((v) => v.path === path || v.path.startsWith(`${path}/`))));
 }

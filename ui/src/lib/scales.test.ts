@@ -19,6 +19,11 @@ describe('ticks of values', () => {
     [NaN, 1, 4, [0, 1]],
   ])('niceTicks(%d, %d, %d)', (min, max, n, ticks) => expect(niceTicks(min, max, n)).toEqual(ticks));
 
+  test('of whole numbers are whole', () => {
+    expect(niceTicks(0, 10, 4, true)).toEqual([0, 5, 10]);
+    expect(niceTicks(0, 2, 4, true)).toEqual([0, 1, 2]);
+  });
+
   test('always reach around the values', () => {
     for (const max of [0.0004, 1, 9, 99, 1234, 5e9]) {
       const t = niceTicks(0, max, 4);

@@ -7,11 +7,13 @@ export function linear([d0, d1]: [number, number], [r0, r1]: [number, number]): 
   return (v) => (width === 0 ? (r0 + r1) / 2 : r0 + ((v - d0) / width) * (r1 - r0));
 }
 
-/** Round values from at most min to at least max, about n of them: niceTicks(0, 93, 4) → 0, 25, 50, 75, 100. */
-export function niceTicks(min: number, max: number, n: number): number[] {
+/** Round values from at most min to at least max, about n of them: niceTicks(0, 93, 4) → 0, 25, 50, 75, 100. Of whole
+ * numbers the ticks are whole too. */
+export function niceTicks(min: number, max: number, n: number, whole = false): number[] {
   if (!Number.isFinite(min) || !Number.isFinite(max)) return [0, 1];
-  if (min === max) return min === 0 ? [0, 1] : niceTicks(Math.min(0, min), Math.max(0, max), n);
-  const step = niceStep((max - min) / Math.max(1, n));
+  if (min === max) return min === 0 ? [0, 1] : niceTicks(Math.min(0, min), Math.max(0, max), n, whole);
+  const nice = niceStep((max - min) / Math.max(1, n));
+  const step = whole && !Number.isInteger(nice) ? (nice < 1 ? 1 : 2 * nice) : nice;
   const from = Math.floor(min / step);
   const to = Math.ceil(max / step);
   // Multiplying whole numbers keeps 0.3 from becoming 0.30000000000000004 more often than adding would.

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { missing, tasks } from './attention';
 import { eventFacts, eventTitle } from './event-words';
-import { jsonLines } from './json-lines';
+import { foldedAtFirst, jsonLines } from './json-lines';
 import { match } from './route';
 import type { Overview, Sink, Source } from './schema';
 import { sqlTokens } from './sql-tokens';
-import { fieldName, inWords } from './violations';
+import { fieldName, inWords, placesIn } from './violations';
 
 const found = (code: string, path: string, expected = '', got = '') => ({ code, path, expected, got, severity: 'error' });
 
@@ -14,10 +14,20 @@ describe('violations in plain words', () => {
     [found('required_missing', '/properties/total', 'number'), '“total” is missing'],
     [found('type_mismatch', '/properties/total', 'number', '"12.5"'), '“total” should be a number, but came as the text "12.5"'],
     [found('type_mismatch', '/properties/total', 'integer', 'string'), '“total” should be a whole number, but came as text'],
+    [found('type_mismatch', '/properties/total', 'number', 'string "12.5"'), '“total” should be a number, but came as the text "12.5"'],
+    [found('type_mismatch', '/properties/gift', 'boolean', 'number 1'), '“gift” should be true or false, but came as 1'],
+    [found('array_item', '/properties/products/*/price', 'number', 'nothing'), '“products › any › price” should be a number, but is missing'],
     [found('unplanned_event', '/event'), '“Orders” is not in the tracking plan'],
     [found('misspelled_event', '/event', '"Order Completed"'), '“Orders” is spelled “Order Completed” in the plan'],
     [found('brand_new_code', '/properties/x'), '“x”: brand new code'],
   ])('%o', (v, text) => expect(inWords(v, 'Orders')).toBe(text));
+
+  test('are placed in a sample by its own verdict, which knows the entry of the list', () => {
+    const group = found('array_item', '/properties/products/*/price');
+    const own = [found('array_item', '/properties/products/2/price'), found('no_id', '/userId')];
+    expect(placesIn({ myelin: { violations: own } }, group)).toEqual([own[0]]);
+    expect(placesIn(null, group)).toEqual([group]);
+  });
 
   test('name the field, not the pointer', () => {
     expect(fieldName('/properties/products/0/price')).toBe('products › 1 › price');
@@ -37,6 +47,15 @@ describe('JSON with marks', () => {
     expect(text({ properties: {} }, '/properties/total')).toEqual(['{', '  "properties": {', '    "total" MISSING', '  }', '}']);
     expect(text({ a: 1 }, '/context/page/url')).toEqual(['{', '  "a": 1', '  "context.page.url" MISSING', '}']);
     expect(text({ a: 1 }, '/a/b')).toContain('  "a.b" MISSING');
+  });
+
+  test('folds what is long and dull, unless the trouble is there', () => {
+    const event = { context: { page: 1, ip: 2 }, properties: { a: 1 }, myelin: {} };
+    expect([...foldedAtFirst(event, [])]).toEqual(['/context', '/myelin']);
+    expect([...foldedAtFirst(event, [found('x', '/context/page')])]).toEqual(['/myelin']);
+    const lines = jsonLines(event, [], foldedAtFirst(event, []));
+    expect(lines.map((l) => l.tokens.map((t) => t.text).join(''))).toContain('"context": { … },');
+    expect(lines.find((l) => l.fold?.path === '/properties')!.fold!.closed).toBe(false);
   });
 
   test('is bounded', () => {
