@@ -51,6 +51,7 @@ type Config struct {
 	DefaultPartitions int32             // of topics whose creator does not say: 1
 	MaxPartitions     int               // of all topics together: 50,000
 	MaxFetchBytes     int               // of one fetch response: 64 MiB
+	FetchBudget       int64             // of all fetch responses that are being sent: 256 MiB
 	TopicDefaults     map[string]string // defaults of topic settings that differ from Kafka's
 
 	Limits Limits
@@ -84,6 +85,9 @@ func (c Config) withDefaults() Config {
 	if c.MaxFetchBytes <= 0 {
 		c.MaxFetchBytes = 64 << 20
 	}
+	if c.FetchBudget <= 0 {
+		c.FetchBudget = 256 << 20
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
@@ -115,7 +119,7 @@ func Open(cfg Config) (*Broker, error) {
 	cfg = cfg.withDefaults()
 	apiCfg := api.Config{
 		NodeID: cfg.NodeID, Dir: cfg.Dir, AutoCreate: cfg.AutoCreateTopics, DefaultPartitions: cfg.DefaultPartitions,
-		MaxFetchBytes: cfg.MaxFetchBytes,
+		MaxFetchBytes: cfg.MaxFetchBytes, FetchBudget: cfg.FetchBudget,
 	}
 	if cfg.Advertised != "" {
 		host, port, err := net.SplitHostPort(cfg.Advertised)
@@ -154,10 +158,10 @@ func Open(cfg Config) (*Broker, error) {
 // recover rebuilds in memory what the log says.
 func (b *Broker) recover() error {
 	var err error
-	if b.topics, err = topic.Open(b.store, b.cfg.TopicDefaults, b.cfg.MaxPartitions); err != nil {
+	if b.topics, err = topic.Open(b.store, b.cfg.Clock, b.cfg.TopicDefaults, b.cfg.MaxPartitions); err != nil {
 		return fmt.Errorf("opening topics: %w", err)
 	}
-	internal := map[string]string{"cleanup.policy": "compact", "segment.bytes": "104857600", "max.message.bytes": "8388608"}
+	internal := map[string]string{"cleanup.policy": "compact", "segment.bytes": "16777216", "max.message.bytes": "8388608"}
 	offsets, err := b.topics.Ensure(offsetsTopic, 1, internal)
 	if err != nil {
 		return fmt.Errorf("opening topic %s: %w", offsetsTopic, err)

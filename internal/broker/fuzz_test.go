@@ -56,7 +56,7 @@ func FuzzRequests(f *testing.F) {
 		io.ReadFull(c, make([]byte, 8))
 		c.Close()
 		runtime.ReadMemStats(&after)
-		if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20+400*uint64(len(body)) {
+		if n := after.TotalAlloc - before.TotalAlloc; n > 512<<20+400*uint64(len(body)) {
 			t.Fatalf("%d bytes allocated for a request of %d", n, len(body))
 		}
 		if b.Panics() > 0 {

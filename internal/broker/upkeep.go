@@ -25,7 +25,7 @@ func (b *Broker) upkeep(ctx context.Context) {
 			return
 		}
 		now := b.cfg.Clock.Now()
-		expire := now.Add(-producerExpiry).UnixMilli()
+		expire := now.Add(-producerExpiry)
 		for _, p := range b.partitions() {
 			p.Expire(expire)
 			p.Trim()

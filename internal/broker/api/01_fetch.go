@@ -52,7 +52,11 @@ func (s *Server) fetch(ctx context.Context, r *wire.Request) wire.Response {
 			}
 			continue // something may have come between the look and the watch
 		}
-		if !waitForBytes(ctx, w, targets, int64(req.MinBytes)-int64(resp.recordBytes), left) {
+		need := int64(req.MinBytes) - int64(resp.recordBytes)
+		if req.IsolationLevel == 1 {
+			need = 1 // the small marker of a commit may release any number of bytes
+		}
+		if !waitForBytes(ctx, w, targets, need, left) {
 			if ctx.Err() != nil {
 				resp.Release()
 				return nil
@@ -121,6 +125,8 @@ func (s *Server) fill(resp *fetchResponse, req *kmsg.FetchRequest, targets []fet
 	if room <= 0 || room > s.Config.MaxFetchBytes {
 		room = s.Config.MaxFetchBytes
 	}
+	room = resp.reserve(s.fetchBudget(), room)
+	defer resp.settle()
 	committed := req.IsolationLevel == 1
 	i := 0
 	for ti := range req.Topics {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -33,7 +34,8 @@ type Config struct {
 	AdvertisedPort    int32
 	AutoCreate        bool // metadata requests may create topics
 	DefaultPartitions int32
-	MaxFetchBytes     int // of one response, whatever the client asks for
+	MaxFetchBytes     int   // of one response, whatever the client asks for
+	FetchBudget       int64 // bytes of records that all responses together may hold
 }
 
 // Server answers requests. It implements wire.Handler.
@@ -46,6 +48,7 @@ type Server struct {
 	Alarms *alarm.Alarms // the clock
 	Log    *slog.Logger
 
+	fetchLeft atomic.Int64
 	clusterID string
 	table     []entry
 	byKey     []*entry
@@ -54,12 +57,16 @@ type Server struct {
 // Prepare computes what does not change any more once the fields are set.
 func (s *Server) Prepare(cluster store.TopicID) {
 	s.clusterID = base64.RawURLEncoding.EncodeToString(cluster[:])
+	s.fetchLeft.Store(s.Config.FetchBudget)
 	s.table = table()
 	s.byKey = make([]*entry, s.table[len(s.table)-1].key+1)
 	for i := range s.table {
 		s.byKey[s.table[i].key] = &s.table[i]
 	}
 }
+
+// fetchBudget counts the bytes of records that fetch responses may still hold.
+func (s *Server) fetchBudget() *atomic.Int64 { return &s.fetchLeft }
 
 // ClusterID is the id of the cluster, which never changes.
 func (s *Server) ClusterID() string { return s.clusterID }

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/binary"
 	"sync"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -25,6 +26,30 @@ type fetchResponse struct {
 	recordBytes int
 	parts       int
 	pooled      *[]byte
+	budget      *atomic.Int64 // bytes that all answers together may still hold
+	held        int64         // of them by this one
+}
+
+// leastRoom is what an answer may hold even if the budget is used up, so that every consumer gets on.
+const leastRoom = 64 << 10
+
+// reserve takes up to want bytes from the budget and returns how many the answer may hold.
+func (r *fetchResponse) reserve(budget *atomic.Int64, want int) int {
+	r.budget = budget
+	room := min(int64(want), max(budget.Load(), leastRoom))
+	r.held += room
+	budget.Add(-room)
+	return int(room)
+}
+
+// settle gives back what was reserved and not used.
+func (r *fetchResponse) settle() { r.hold(int64(r.recordBytes)) }
+
+func (r *fetchResponse) hold(n int64) {
+	if r.budget != nil {
+		r.budget.Add(r.held - n)
+		r.held = n
+	}
 }
 
 // cut puts data[:dataEnd], from the former cut on, before meta[metaAt].
@@ -62,6 +87,7 @@ func (r *fetchResponse) IsFlexible() bool { return r.flexible }
 
 // Release implements wire.Pieces.
 func (r *fetchResponse) Release() {
+	r.hold(0)
 	if r.pooled == nil {
 		return
 	}
@@ -76,6 +102,7 @@ func (r *fetchResponse) Release() {
 func (r *fetchResponse) reset() {
 	r.meta, r.data, r.cuts, r.recordBytes = r.meta[:0], r.data[:0], r.cuts[:0], 0
 	r.parts = 0
+	r.hold(0)
 	r.head(r.topics)
 }
 

@@ -13,8 +13,8 @@ const checkpointBatch = 256 << 10
 // Checkpoint rewrites __consumer_offsets once it has grown enough: what counts is appended again and everything before it
 // deleted, so that a restart reads little. It is called from one goroutine.
 func (c *Coordinator) Checkpoint() error {
-	size := c.offsets.Log().Size()
-	if size < c.cfg.CheckpointBytes || size < 4*c.liveBytes {
+	grown := c.replayed + c.offsets.BytesIn() - c.checkpointed
+	if grown < max(c.cfg.CheckpointBytes, 4*c.liveBytes) {
 		return nil
 	}
 	var start int64
@@ -31,6 +31,7 @@ func (c *Coordinator) Checkpoint() error {
 	if err != nil {
 		return err
 	}
+	c.replayed, c.checkpointed = 0, c.offsets.BytesIn()
 	_, err = c.offsets.DeleteRecords(start)
 	return err
 }
@@ -118,7 +119,7 @@ func (g *Group) rewrite(w *rewriter) {
 func (c *Coordinator) Expire() error {
 	before := c.alarms.Now().Add(-c.cfg.OffsetsRetention)
 	for _, g := range c.all() {
-		if !g.expired(before) {
+		if c.dropUnused(g) || !g.expired(before) {
 			continue
 		}
 		if e := c.Delete(g.Name); e != nil {
@@ -140,5 +141,20 @@ func (g *Group) expired(before time.Time) bool {
 			return false
 		}
 	}
+	return true
+}
+
+// dropUnused forgets a group that came into being by a request that led to nothing: it is nowhere in the log.
+func (c *Coordinator) dropUnused(g *Group) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	idle := g.mu.since.Before(c.alarms.Now().Add(-time.Minute))
+	if !idle || g.mu.generation > 0 || len(g.mu.members)+len(g.mu.pending)+len(g.mu.offsets)+len(g.mu.txns) > 0 {
+		return false
+	}
+	g.mu.state = Dead
+	delete(c.mu.groups, g.Name)
 	return true
 }

@@ -66,7 +66,9 @@ type Coordinator struct {
 	offsets *partition.Partition // __consumer_offsets-0
 	log     *slog.Logger
 
-	checkpointed int64 // offset at which the last checkpoint ended; used by one goroutine
+	// For Checkpoint, which one goroutine calls.
+	replayed     int64 // bytes that Recover read
+	checkpointed int64 // Offsets().BytesIn() at the last checkpoint
 	liveBytes    int64 // size of the last checkpoint
 
 	mu struct {

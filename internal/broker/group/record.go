@@ -87,6 +87,7 @@ func (g *Group) save(done func(error)) {
 // Recover rebuilds the groups from the offsets partition.
 func (c *Coordinator) Recover() error {
 	err := c.offsets.Each(c.offsets.Bounds().Start, func(v batch.View) error {
+		c.replayed += int64(len(v))
 		if v.Control() {
 			if commit, ok := v.MarkerCommits(); ok {
 				c.EndTxn(v.ProducerID(), commit)
@@ -112,7 +113,6 @@ func (c *Coordinator) Recover() error {
 		}
 		g.mu.Unlock()
 	}
-	c.checkpointed = c.offsets.Bounds().High
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"myelin/internal/broker/batch"
 	"myelin/internal/broker/store"
+	"myelin/internal/clock"
 )
 
 // LeaderEpoch is the epoch of every partition: a single node never loses its leadership.
@@ -26,7 +27,8 @@ type Partition struct {
 	ID    store.TopicID
 	Index int32
 
-	log *store.Partition
+	log   *store.Partition
+	clock clock.Clock
 
 	order sync.Mutex // see the package comment
 
@@ -47,8 +49,8 @@ type Partition struct {
 }
 
 // New wraps a stored log. The caller recovers the producers with Restore and Scan before use.
-func New(topic string, id store.TopicID, index int32, log *store.Partition) *Partition {
-	p := &Partition{Topic: topic, ID: id, Index: index, log: log, quiet: make(chan struct{}, 1)}
+func New(topic string, id store.TopicID, index int32, log *store.Partition, c clock.Clock) *Partition {
+	p := &Partition{Topic: topic, ID: id, Index: index, log: log, clock: c, quiet: make(chan struct{}, 1)}
 	p.mu.producers = make(map[int64]*producer)
 	p.mu.watchers = make(map[*Watcher]struct{})
 	return p
@@ -147,6 +149,7 @@ func (p *Partition) note(v batch.View) (before noted) {
 	} else {
 		before = noted{known: true, producer: *pr}
 	}
+	pr.seen = p.clock.Now()
 	if !v.Control() {
 		pr.took(v)
 		if v.Transactional() && pr.openAt < 0 {

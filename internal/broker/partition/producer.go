@@ -1,6 +1,8 @@
 package partition
 
 import (
+	"time"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"myelin/internal/broker/batch"
@@ -12,8 +14,9 @@ const windowSize = 5
 // producer is what a partition knows of one idempotent producer.
 type producer struct {
 	epoch    int16
-	lastTime int64 // ms, of its last batch
-	openAt   int64 // first offset of its transaction without a marker, -1 when there is none
+	lastTime int64     // ms, of its last batch
+	seen     time.Time // by our clock
+	openAt   int64     // first offset of its transaction without a marker, -1 when there is none
 	count    int
 	window   [windowSize]entry // its last batches of this epoch, oldest first
 }

@@ -1,8 +1,10 @@
 package partition
 
 import (
+	"errors"
 	"slices"
 	"sort"
+	"time"
 
 	"myelin/internal/broker/batch"
 	"myelin/internal/broker/store"
@@ -76,12 +78,13 @@ func (p *Partition) Trim() {
 	}
 }
 
-// Expire forgets producers that have been idle since before ms and have no open transaction.
-func (p *Partition) Expire(before int64) {
+// Expire forgets producers that have been idle since before a time, by our clock and not by that of their records, and have
+// no open transaction.
+func (p *Partition) Expire(before time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for id, pr := range p.mu.producers {
-		if pr.lastTime < before && pr.openAt < 0 {
+		if pr.seen.Before(before) && pr.openAt < 0 {
 			delete(p.mu.producers, id)
 		}
 	}
@@ -112,14 +115,20 @@ func (p *Partition) Producers() []Producer {
 	return out
 }
 
-// Each calls f for every batch from offset to the high watermark.
+// Each calls f for every batch from offset to the high watermark. What is damaged is left out: the store reports it.
 func (p *Partition) Each(offset int64, f func(batch.View) error) error {
 	const chunk = 4 << 20
 	var buf []byte
 	high := p.log.HighWatermark()
 	for offset < high {
 		var err error
-		if buf, err = p.log.Read(buf[:0], offset, chunk, high); err != nil {
+		buf, err = p.log.Read(buf[:0], offset, chunk, high)
+		var damage *store.CorruptError
+		if errors.As(err, &damage) && damage.Next > offset {
+			offset = damage.Next
+			continue
+		}
+		if err != nil {
 			return err
 		}
 		if len(buf) == 0 {

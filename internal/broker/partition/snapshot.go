@@ -1,8 +1,10 @@
 package partition
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"myelin/internal/broker/batch"
 )
@@ -89,6 +91,11 @@ func (p *Partition) Restore(s State) (err error) {
 	}
 	if r.bad || len(r.b) != 0 {
 		return errState
+	}
+	slices.SortFunc(aborted, func(a, b Aborted) int { return cmp.Compare(a.Last, b.Last) })
+	now := p.clock.Now()
+	for _, pr := range producers {
+		pr.seen = now
 	}
 	p.mu.producers, p.mu.open, p.mu.aborted = producers, open, aborted
 	return nil

@@ -18,6 +18,7 @@ import (
 
 	"myelin/internal/broker/partition"
 	"myelin/internal/broker/store"
+	"myelin/internal/clock"
 )
 
 // Topic is one topic. Partitions and Config may change at any time; a request takes them once.
@@ -55,6 +56,7 @@ type meta struct {
 // Registry holds all topics. All methods may be called at the same time.
 type Registry struct {
 	store    *store.Store
+	clock    clock.Clock
 	defaults map[string]string // the broker's defaults of topic settings
 	max      int               // partitions of all topics together
 
@@ -76,8 +78,8 @@ var (
 )
 
 // Open reads the topics of the store. Their partitions are not recovered yet.
-func Open(s *store.Store, defaults map[string]string, maxPartitions int) (*Registry, error) {
-	r := &Registry{store: s, defaults: defaults, max: maxPartitions}
+func Open(s *store.Store, c clock.Clock, defaults map[string]string, maxPartitions int) (*Registry, error) {
+	r := &Registry{store: s, clock: c, defaults: defaults, max: maxPartitions}
 	r.mu.byName = make(map[string]*Topic)
 	r.mu.byID = make(map[store.TopicID]*Topic)
 	for _, info := range s.Topics() {
@@ -100,7 +102,7 @@ func (r *Registry) build(name string, id store.TopicID, n int32, c *Config) *Top
 	t := &Topic{Name: name, ID: id, Internal: strings.HasPrefix(name, "__")}
 	ps := make([]*partition.Partition, n)
 	for i := range ps {
-		ps[i] = partition.New(name, id, int32(i), r.store.Partition(id, int32(i)))
+		ps[i] = partition.New(name, id, int32(i), r.store.Partition(id, int32(i)), r.clock)
 	}
 	t.parts.Store(&ps)
 	t.config.Store(c)
@@ -270,7 +272,7 @@ func (r *Registry) Grow(t *Topic, total int32) error {
 	}
 	ps := slices.Clone(old)
 	for i := int32(len(old)); i < total; i++ {
-		ps = append(ps, partition.New(t.Name, t.ID, i, r.store.Partition(t.ID, i)))
+		ps = append(ps, partition.New(t.Name, t.ID, i, r.store.Partition(t.ID, i), r.clock))
 	}
 	t.parts.Store(&ps)
 	r.mu.Lock()

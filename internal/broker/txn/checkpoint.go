@@ -9,7 +9,7 @@ import (
 	"myelin/internal/broker/partition"
 )
 
-// checkpointBytes is the size of __transaction_state that makes it be rewritten.
+// checkpointBytes is the growth of __transaction_state that makes it be rewritten.
 const checkpointBytes = 8 << 20
 
 // Checkpoint rewrites __transaction_state once it has grown enough: the record of each id is appended again and everything
@@ -18,9 +18,10 @@ const checkpointBytes = 8 << 20
 // Each id's record is appended under its lock, so that it is the last word on the id up to then. Ids that are being ended have
 // their record on the way, behind start: it is not deleted.
 func (c *Coordinator) Checkpoint() error {
-	if c.state.Log().Size() < max(checkpointBytes, 4*c.liveBytes) {
+	if c.replayed+c.state.BytesIn()-c.checkpointed < max(checkpointBytes, 4*c.liveBytes) {
 		return nil
 	}
+	before := c.state.BytesIn()
 	start := c.state.Log().NextOffset()
 	c.mu.Lock()
 	txns := make([]*Txn, 0, len(c.mu.txns))
@@ -63,7 +64,7 @@ func (c *Coordinator) Checkpoint() error {
 	if failed != nil {
 		return failed
 	}
-	c.liveBytes = live
+	c.liveBytes, c.replayed, c.checkpointed = live, 0, before
 	_, err := c.state.DeleteRecords(start)
 	return err
 }

@@ -52,6 +52,7 @@ func (t *Txn) record(s status, parts map[*partition.Partition]bool) batch.View {
 // aborted when their time is over.
 func (c *Coordinator) Recover(find func(topic string, index int32) *partition.Partition, all []*partition.Partition) error {
 	err := c.state.Each(c.state.Bounds().Start, func(v batch.View) error {
+		c.replayed += int64(len(v))
 		records, err := batch.Decode(v)
 		if err != nil {
 			return fmt.Errorf("reading transactions at %d: %w", v.BaseOffset(), err)

@@ -71,7 +71,10 @@ type Coordinator struct {
 	offsets Offsets
 	log     *slog.Logger
 
-	liveBytes int64 // size of the last checkpoint; used by one goroutine
+	// For Checkpoint, which one goroutine calls.
+	replayed     int64 // bytes that Recover read
+	checkpointed int64 // bytes appended up to the last checkpoint
+	liveBytes    int64 // size of the last checkpoint
 
 	mu struct {
 		sync.Mutex
