@@ -1,0 +1,54 @@
+package query_test
+
+import (
+	"context"
+	"iter"
+
+	"myelin/internal/process/fn"
+	"myelin/internal/process/op"
+	"myelin/internal/process/plan"
+	"myelin/internal/vec"
+)
+
+// runBatch runs a query once over the rows that its scans have now. env gives the clock, the parameters and the time zone. The
+// batches are valid untilTest the next is asked for, and have no Diff. An error ends the result.
+func runBatch(ctx context.Context, q *plan.Query, env fn.Env, rows op.Rows) iter.Seq2[*vec.Batch, error] {
+	return func(yield func(*vec.Batch, error) bool) {
+		c := &op.Ctx{Env: env, Watermark: op.NoTime, Batch: true}
+		stopped := false
+		p, err := op.Build(q, c, func(b *vec.Batch) {
+			if stopped || c.Err != nil {
+				return
+			}
+			out := *b
+			out.Diff = nil
+			if !yield(&out, nil) {
+				stopped, c.Stop = true, true
+			}
+		})
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		stop := func() bool { return stopped }
+		if err := p.RunOnce(ctx, untilTest(rows, stop)); err != nil && !stopped {
+			yield(nil, err)
+		}
+	}
+}
+
+// untilTest ends every scan once nobody takes the result any more.
+func untilTest(rows op.Rows, stop func() bool) op.Rows {
+	return func(ctx context.Context, s *plan.Scan) iter.Seq2[*vec.Batch, error] {
+		return func(yield func(*vec.Batch, error) bool) {
+			if stop() {
+				return
+			}
+			for b, err := range rows(ctx, s) {
+				if !yield(b, err) || stop() {
+					return
+				}
+			}
+		}
+	}
+}
