@@ -156,6 +156,9 @@ func (r *Reader) nextFetch(broker int32) (*kmsg.FetchRequest, []*partition, <-ch
 		fp.Partition, fp.FetchOffset, fp.PartitionMaxBytes = p.n, p.next, r.cfg.ChunkBytes
 		req.Topics[i].Partitions = append(req.Topics[i].Partitions, fp)
 		asked = append(asked, p)
+		if p.end < 0 {
+			waitFor = 0 // its user waits to hear where it ends
+		}
 	}
 	req.MaxWaitMillis = int32(waitFor.Milliseconds())
 	return req, asked, r.mu.kick, retry

@@ -1,3 +1,277 @@
 // Package exec runs continuous queries: it reads topics, takes recorded steps through all views at once, publishes them, keeps
 // their state durable, and brings them back after a crash with the same answers.
+//
+// One goroutine, the one in Run, owns all operators and tables; what it shares with others is behind Engine.mu, in atomics of
+// View, or in versions of tables, which never change. No lock is held over I/O.
 package exec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"myelin/internal/clock"
+	"myelin/internal/log"
+	"myelin/internal/process/op"
+	"myelin/internal/process/plan"
+	"myelin/internal/process/state"
+	"myelin/internal/telemetry"
+	"myelin/internal/vec"
+)
+
+// Topics that the engine keeps for itself.
+const (
+	StepsTopic  = "myelin.steps"  // every step taken since the last flush
+	StateTopic  = "myelin.state"  // compacted: the state of all operators as of the last flush
+	TablesTopic = "myelin.tables" // compacted: the rows of tables that come from files
+	OutsTopic   = "myelin.outs"   // compacted: which steps have been written to output topics
+)
+
+// OutPrefix begins the names of topics that carry the changes of a view to sinks.
+const OutPrefix = "myelin.out."
+
+// Config says how an engine runs.
+type Config struct {
+	// Dir on FS keeps the local copy of the state.
+	Dir string
+	FS  vfs.FS
+	// Clock decides what now is. nil: the machine's.
+	Clock clock.Clock
+	Log   *slog.Logger
+	// Telemetry counts; nil: for nobody.
+	Telemetry *telemetry.Registry
+	// FlushEvery is how often state is made durable; what happened since is replayed after a crash. 0: 5 s.
+	FlushEvery time.Duration
+	// Lateness is how long after a window's end rows still correct it (EMIT CHANGES). 0: 7 days.
+	Lateness time.Duration
+	// IdleAfter is how long a partition may bring nothing before it no longer holds back the watermark. 0: 2 s.
+	IdleAfter time.Duration
+	// MaxRows is how many rows of a partition a step takes at most. 0: 4096.
+	MaxRows int
+	// Governed reports whether a topic is written by Myelin alone: its JSON is known to be valid and its timestamps tell when
+	// an event was received. nil: none is.
+	Governed func(topic string) bool
+}
+
+// Engine runs views. Its methods may be called at the same time.
+type Engine struct {
+	cfg     Config
+	cluster *log.Cluster
+	pub     *state.Publication
+	metrics metrics
+	kick    chan struct{} // there are new objects to run
+
+	mu struct {
+		sync.Mutex
+		views map[string]*View
+		sinks map[string]Sink
+	}
+}
+
+// View is the handle of a view or table that the engine keeps.
+type View struct {
+	Relation *plan.Relation
+	// Query is what the view computes; nil for a table.
+	Query *plan.Query
+	// File is where a table's rows come from.
+	File string
+	// Table holds the rows.
+	Table *state.Table
+
+	print  fingerprint
+	status status
+}
+
+// Table is a table whose rows come from a CSV file and are kept in step with it.
+type Table struct {
+	Relation *plan.Relation
+	File     string
+}
+
+// Definition is a materialized view to keep. Relation is what other queries see; see ViewRelation.
+type Definition struct {
+	Relation *plan.Relation
+	Query    *plan.Query
+}
+
+// Sink sends the changes of a view, or the result of a query of its own, to a topic: once per change, also over crashes.
+type Sink struct {
+	Name string
+	// From is a view; or Query is set.
+	From  string
+	Query *plan.Query
+	// Topic is made with one partition if it is missing. For connectors it is OutPrefix and the view's name.
+	Topic string
+	// Key names the columns that make the record's key; nil: the view's key.
+	Key []string
+}
+
+// Objects is all that an engine should run.
+type Objects struct {
+	Tables []Table
+	Views  []Definition
+	Sinks  []Sink
+}
+
+// New returns an engine that runs nothing yet.
+func New(cfg Config, cluster *log.Cluster) (*Engine, error) {
+	if cfg.FS == nil || cfg.Dir == "" {
+		return nil, errors.New("opening the engine: no folder for its state given")
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = clock.Real{}
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Telemetry == nil {
+		cfg.Telemetry = telemetry.New()
+	}
+	cfg.FlushEvery = orDuration(cfg.FlushEvery, 5*time.Second)
+	cfg.Lateness = orDuration(cfg.Lateness, 7*24*time.Hour)
+	cfg.IdleAfter = orDuration(cfg.IdleAfter, 2*time.Second)
+	if cfg.MaxRows == 0 {
+		cfg.MaxRows = 4096
+	}
+	if cfg.Governed == nil {
+		cfg.Governed = func(string) bool { return false }
+	}
+	e := &Engine{cfg: cfg, cluster: cluster, pub: &state.Publication{}, metrics: newMetrics(cfg.Telemetry), kick: make(chan struct{}, 1)}
+	e.mu.views = map[string]*View{}
+	e.mu.sinks = map[string]Sink{}
+	return e, nil
+}
+
+func orDuration(d, other time.Duration) time.Duration {
+	if d == 0 {
+		return other
+	}
+	return d
+}
+
+// Apply makes the engine run exactly these objects: new and changed ones are begun (a changed view is computed anew), others are
+// dropped. Views and tables can be read at once, and fill as they are computed. If an object is wrong nothing changes.
+func (e *Engine) Apply(_ context.Context, want Objects) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	views := map[string]*View{}
+	for _, t := range want.Tables {
+		v := &View{Relation: t.Relation, File: t.File}
+		if t.Relation.Key == nil {
+			return fmt.Errorf("table %s: a table from a file needs a primary key", t.Relation.Name)
+		}
+		v.print = printTable(t.Relation)
+		views[t.Relation.Name] = v
+	}
+	for _, d := range want.Views {
+		if _, dup := views[d.Relation.Name]; dup {
+			return fmt.Errorf("view %s: there are two objects of this name", d.Relation.Name)
+		}
+		if _, err := op.Build(d.Query, &op.Ctx{}, func(*vec.Batch) {}); err != nil {
+			return fmt.Errorf("view %s: %w", d.Relation.Name, err)
+		}
+		views[d.Relation.Name] = &View{Relation: d.Relation, Query: d.Query}
+	}
+	sinks := map[string]Sink{}
+	for _, s := range want.Sinks {
+		if err := checkSink(s, views); err != nil {
+			return fmt.Errorf("sink %s: %w", s.Name, err)
+		}
+		sinks[s.Name] = s
+	}
+	for _, v := range views {
+		if err := fingerprintOf(v, views, 0); err != nil {
+			return fmt.Errorf("view %s: %w", v.Relation.Name, err)
+		}
+	}
+	for name, v := range views {
+		if old := e.mu.views[name]; old != nil && old.print == v.print {
+			old.status.setFile(v.File)
+			views[name] = old
+			continue
+		}
+		v.Table = state.NewTable(e.pub, columnTypes(v.Relation.Columns), v.Relation.Key)
+		v.status.setFile(v.File)
+	}
+	for name, old := range e.mu.views {
+		if views[name] != old {
+			old.Table.Drop()
+		}
+	}
+	e.mu.views, e.mu.sinks = views, sinks
+	select {
+	case e.kick <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+func checkSink(s Sink, views map[string]*View) error {
+	if s.Topic == "" {
+		return errors.New("no topic given")
+	}
+	if s.Query == nil {
+		if views[s.From] == nil {
+			return fmt.Errorf("there is no view %s", s.From)
+		}
+		return nil
+	}
+	if _, err := op.Build(s.Query, &op.Ctx{}, func(*vec.Batch) {}); err != nil {
+		return err
+	}
+	if !s.Query.AppendOnly {
+		return errors.New("its query changes rows it gave before; make it a materialized view and a sink FROM that")
+	}
+	return nil
+}
+
+func columnTypes(cols []plan.Column) []vec.Type {
+	out := make([]vec.Type, len(cols))
+	for i, c := range cols {
+		out[i] = c.Type
+	}
+	return out
+}
+
+// ViewRelation is what other queries see of a view.
+func ViewRelation(schema, name string, q *plan.Query) *plan.Relation {
+	p := q.Root.Props()
+	r := &plan.Relation{
+		Schema: schema, Name: name, Kind: plan.View, Columns: q.Root.Schema(), Key: q.Key, TimeCol: p.TimeCol, AppendOnly: q.AppendOnly,
+	}
+	r.Columns = slices.Clone(r.Columns)
+	return r
+}
+
+// View finds a view or table by name.
+func (e *Engine) View(name string) (*View, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	v, ok := e.mu.views[name]
+	return v, ok
+}
+
+// Views are all views and tables by name.
+func (e *Engine) Views() []*View {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.SortedFunc(maps.Values(e.mu.views), func(a, b *View) int {
+		switch {
+		case a.Relation.Name < b.Relation.Name:
+			return -1
+		case a.Relation.Name > b.Relation.Name:
+			return 1
+		}
+		return 0
+	})
+}
+
+// Publication is the instant at which all views change together; versions pinned through it are of one step.
+func (e *Engine) Publication() *state.Publication { return e.pub }

@@ -127,10 +127,11 @@ func (t *Table) Net() *vec.Batch {
 	return t.arrange(out.Batch())
 }
 
-// Publish makes the staged step visible and tells the subscribers. It may be called only inside Publication.Apply.
-func (t *Table) Publish() {
+// Publish makes the staged step visible and tells the subscribers. It reports whether anything changed, and may be called only
+// inside Publication.Apply.
+func (t *Table) Publish() bool {
 	if len(t.staged.rows) == 0 {
-		return
+		return false
 	}
 	var d Delta
 	if len(t.subs) > 0 {
@@ -150,11 +151,12 @@ func (t *Table) Publish() {
 	}
 	t.staged.reset()
 	if d.Upserts == nil || d.Upserts.N+d.Deletes.N == 0 {
-		return
+		return changed
 	}
 	for _, s := range t.subs {
 		s.send(d)
 	}
+	return changed
 }
 
 // Discard forgets the staged step.
@@ -184,4 +186,15 @@ func (t *Table) delta() Delta {
 		}
 	}
 	return Delta{Step: t.pub.step.Load(), Upserts: t.arrange(up.Batch()), Deletes: t.arrange(del.Batch())}
+}
+
+// StageDelete stages the end of the row with a key, and reports whether there is one.
+func (t *Table) StageDelete(key []byte) bool {
+	if t.staged.index == nil {
+		t.staged.index = map[string]int32{}
+	}
+	r := t.stagedRow(key)
+	was := r.after > 0
+	r.after, r.new = 0, nil
+	return was
 }

@@ -30,7 +30,7 @@ func (t *Table) step(n uint64, bs ...*vec.Batch) {
 	for _, b := range bs {
 		t.Stage(b)
 	}
-	t.pub.Apply(n, t.Publish)
+	t.pub.Apply(n, func() { t.Publish() })
 }
 
 func TestAVersionNeverChanges(t *testing.T) {
@@ -55,7 +55,7 @@ func TestAVersionNeverChanges(t *testing.T) {
 			tb.Stage(pair(k, n))
 			model[k] = n
 		}
-		pub.Apply(s, tb.Publish)
+		pub.Apply(s, func() { tb.Publish() })
 		if rnd.IntN(5) == 0 {
 			want := map[string]int{}
 			for k, n := range model {
@@ -112,7 +112,7 @@ func TestTheNetChangeOfAStepHidesWhatCameAndWent(t *testing.T) {
 	if got != "-1a=1 +1a=2 -1b=1 +1b=9 " {
 		t.Errorf("net change is %s", got)
 	}
-	pub.Apply(2, tb.Publish)
+	pub.Apply(2, func() { tb.Publish() })
 	if got := fmt.Sprint(dump(tb.Version())); got != "map[a=2:1 b=9:1]" {
 		t.Errorf("table holds %s", got)
 	}

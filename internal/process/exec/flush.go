@@ -1,0 +1,198 @@
+package exec
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"myelin/internal/process/state"
+)
+
+// flusher makes state durable: now and then all keys that changed, with the number of the step, in one transaction to StateTopic
+// and then to the local copy; after that the steps up to there are cut off their topic. The state is collected between two
+// steps; writing it does not hold up the next ones.
+type flusher struct {
+	task *task
+	txn  txn
+	work chan *flushed
+	done chan struct{}
+
+	// of the task's goroutine
+	busy    bool
+	asked   bool
+	started uint64 // flushes begun
+	seq     uint64 // step of the last flush begun
+	at      int64  // its clock
+
+	completed atomic.Uint64
+}
+
+// flushed is the state as of a step.
+type flushed struct {
+	number  uint64
+	seq     uint64
+	cut     int64
+	changes []state.Change
+}
+
+func newFlusher(t *task) *flusher {
+	return &flusher{
+		task: t, txn: txn{cluster: t.cluster, id: "myelin.state"}, work: make(chan *flushed, 1), done: make(chan struct{}, 1),
+	}
+}
+
+// now asks for a flush at the next step border and returns its number.
+func (f *flusher) now() uint64 {
+	f.asked = true
+	return f.started + 1
+}
+
+// pending reports whether a flush is not durable yet.
+func (f *flusher) pending(number uint64) bool { return f.completed.Load() < number }
+
+// maybe begins a flush if one is due and none is being written.
+func (f *flusher) maybe(clock int64) error {
+	if f.busy && f.completed.Load() == f.started {
+		f.busy = false
+	}
+	if f.busy {
+		return nil
+	}
+	due := f.task.seq > f.seq && clock-f.at >= f.task.cfg.FlushEvery.Microseconds()
+	if !f.asked && !due {
+		return nil
+	}
+	changes, err := f.task.collect()
+	if err != nil {
+		return err
+	}
+	f.asked, f.busy = false, true
+	f.started++
+	f.seq, f.at = f.task.seq, clock
+	f.work <- &flushed{number: f.started, seq: f.task.seq, cut: f.task.cut.Load(), changes: changes}
+	return nil
+}
+
+// collect takes the keys that changed since the last flush, and what else a restart needs to know.
+func (t *task) collect() ([]state.Change, error) {
+	var changes []state.Change
+	m := meta{Version: metaVersion, Step: t.seq, Clock: t.clock, NextID: t.nextID}
+	for _, g := range t.groups {
+		mg := metaGroup{ID: g.id, Positions: g.positions(), Marks: g.marks}
+		for _, j := range g.jobs {
+			mg.Jobs = append(mg.Jobs, metaJob{ID: j.id, Name: j.name, Print: j.print.String(), Mark: j.mark})
+			for i, s := range j.stores() {
+				prefix := storeKey(j.id, i)
+				s.Dirty(func(key, value []byte) {
+					c := state.Change{Key: append(prefix[:len(prefix):len(prefix)], key...)}
+					if value != nil {
+						c.Value = append([]byte{}, value...)
+					}
+					changes = append(changes, c)
+				})
+			}
+		}
+		m.Groups = append(m.Groups, mg)
+	}
+	for _, id := range t.gone {
+		err := t.disk.Each(storeKey(id, 0)[:4], func(key, _ []byte) error {
+			changes = append(changes, state.Change{Key: append([]byte{}, key...)})
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	t.gone = nil
+	b, err := json.Marshal(m)
+	if err != nil {
+		panic("exec: " + err.Error()) // plain numbers and strings
+	}
+	return append(changes, state.Change{Key: metaKey, Value: b}), nil
+}
+
+// run writes flushes until ctx ends. Failures are retried for ever: steps go on meanwhile, and only a restart takes longer.
+func (f *flusher) run(ctx context.Context) error {
+	for {
+		select {
+		case w := <-f.work:
+			began := time.Now()
+			for err := f.write(ctx, w); err != nil; err = f.write(ctx, w) {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				f.task.cfg.Log.Warn("making the state of views durable failed; trying again", "error", err)
+				if !pause(ctx, 200*time.Millisecond) {
+					return ctx.Err()
+				}
+			}
+			f.task.metrics.flushes.Inc()
+			f.task.metrics.flushTime.Observe(time.Since(began))
+			f.completed.Store(w.number)
+			select {
+			case f.done <- struct{}{}:
+			default:
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (f *flusher) write(ctx context.Context, w *flushed) error {
+	// What was sent up to this step would not be computed again by a restart, so it must have been sent.
+	if err := f.task.out.wait(ctx, w.seq); err != nil {
+		return err
+	}
+	recs := make([]*kgo.Record, len(w.changes))
+	for i, c := range w.changes {
+		recs[i] = &kgo.Record{Topic: StateTopic, Key: c.Key, Value: c.Value}
+	}
+	if err := f.txn.commit(ctx, recs); err != nil {
+		return err
+	}
+	mark, err := f.task.markOf(ctx, recs[len(recs)-1].Offset+1)
+	if err != nil {
+		return err
+	}
+	if err := f.task.disk.Apply(w.changes, mark); err != nil {
+		return err
+	}
+	var cut kadm.Offsets
+	cut.AddOffset(StepsTopic, 0, w.cut, -1)
+	if w.cut > 0 {
+		resp, err := f.task.cluster.Admin().DeleteRecords(ctx, cut)
+		if err == nil {
+			err = resp.Error()
+		}
+		if err != nil {
+			f.task.cfg.Log.Warn("cutting off steps that are not needed any more", "error", err)
+		}
+	}
+	return nil
+}
+
+// diskMark is where the local copy is in the changelog.
+type diskMark struct {
+	Topic string `json:"topic"` // id of StateTopic: another log has another
+	Next  int64  `json:"next"`
+}
+
+func (t *task) markOf(ctx context.Context, next int64) ([]byte, error) {
+	if t.stateID == "" {
+		listed, err := t.cluster.Admin().ListTopics(ctx, StateTopic)
+		if err == nil {
+			err = listed.Error()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("looking up topic %s: %w", StateTopic, err)
+		}
+		t.stateID = listed[StateTopic].ID.String()
+	}
+	return json.Marshal(diskMark{Topic: t.stateID, Next: next})
+}

@@ -1,0 +1,274 @@
+package exec
+
+import (
+	"math"
+	"slices"
+
+	"myelin/internal/log"
+	"myelin/internal/process/op"
+	"myelin/internal/process/plan"
+)
+
+// group is a set of jobs that read on together: after each step all of them have seen the same records. The main group is at the
+// end of the log; a new view begins in a group of its own, which reads what the log holds and then joins the main one.
+type group struct {
+	id     uint32
+	jobs   []*job // inputs before those that read them
+	inputs []*input
+	tables *tablePart // set if any job is a table
+	marks  map[string]*watermark
+	reader *log.Reader
+	// created is the flush that makes the group's beginning durable.
+	created uint64
+}
+
+// mainGroup is the id of the main group.
+const mainGroup = 0
+
+// order sorts jobs so that each comes after those that it reads.
+func order(jobs []*job) []*job {
+	var out []*job
+	seen := map[*job]bool{}
+	var visit func(j *job)
+	visit = func(j *job) {
+		if seen[j] || !slices.Contains(jobs, j) {
+			return
+		}
+		seen[j] = true
+		for _, up := range j.ups {
+			visit(up)
+		}
+		out = append(out, j)
+	}
+	for _, j := range jobs {
+		visit(j)
+	}
+	return out
+}
+
+// rebuild makes the inputs for the group's jobs anew and lets its reader read exactly what they need. What was fetched already
+// is kept.
+func (e *Engine) rebuild(g *group, pos positions, clock int64) {
+	kept := map[string][]*part{}
+	for _, in := range g.inputs {
+		kept[in.topic] = in.parts
+	}
+	g.jobs = order(g.jobs)
+	for _, j := range g.jobs {
+		j.group = g
+	}
+	g.inputs = e.inputsOf(g.jobs, pos)
+	for _, in := range g.inputs {
+		for _, p := range in.parts {
+			i := slices.IndexFunc(kept[in.topic], func(k *part) bool { return k.n == p.n && k.pos == p.pos })
+			if i >= 0 {
+				k := kept[in.topic][i]
+				p.chunk, p.cur = k.chunk, k.cur
+				continue
+			}
+			g.reader.Add(in.topic, p.n, p.pos)
+		}
+		delete(kept, in.topic)
+	}
+	for topic, parts := range kept {
+		for _, p := range parts {
+			g.reader.Remove(topic, p.n)
+		}
+	}
+	e.rebuildTables(g, pos)
+	g.watch(e, clock)
+}
+
+// rebuildTables starts or ends reading the rows of tables.
+func (e *Engine) rebuildTables(g *group, pos positions) {
+	has := slices.ContainsFunc(g.jobs, func(j *job) bool { return j.query == nil })
+	switch at := first(pos[TablesTopic]); {
+	case !has && g.tables != nil:
+		g.reader.Remove(TablesTopic, 0)
+		g.tables = nil
+	case has && (g.tables == nil || g.tables.pos != at):
+		g.tables = &tablePart{pos: at}
+		g.reader.Add(TablesTopic, 0, at)
+	}
+}
+
+func first(offsets []int64) int64 {
+	if len(offsets) == 0 {
+		return 0
+	}
+	return offsets[0]
+}
+
+// watch makes a watermark for each stream and forgets those that nobody needs.
+func (g *group) watch(e *Engine, clock int64) {
+	marks := map[string]*watermark{}
+	for _, in := range g.inputs {
+		for _, t := range in.times {
+			w := g.marks[t.stream]
+			if w == nil {
+				w = newWatermark(delayOf(g.jobs, t.stream), e.cfg.IdleAfter)
+			}
+			w.idle = e.cfg.IdleAfter.Microseconds()
+			for _, p := range in.parts {
+				w.add(p.n, clock)
+			}
+			marks[t.stream] = w
+		}
+	}
+	g.marks = marks
+}
+
+func delayOf(jobs []*job, stream string) int64 {
+	for _, j := range jobs {
+		if j.pipe == nil {
+			continue
+		}
+		for _, s := range j.pipe.Sources {
+			if r := s.Scan.Relation; r.Kind == plan.Stream && r.TimeCol >= 0 && r.TimeCol < len(r.Scan) && streamName(r) == stream {
+				return r.Delay
+			}
+		}
+	}
+	return 0
+}
+
+// positions is where the group is.
+func (g *group) positions() positions {
+	pos := positions{}
+	for _, in := range g.inputs {
+		for _, p := range in.parts {
+			pos[in.topic] = append(pos[in.topic], p.pos)
+		}
+	}
+	if g.tables != nil {
+		pos[TablesTopic] = []int64{g.tables.pos}
+	}
+	return pos
+}
+
+// fetch takes a chunk for each partition that has none in hand.
+func (g *group) fetch() {
+	for _, in := range g.inputs {
+		for _, p := range in.parts {
+			if p.chunk == nil {
+				p.chunk, p.cur = g.reader.Take(in.topic, p.n), log.Cursor{}
+			}
+		}
+	}
+	if g.tables != nil && g.tables.chunk == nil {
+		g.tables.chunk, g.tables.cur = g.reader.Take(TablesTopic, 0), log.Cursor{}
+	}
+}
+
+// behind reports whether a partition has records that were not read yet, as far as is known.
+func (g *group) behind(topic string, p *part) bool {
+	if p.chunk != nil {
+		return true
+	}
+	_, end := g.reader.Ends(topic, p.n)
+	return end < 0 || p.pos < end
+}
+
+// observe moves the watermarks by what the pieces brought and by the clock.
+func (g *group) observe(pieces []piece, clock int64) {
+	for i := range pieces {
+		pc := &pieces[i]
+		if pc.records == 0 {
+			continue
+		}
+		arrived := clock
+		if pc.in.governed {
+			arrived = pc.arrived
+		}
+		for _, t := range pc.in.times {
+			g.marks[t.stream].observe(pc.Partition, pc.latest(t.col), clock, arrived)
+		}
+	}
+	for _, in := range g.inputs {
+		for _, t := range in.times {
+			g.marks[t.stream].advance(clock, func(n int32) bool { return g.behind(in.topic, in.parts[n]) })
+		}
+	}
+}
+
+// due reports whether the watermarks let something out that no record caused.
+func (g *group) due() bool {
+	return slices.ContainsFunc(g.jobs, func(j *job) bool {
+		if j.pipe == nil {
+			return false
+		}
+		next := j.pipe.Next()
+		return next != math.MaxInt64 && next <= j.limit(g.marks)
+	})
+}
+
+// wakeAt is the clock at which a quiet group has something to do; MaxInt64 if never.
+func (g *group) wakeAt() int64 {
+	at := int64(math.MaxInt64)
+	for _, j := range g.jobs {
+		if j.pipe == nil {
+			continue
+		}
+		next := j.pipe.Next()
+		if next == math.MaxInt64 {
+			continue
+		}
+		for _, w := range j.allMarks(g.marks) {
+			at = min(at, w.reaches(next))
+		}
+	}
+	return at
+}
+
+// allMarks are the watermarks that the job depends on, also through views of its group.
+func (j *job) allMarks(marks map[string]*watermark) []*watermark {
+	var out []*watermark
+	for _, t := range j.times {
+		if w := marks[t]; w != nil {
+			out = append(out, w)
+		}
+	}
+	for _, up := range j.ups {
+		if up.group == j.group {
+			out = append(out, up.allMarks(marks)...)
+		}
+	}
+	return out
+}
+
+// marksOf lists the group's watermarks for a step.
+func (g *group) marksOf() []mark {
+	var out []mark
+	for _, in := range g.inputs {
+		for _, t := range in.times {
+			if at := g.marks[t.stream].At; at != op.NoTime {
+				out = append(out, mark{t.stream, at})
+			}
+		}
+	}
+	return out
+}
+
+// apply computes a step: tables first, then the records, then what the end of the step lets out.
+func (g *group) apply(tables []tableChange, pieces []piece, clock int64) {
+	g.applyTables(tables, clock)
+	for i := range pieces {
+		pieces[i].push(clock)
+	}
+	g.endStep(clock)
+}
+
+func (g *group) endStep(clock int64) {
+	for _, j := range g.jobs {
+		if j.pipe != nil {
+			j.end(clock, j.limit(g.marks))
+		}
+	}
+}
+
+// settle forgets what the step changed, once everybody was told.
+func (g *group) settle() {
+	for _, j := range g.jobs {
+		j.changed = nil
+	}
+}

@@ -1,0 +1,278 @@
+package exec
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"myelin/internal/log"
+	"myelin/internal/process/decode"
+	"myelin/internal/process/op"
+	"myelin/internal/process/plan"
+	"myelin/internal/vec"
+)
+
+// input is a topic that a group of jobs reads: decoded once for all of them.
+type input struct {
+	topic    string
+	governed bool
+	cols     []plan.ScanColumn // what any of the jobs needs
+	eventCol int               // column with the event's name, -1: nobody asks
+	events   []string          // names that anybody asks for
+	targets  []*target
+	times    []timed
+	parts    []*part // by number
+	codes    []int16 // of the batch in hand: position in events, -1: another
+	rows     int64
+}
+
+// target is a scan that is fed from the input.
+type target struct {
+	job    *job
+	source *op.Source
+	cols   []int
+	wants  []bool // by position in input.events; nil: all rows
+	batch  vec.Batch
+	sel    []int32
+}
+
+// timed is a stream whose watermark the input moves.
+type timed struct {
+	stream string
+	col    int
+}
+
+// part is a partition: where it is read, and what of it was fetched.
+type part struct {
+	n     int32
+	pos   int64
+	chunk *log.Chunk
+	cur   log.Cursor
+	dec   *decode.Decoder
+}
+
+// streamName identifies the watermark of a stream: streams over one topic with one time column and delay share it.
+func streamName(r *plan.Relation) string {
+	c := r.Scan[r.TimeCol]
+	return fmt.Sprintf("%s/%s/%d/%d", r.Topic, strings.Join(c.Path, "."), c.From, r.Delay)
+}
+
+// column finds or adds a column.
+func (in *input) column(c plan.ScanColumn) int {
+	for i, have := range in.cols {
+		if have.From == c.From && have.AsText == c.AsText && have.Type == c.Type && slices.Equal(have.Path, c.Path) {
+			return i
+		}
+	}
+	in.cols = append(in.cols, c)
+	return len(in.cols) - 1
+}
+
+// add feeds a scan of a job from the input.
+func (in *input) add(j *job, s *op.Source) {
+	t := &target{job: j, source: s}
+	for _, c := range s.Scan.Columns {
+		t.cols = append(t.cols, in.column(c))
+	}
+	t.batch.Cols = make([]*vec.Vector, len(t.cols))
+	if s.Scan.Events != nil {
+		if in.eventCol < 0 {
+			in.eventCol = in.column(plan.ScanColumn{Column: plan.Column{Name: "event", Type: vec.Of(vec.Text)}, Path: []string{"event"}})
+		}
+		for _, e := range s.Scan.Events {
+			i := slices.Index(in.events, e)
+			if i < 0 {
+				i = len(in.events)
+				in.events = append(in.events, e)
+			}
+			for len(t.wants) <= i {
+				t.wants = append(t.wants, false)
+			}
+			t.wants[i] = true
+		}
+		if t.wants == nil {
+			t.wants = []bool{false}
+		}
+	}
+	in.targets = append(in.targets, t)
+	r := s.Scan.Relation
+	if r.TimeCol < 0 || r.TimeCol >= len(r.Scan) {
+		return
+	}
+	name := streamName(r)
+	if !slices.ContainsFunc(in.times, func(x timed) bool { return x.stream == name }) {
+		in.times = append(in.times, timed{name, in.column(r.Scan[r.TimeCol])})
+	}
+	if !slices.Contains(j.times, name) {
+		j.times = append(j.times, name)
+	}
+}
+
+// inputsOf builds the inputs that jobs need. pos gives the partitions of each topic and where they are read.
+func (e *Engine) inputsOf(jobs []*job, pos positions) []*input {
+	byTopic := map[string]*input{}
+	for _, j := range jobs {
+		j.times = nil
+		if j.pipe == nil {
+			continue
+		}
+		for _, s := range j.pipe.Sources {
+			r := s.Scan.Relation
+			if r.Kind != plan.Stream {
+				continue
+			}
+			in := byTopic[r.Topic]
+			if in == nil {
+				in = &input{topic: r.Topic, eventCol: -1, governed: e.cfg.Governed(r.Topic)}
+				byTopic[r.Topic] = in
+			}
+			in.add(j, s)
+		}
+	}
+	for topic, in := range byTopic {
+		for n, at := range pos[topic] {
+			p := &part{n: int32(n), pos: at, dec: decode.New(in.cols, nil)}
+			p.dec.Foreign = !in.governed
+			in.parts = append(in.parts, p)
+		}
+	}
+	return slices.SortedFunc(maps.Values(byTopic), func(a, b *input) int { return cmp.Compare(a.topic, b.topic) })
+}
+
+// positions are the next offsets of topics, by partition.
+type positions map[string][]int64
+
+// piece is a batch of rows of one partition, with the offsets that it covers.
+type piece struct {
+	in *input
+	offsets
+	batch   *vec.Batch
+	records int
+	arrived int64 // newest record timestamp, microseconds
+}
+
+// next decodes up to limit records of a partition that lie before the offset until, from the chunk in hand. ok is false if there is
+// nothing in hand.
+func (in *input) next(p *part, limit int, until int64) (piece, bool) {
+	pc := piece{in: in, offsets: offsets{Topic: in.topic, Partition: p.n, From: p.pos}}
+	if p.chunk == nil || p.pos >= until {
+		return pc, false
+	}
+	c := p.chunk
+	p.dec.Begin(c.Buf, limit)
+	var r log.RawRecord
+	done := false
+	for pc.records < limit {
+		before := p.cur
+		if !c.Next(&p.cur, &r) {
+			done = true
+			break
+		}
+		if r.Offset >= until {
+			p.cur = before
+			break
+		}
+		if r.Offset < p.pos {
+			continue // read already: a chunk may begin before the position after a merge of groups
+		}
+		p.dec.Add(decode.Record{
+			Key: r.Key, Value: r.Value, Partition: p.n, Offset: r.Offset, Timestamp: r.Timestamp,
+		})
+		pc.records++
+		pc.To = r.Offset + 1
+		pc.arrived = max(pc.arrived, r.Timestamp*1000)
+	}
+	switch {
+	case done:
+		pc.To = min(c.To, until)
+		if c.To <= until {
+			p.chunk, p.cur = nil, log.Cursor{}
+		}
+	case pc.records < limit:
+		pc.To = until
+	}
+	p.pos = pc.To
+	pc.batch = p.dec.Batch()
+	return pc, true
+}
+
+// latest is the largest time in a column of the piece; op.NoTime if there is none.
+func (pc *piece) latest(col int) int64 {
+	v := pc.batch.Cols[col]
+	t := int64(op.NoTime)
+	if v.Valid == nil {
+		for _, x := range v.Ints {
+			t = max(t, x)
+		}
+		return t
+	}
+	for i, x := range v.Ints {
+		if v.Valid.Has(i) {
+			t = max(t, x)
+		}
+	}
+	return t
+}
+
+// push hands the piece to all scans over the topic.
+func (pc *piece) push(clock int64) {
+	in, b := pc.in, pc.batch
+	if b.N == 0 {
+		return
+	}
+	in.rows += int64(b.N)
+	if len(in.events) > 0 {
+		in.classify(b)
+	}
+	for _, t := range in.targets {
+		for i, c := range t.cols {
+			t.batch.Cols[i] = b.Cols[c]
+		}
+		t.batch.N, t.batch.Sel = b.N, nil
+		if t.wants != nil {
+			t.sel = t.sel[:0]
+			for i, code := range in.codes[:b.N] {
+				if code >= 0 && int(code) < len(t.wants) && t.wants[code] {
+					t.sel = append(t.sel, int32(i))
+				}
+			}
+			t.batch.Sel = t.sel
+			if len(t.sel) == 0 {
+				continue
+			}
+		}
+		t.job.ctx.Env.Now = clock
+		t.job.stat().in.Add(int64(t.batch.Rows()))
+		t.source.Push(&t.batch)
+	}
+}
+
+// classify finds which of the events asked for each row is.
+func (in *input) classify(b *vec.Batch) {
+	if cap(in.codes) < b.N {
+		in.codes = make([]int16, b.N)
+	}
+	in.codes = in.codes[:b.N]
+	v := b.Cols[in.eventCol]
+	last := int16(-1)
+	for i := range b.N {
+		if v.IsNull(i) {
+			in.codes[i] = -1
+			continue
+		}
+		name := v.Bytes(i)
+		if last >= 0 && in.events[last] == string(name) {
+			in.codes[i] = last
+			continue
+		}
+		in.codes[i] = -1
+		for k, e := range in.events {
+			if e == string(name) {
+				in.codes[i], last = int16(k), int16(k)
+				break
+			}
+		}
+	}
+}

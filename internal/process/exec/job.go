@@ -1,0 +1,226 @@
+package exec
+
+import (
+	"math"
+	"slices"
+
+	"myelin/internal/process/op"
+	"myelin/internal/process/plan"
+	"myelin/internal/process/state"
+	"myelin/internal/vec"
+)
+
+// job is an object that runs: a view, a table, or a sink with a query of its own. It belongs to the engine's goroutine.
+type job struct {
+	id    uint32
+	print fingerprint
+	name  string
+	view  *View // nil: a sink's own query
+	query *plan.Query
+
+	pipe  *op.Pipeline // nil: a table
+	ctx   *op.Ctx
+	names []string
+	types []vec.Type
+	status
+	*outputs
+
+	ups   []*job   // views and tables that it reads
+	downs []*reads // who reads it
+	times []string // streams whose watermarks bound its own
+
+	group   *group
+	mark    int64       // its watermark
+	changed *vec.Batch  // what the step in hand changed, net; nil: nothing
+	loose   *state.Rows // of a sink's own query: the step's rows
+	loaded  bool        // of a table: its file has been read once
+}
+
+// reads is a scan of another view or table.
+type reads struct {
+	by     *job
+	source *op.Source
+	cols   []int
+}
+
+// newJob makes a job ready to run.
+func (e *Engine) newJob(id uint32, name string, v *View, q *plan.Query, print fingerprint, out *outputs) (*job, error) {
+	j := &job{id: id, name: name, view: v, query: q, print: print, outputs: out, mark: op.NoTime}
+	cols := []plan.Column(nil)
+	switch {
+	case q != nil:
+		cols = q.Root.Schema()
+	default:
+		cols = v.Relation.Columns
+	}
+	for _, c := range cols {
+		j.names = append(j.names, c.Name)
+		j.types = append(j.types, c.Type)
+	}
+	if q == nil {
+		return j, nil
+	}
+	j.ctx = &op.Ctx{
+		Watermark: op.NoTime, Lateness: e.cfg.Lateness.Microseconds(), OnClose: q.Emit == plan.EmitOnWindowClose,
+		Failed: func(b *vec.Batch, row int, err error) {
+			e.metrics.errs.Inc()
+			j.stat().errs.Add(1)
+			s := j.stat()
+			s.bad(&s.mu.errors, nil, j.ctx.Env.Now, b, row, err.Error())
+		},
+		Late: func(b *vec.Batch, row int) {
+			e.metrics.late.Inc()
+			s := j.stat()
+			s.late.Add(1)
+			s.bad(&s.mu.late, nil, j.ctx.Env.Now, b, row, "it came after its window had been closed")
+		},
+	}
+	if v == nil {
+		j.loose = state.NewRows(j.types)
+	}
+	var err error
+	j.pipe, err = op.Build(q, j.ctx, j.take)
+	return j, err
+}
+
+// stat is where the job's condition is told: the view's, or its own.
+func (j *job) stat() *status {
+	if j.view != nil {
+		return &j.view.status
+	}
+	return &j.status
+}
+
+// take receives what the pipeline lets out.
+func (j *job) take(b *vec.Batch) {
+	j.stat().out.Add(int64(b.Rows()))
+	if j.view != nil {
+		j.view.Table.Stage(b)
+		return
+	}
+	for k := range b.Rows() {
+		i := k
+		if b.Sel != nil {
+			i = int(b.Sel[k])
+		}
+		j.loose.AppendFrom(b.Cols, i, int8(b.Sign(i)))
+	}
+}
+
+// stores is all durable state, in an order that depends on the definition alone.
+func (j *job) stores() []state.Store {
+	var out []state.Store
+	if j.pipe != nil {
+		out = j.pipe.Stores()
+	}
+	if j.view != nil {
+		out = append(out, j.view.Table)
+	}
+	return out
+}
+
+// end ends the job's part of a step: its net change is known and goes to whoever reads it.
+func (j *job) end(clock, mark int64) {
+	if j.pipe != nil {
+		j.ctx.Env.Now = clock
+		j.pipe.EndStep(mark)
+	}
+	j.mark = max(j.mark, mark)
+	j.changed = nil
+	switch {
+	case j.view == nil:
+		if j.loose.Len() > 0 {
+			j.changed = j.loose.Detach()
+		}
+	case len(j.downs) > 0 || j.wanted():
+		j.changed = j.view.Table.Net()
+	}
+	if j.changed == nil {
+		return
+	}
+	for _, d := range j.downs {
+		d.push(j.changed)
+	}
+}
+
+// push hands rows of the view or table to the reader.
+func (d *reads) push(b *vec.Batch) {
+	cols := make([]*vec.Vector, len(d.cols))
+	for i, c := range d.cols {
+		cols[i] = b.Cols[c]
+	}
+	d.by.stat().in.Add(int64(b.Rows()))
+	d.source.Push(&vec.Batch{Cols: cols, N: b.N, Sel: b.Sel, Diff: b.Diff})
+}
+
+// connect makes the job read the views and tables that its query names.
+func (j *job) connect(find func(name string) *job) {
+	if j.pipe == nil {
+		return
+	}
+	for _, s := range j.pipe.Sources {
+		if s.Scan.Relation.Kind == plan.Stream {
+			continue
+		}
+		up := find(s.Scan.Relation.Name)
+		r := &reads{by: j, source: s}
+		for _, c := range s.Scan.Columns {
+			r.cols = append(r.cols, c.Index)
+		}
+		up.downs = append(up.downs, r)
+		if !slices.Contains(j.ups, up) {
+			j.ups = append(j.ups, up)
+		}
+	}
+}
+
+// disconnect takes the job out of the lists of those that it reads.
+func (j *job) disconnect() {
+	for _, up := range j.ups {
+		up.downs = slices.DeleteFunc(up.downs, func(r *reads) bool { return r.by == j })
+	}
+}
+
+// prime hands the job of a new group the rows that the views and tables of other groups which it reads hold now.
+func (j *job) prime(g *group, clock int64) {
+	if j.ctx != nil {
+		j.ctx.Env.Now = clock
+	}
+	for _, up := range j.ups {
+		if up.group == g {
+			continue
+		}
+		v := up.view.Table.Version()
+		for b := range v.Scan(4096) {
+			for _, d := range up.downs {
+				if d.by == j {
+					d.push(b)
+				}
+			}
+		}
+	}
+}
+
+// limit is the watermark that the job may have: the least of the streams and views that it reads.
+func (j *job) limit(marks map[string]*watermark) int64 {
+	least, bound := int64(math.MaxInt64), false
+	for _, t := range j.times {
+		if w := marks[t]; w != nil {
+			least, bound = min(least, w.At), true
+		}
+	}
+	for _, up := range j.ups {
+		if up.pipe == nil {
+			continue
+		}
+		if up.group == j.group {
+			least, bound = min(least, up.limit(marks)), true
+		} else {
+			least, bound = min(least, up.mark), true
+		}
+	}
+	if !bound {
+		return op.NoTime
+	}
+	return least
+}

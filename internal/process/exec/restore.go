@@ -1,0 +1,348 @@
+package exec
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"myelin/internal/log"
+	"myelin/internal/process/state"
+	"myelin/internal/vec"
+)
+
+// restore brings back the state of the last flush and takes the recorded steps since then again.
+func (t *task) restore(ctx context.Context) error {
+	if err := t.catchUpDisk(ctx); err != nil {
+		return err
+	}
+	var err error
+	if t.last, t.began, err = t.out.marks(ctx); err != nil {
+		return err
+	}
+	if err := t.restoreGroups(ctx); err != nil {
+		return err
+	}
+	if err := t.replay(ctx); err != nil {
+		return err
+	}
+	for i, g := range t.groups {
+		for _, j := range g.jobs {
+			phase := Live
+			if i > 0 {
+				phase = Backfilling
+			}
+			j.stat().phase.Store(int32(phase))
+		}
+	}
+	return nil
+}
+
+// catchUpDisk brings the local copy of the changelog up to date.
+func (t *task) catchUpDisk(ctx context.Context) error {
+	have := diskMark{}
+	b, err := t.disk.Mark()
+	if err != nil {
+		return err
+	}
+	_, err = t.markOf(ctx, 0) // learns the topic's id
+	if err != nil {
+		return err
+	}
+	if b == nil || json.Unmarshal(b, &have) != nil || have.Topic != t.stateID {
+		if err := t.disk.Reset(); err != nil {
+			return err
+		}
+		have = diskMark{}
+	}
+	// A changelog whose last writer died is at rest only after its open transaction was ended.
+	if err := t.flush.txn.begin(ctx); err != nil {
+		return err
+	}
+	var changes []state.Change
+	next, err := t.readAll(ctx, StateTopic, have.Next, func(c *log.Chunk, r *log.RawRecord) error {
+		ch := state.Change{Key: bytesOf(c, r.Key), Value: bytesOf(c, r.Value)}
+		changes = append(changes, ch)
+		if string(ch.Key) != string(metaKey) {
+			return nil
+		}
+		mark, err := t.markOf(ctx, r.Offset+1)
+		if err == nil {
+			err = t.disk.Apply(changes, mark)
+		}
+		changes = changes[:0]
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if next < have.Next {
+		return fmt.Errorf("topic %s ends at %d, before what was read of it", StateTopic, next)
+	}
+	return nil
+}
+
+func bytesOf(c *log.Chunk, s vec.Span) []byte {
+	if s.Off == log.NoBytes {
+		return nil
+	}
+	return append([]byte{}, c.Buf[s.Off:s.Off+s.Len]...)
+}
+
+// readAll hands over all committed records of a topic's only partition from an offset on to its present end.
+func (t *task) readAll(ctx context.Context, topic string, from int64, f func(c *log.Chunk, r *log.RawRecord) error) (int64, error) {
+	r, err := t.cluster.NewReader(log.ReaderConfig{})
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	r.Add(topic, 0, from)
+	stop := int64(-1)
+	for {
+		if c := r.Take(topic, 0); c != nil {
+			var cur log.Cursor
+			var rec log.RawRecord
+			for c.Next(&cur, &rec) {
+				if err := f(c, &rec); err != nil {
+					return from, err
+				}
+			}
+			from = c.To
+			continue
+		}
+		if _, end := r.Ends(topic, 0); end >= 0 && stop < 0 {
+			stop = end
+		}
+		if stop >= 0 && from >= stop {
+			return from, nil
+		}
+		select {
+		case <-r.Ready():
+		case <-ctx.Done():
+			return from, fmt.Errorf("reading topic %s: %w", topic, context.Cause(ctx))
+		}
+	}
+}
+
+// restoreGroups makes the groups and jobs that were there at the last flush, as far as they are still wanted.
+func (t *task) restoreGroups(ctx context.Context) error {
+	t.groups = nil
+	var saved []byte
+	err := t.disk.Each(metaKey, func(_, v []byte) error { saved = append([]byte{}, v...); return nil })
+	if err != nil {
+		return err
+	}
+	m := &meta{NextID: 1, Groups: []metaGroup{{ID: mainGroup}}}
+	if saved != nil {
+		if m, err = parseMeta(saved); err != nil {
+			return err
+		}
+	}
+	t.seq, t.clock, t.nextID = m.Step, m.Clock, m.NextID
+	wanted := t.wanted()
+	for _, mg := range m.Groups {
+		g, err := t.newGroup(mg.ID)
+		if err != nil {
+			return err
+		}
+		for _, mj := range mg.Jobs {
+			w, ok := wanted[mj.Name]
+			if !ok || w.print.String() != mj.Print {
+				t.gone = append(t.gone, mj.ID)
+				continue
+			}
+			if err := t.restoreJob(g, w, mj); err != nil {
+				return err
+			}
+		}
+		g.marks = mg.Marks
+		for _, j := range g.jobs {
+			j.connect(t.find)
+		}
+		if g.id != mainGroup && len(g.jobs) == 0 {
+			g.reader.Close()
+			t.groups = slices.DeleteFunc(t.groups, func(x *group) bool { return x == g })
+			continue
+		}
+		pos, err := t.widen(ctx, mg.Positions)
+		if err != nil {
+			return err
+		}
+		t.rebuild(g, pos, t.clock)
+	}
+	return nil
+}
+
+// widen adds partitions that a topic has got since the positions were noted.
+func (t *task) widen(ctx context.Context, pos positions) (positions, error) {
+	out := positions{}
+	maps.Copy(out, pos)
+	for topic, at := range out {
+		starts, err := t.startOffsets(ctx, topic)
+		if err != nil {
+			return nil, err
+		}
+		if len(starts) > len(at) {
+			out[topic] = append(slices.Clone(at), starts[len(at):]...)
+		}
+	}
+	return out, nil
+}
+
+func (t *task) restoreJob(g *group, w want, mj metaJob) error {
+	j, err := t.newJob(mj.ID, w.name, w.view, w.query, w.print, t.outputsFor(w))
+	if err != nil {
+		return err
+	}
+	j.mark, j.loaded = mj.Mark, g.id == mainGroup
+	if j.ctx != nil {
+		j.ctx.Watermark = mj.Mark
+	}
+	for i, s := range j.stores() {
+		prefix := storeKey(j.id, i)
+		load := func(key, value []byte) error { return s.Load(key[len(prefix):], value) }
+		if _, ok := s.(*state.Table); ok { // readers may look at it at any time
+			t.pub.Apply(t.seq, func() { err = t.disk.Each(prefix, load) })
+		} else {
+			err = t.disk.Each(prefix, load)
+		}
+		if err != nil {
+			return fmt.Errorf("restoring %s: %w", j.name, err)
+		}
+	}
+	if j.pipe != nil {
+		j.pipe.Restored()
+	}
+	g.jobs = append(g.jobs, j)
+	t.jobs[j.name] = j
+	return nil
+}
+
+func (t *task) find(name string) *job { return t.jobs[name] }
+
+// newGroup adds an empty group.
+func (t *task) newGroup(id uint32) (*group, error) {
+	r, err := t.cluster.NewReader(log.ReaderConfig{})
+	if err != nil {
+		return nil, err
+	}
+	g := &group{id: id, reader: r, marks: map[string]*watermark{}}
+	t.groups = append(t.groups, g)
+	return g, nil
+}
+
+// replay takes the steps that were recorded after the last flush again, over exactly the same records.
+func (t *task) replay(ctx context.Context) error {
+	var steps []*step
+	err := t.cluster.ReadTail(ctx, StepsTopic, time.Time{}, func(r *kgo.Record) {
+		t.cut.Store(r.Offset + 1)
+		s, perr := parseStep(r.Value)
+		switch {
+		case perr != nil:
+			t.cfg.Log.Error("a recorded step cannot be read; what it computed may differ now", "offset", r.Offset, "error", perr)
+		case s.Seq > t.seq:
+			steps = append(steps, s)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("reading the recorded steps: %w", err)
+	}
+	began := time.Now()
+	for _, s := range steps {
+		if err := t.again(ctx, s); err != nil {
+			return err
+		}
+	}
+	if len(steps) > 0 {
+		t.cfg.Log.Info("took recorded steps again", "steps", len(steps), "took", time.Since(began))
+	}
+	return nil
+}
+
+// again takes one recorded step.
+func (t *task) again(ctx context.Context, s *step) error {
+	t.seq, t.clock = s.Seq, max(t.clock, s.Clock)
+	i := slices.IndexFunc(t.groups, func(g *group) bool { return g.id == s.Group })
+	if i < 0 {
+		return nil // begun after the flush: it will begin anew
+	}
+	g := t.groups[i]
+	if s.Kind == stepMerge {
+		t.merge(g, s.Clock)
+		return t.deliver(ctx, t.main(), s.Seq)
+	}
+	for _, r := range s.Ranges {
+		if err := t.reread(ctx, g, r, s.Clock); err != nil {
+			return err
+		}
+	}
+	for _, m := range s.Marks {
+		if w := g.marks[m.Stream]; w != nil {
+			w.At = m.At
+		}
+	}
+	g.endStep(s.Clock)
+	t.publish(g, s.Seq, s.Clock)
+	return t.deliver(ctx, g, s.Seq)
+}
+
+// reread pushes a recorded range of records.
+func (t *task) reread(ctx context.Context, g *group, r offsets, clock int64) error {
+	if r.Topic == TablesTopic {
+		return t.rereadTables(ctx, g, r, clock)
+	}
+	i := slices.IndexFunc(g.inputs, func(in *input) bool { return in.topic == r.Topic })
+	if i < 0 || int(r.Partition) >= len(g.inputs[i].parts) {
+		return nil // nobody reads it any more
+	}
+	in := g.inputs[i]
+	p := in.parts[r.Partition]
+	for p.pos < r.To {
+		g.fetch()
+		pc, ok := in.next(p, t.cfg.MaxRows, r.To)
+		if !ok {
+			if err := awaitRecords(ctx, g); err != nil {
+				return fmt.Errorf("reading %s/%d at offset %d again: %w", r.Topic, r.Partition, p.pos, err)
+			}
+			continue
+		}
+		if pc.records > 0 {
+			arrived := clock
+			if in.governed {
+				arrived = pc.arrived
+			}
+			for _, x := range in.times {
+				g.marks[x.stream].observe(p.n, pc.latest(x.col), clock, arrived)
+			}
+		}
+		pc.push(clock)
+	}
+	return nil
+}
+
+func (t *task) rereadTables(ctx context.Context, g *group, r offsets, clock int64) error {
+	for g.tables != nil && g.tables.pos < r.To {
+		g.fetch()
+		changes, o := g.tables.next(r.To)
+		g.applyTables(changes, clock)
+		if o.To == o.From {
+			if err := awaitRecords(ctx, g); err != nil {
+				return fmt.Errorf("reading %s at offset %d again: %w", r.Topic, o.From, err)
+			}
+		}
+	}
+	return nil
+}
+
+func awaitRecords(ctx context.Context, g *group) error {
+	select {
+	case <-g.reader.Ready():
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

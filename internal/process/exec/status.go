@@ -1,0 +1,170 @@
+package exec
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"myelin/internal/telemetry"
+	"myelin/internal/vec"
+)
+
+// Phase is where a view is in its life.
+type Phase int32
+
+// The phases.
+const (
+	Waiting     Phase = iota // not begun: a table that it reads is not loaded yet
+	Backfilling              // reading what is in the log already
+	Live                     // up to date, step by step
+)
+
+// String is the phase in words.
+func (p Phase) String() string { return [...]string{"waiting", "backfilling", "live"}[p] }
+
+// status is what is known of a view from outside.
+type status struct {
+	phase             atomic.Int32
+	in, out           atomic.Int64
+	errs, late        atomic.Int64
+	watermark, behind atomic.Int64
+	bytes, keys       atomic.Int64
+	changed           atomic.Int64 // clock of the last step that changed it, microseconds
+
+	mu struct {
+		sync.Mutex
+		file    string
+		problem string
+		errors  ring
+		late    ring
+	}
+}
+
+// Status describes a view.
+type Status struct {
+	Phase Phase
+	// RowsIn were read, RowsOut added or taken back since the process started.
+	RowsIn, RowsOut int64
+	// Errors are rows that could not be computed, Late rows that came after their window had been given up; Recent… are the last
+	// of them.
+	Errors, Late             int64
+	RecentErrors, RecentLate []BadRow
+	// Watermark is the event time up to which the input is complete, microseconds; op.NoTime before any.
+	Watermark int64
+	// Behind is how many records of its topics the view has not read yet.
+	Behind int64
+	// StateBytes and StateKeys are the size of its state in memory, without the rows that it shows.
+	StateBytes, StateKeys int64
+	// ChangedAt is when the view last changed; zero if it has not since the start.
+	ChangedAt time.Time
+	// Problem is why a table's file cannot be loaded, in plain words.
+	Problem string
+}
+
+// BadRow is a row that has no part in a result, and why.
+type BadRow struct {
+	At     time.Time
+	Reason string
+	// Row is the row as a JSON object.
+	Row string
+}
+
+// Status tells how a view is doing.
+func (v *View) Status() Status {
+	s := &v.status
+	out := Status{
+		Phase: Phase(s.phase.Load()), RowsIn: s.in.Load(), RowsOut: s.out.Load(), Errors: s.errs.Load(), Late: s.late.Load(),
+		Watermark: s.watermark.Load(), Behind: s.behind.Load(), StateBytes: s.bytes.Load(), StateKeys: s.keys.Load(),
+	}
+	if at := s.changed.Load(); at != 0 {
+		out.ChangedAt = time.UnixMicro(at).UTC()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out.Problem = s.mu.problem
+	out.RecentErrors, out.RecentLate = s.mu.errors.list(), s.mu.late.list()
+	return out
+}
+
+func (s *status) setFile(file string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.file = file
+}
+
+func (s *status) path() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.file
+}
+
+func (s *status) setProblem(p string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.problem = p
+}
+
+// ringSize is how many bad rows a view remembers.
+const ringSize = 100
+
+// ring is the last bad rows, at most so many per second: a flood of them must not cost more than the view itself.
+type ring struct {
+	rows  []BadRow
+	next  int
+	since int64
+	taken int
+}
+
+// wants reports whether a bad row at this time should be described.
+func (r *ring) wants(clock int64) bool {
+	if second := clock / 1e6; second != r.since {
+		r.since, r.taken = second, 0
+	}
+	r.taken++
+	return r.taken <= ringSize
+}
+
+func (r *ring) put(b BadRow) {
+	if len(r.rows) < ringSize {
+		r.rows = append(r.rows, b)
+		return
+	}
+	r.rows[r.next%ringSize] = b
+	r.next++
+}
+
+// list is the rows, newest last.
+func (r *ring) list() []BadRow {
+	n := 0
+	if len(r.rows) == ringSize {
+		n = r.next % ringSize
+	}
+	return append(append([]BadRow(nil), r.rows[n:]...), r.rows[:n]...)
+}
+
+// bad notes a row in one of the rings.
+func (s *status) bad(r *ring, names []string, clock int64, b *vec.Batch, row int, reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.wants(clock) {
+		r.put(BadRow{At: time.UnixMicro(clock).UTC(), Reason: reason, Row: string(appendObject(nil, names, b.Cols, row))})
+	}
+}
+
+// metrics are the engine's counters.
+type metrics struct {
+	steps, rows, errs, late, flushes *telemetry.Counter
+	stepTime, flushTime              *telemetry.Histogram
+}
+
+func newMetrics(r *telemetry.Registry) metrics {
+	return metrics{
+		steps:     r.Counter("myelin_process_steps_total", "Steps taken by continuous queries."),
+		rows:      r.Counter("myelin_process_rows_total", "Records read by continuous queries."),
+		errs:      r.Counter("myelin_process_row_errors_total", "Rows that a continuous query could not compute."),
+		late:      r.Counter("myelin_process_late_rows_total", "Rows that came after their window had been given up."),
+		flushes:   r.Counter("myelin_process_flushes_total", "Times the state was made durable."),
+		stepTime:  r.Histogram("myelin_process_step_seconds", "Time from the start of a step until it was published."),
+		flushTime: r.Histogram("myelin_process_flush_seconds", "Time to make the state durable."),
+	}
+}
