@@ -262,36 +262,29 @@ type assignment struct {
 	mu struct {
 		sync.Mutex
 		parts map[string]map[int32]bool
-		wake  context.CancelFunc // ends the poll that waits for records
+		given bool   // the group has answered, be it with nothing
+		wake  func() // called on changes, or nil
 	}
 	changed atomic.Bool // since the last recall
 }
 
-// poll returns a context that ends with ctx and whenever the assignment grows, so that an owner of empty partitions does not
-// wait for the first record to find out.
-func (a *assignment) poll(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.mu.wake = cancel
-	if a.changed.Load() && len(a.mu.parts) > 0 {
-		cancel()
-	}
-	return ctx, cancel
-}
+func (a *assignment) add(parts map[string][]int32)    { a.change(parts, true) }
+func (a *assignment) remove(parts map[string][]int32) { a.change(parts, false) }
 
-func (a *assignment) add(parts map[string][]int32) {
+func (a *assignment) change(parts map[string][]int32, held bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.mu.parts == nil {
-		a.mu.parts = map[string]map[int32]bool{}
-	}
+	a.mu.given = a.mu.given || held
 	for topic, list := range parts {
 		if a.mu.parts[topic] == nil {
 			a.mu.parts[topic] = map[int32]bool{}
 		}
 		for _, p := range list {
-			a.mu.parts[topic][p] = true
+			if held {
+				a.mu.parts[topic][p] = true
+			} else {
+				delete(a.mu.parts[topic], p)
+			}
 		}
 	}
 	a.changed.Store(true)
@@ -300,22 +293,28 @@ func (a *assignment) add(parts map[string][]int32) {
 	}
 }
 
-func (a *assignment) remove(parts map[string][]int32) {
+// onChange has wake, which must not block, called on the next changes, and at once when there was one.
+func (a *assignment) onChange(wake func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for topic, list := range parts {
-		for _, p := range list {
-			delete(a.mu.parts[topic], p)
-		}
+	a.mu.wake = wake
+	if wake != nil && a.changed.Load() {
+		wake()
 	}
-	a.changed.Store(true)
 }
 
 func (a *assignment) reset() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.mu.parts = nil
-	a.changed.Store(true)
+	a.mu.parts, a.mu.given = map[string]map[int32]bool{}, false
+	a.changed.Store(false)
+}
+
+// any reports whether the group has answered.
+func (a *assignment) any() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.mu.given
 }
 
 // count is the number of partitions held.

@@ -114,3 +114,15 @@ func testRestart(t *testing.T, brokers []string) {
 		})
 	}
 }
+
+func TestReadyWithoutTraffic(t *testing.T) { forEachBroker(t, testReady) }
+
+func testReady(t *testing.T, brokers []string) {
+	r := newRig(t, brokers)
+	p := r.start(ReleaseConfig{})
+	select {
+	case <-p.Ready():
+	case <-deadline(t).Done():
+		t.Fatal("not ready, although nothing waits")
+	}
+}

@@ -44,26 +44,34 @@ func (r *Release) session(ctx context.Context) error {
 	if _, _, err := s.Client().ProducerID(ctx); err != nil { // ends what a predecessor left open, before anything is fetched
 		return wrapf(err, "becoming the owner of the transactional id "+name)
 	}
+	return r.loop(ctx, s, inputs)
+}
+
+// loop polls and releases. A poll ends after a second at the latest, or when partitions were assigned: what they hold is
+// recalled before anything arrives on them.
+func (r *Release) loop(ctx context.Context, s *kgo.GroupTransactSession, inputs []string) error {
 	total := 0
 	for {
-		poll, stop := r.assigned.poll(ctx)
+		poll, cancel := context.WithTimeout(ctx, time.Second)
+		r.assigned.onChange(cancel)
 		fetches := s.PollRecords(poll, r.cfg.BatchRecords)
-		woken := poll.Err() != nil
-		stop()
+		r.assigned.onChange(nil)
+		cancel()
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err := fetches.Err(); err != nil && !(woken && errors.Is(err, context.Canceled)) {
+		if err := fetches.Err(); err != nil && poll.Err() == nil {
 			return wrapf(err, "reading the doorsteps")
 		}
 		if r.assigned.changed.Swap(false) {
 			if err := r.recall(ctx); err != nil {
 				return err
 			}
+			var err error
 			if total, err = r.inputPartitions(ctx, inputs); err != nil {
 				return err
 			}
-			if r.assigned.count() > 0 {
+			if r.assigned.any() {
 				r.once.Do(func() { close(r.ready) })
 			}
 		}

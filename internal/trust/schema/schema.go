@@ -173,12 +173,12 @@ func escapePointer(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(s, "~", "~0"), "/", "~1")
 }
 
-// parseWithin reads a duration such as 30d, 12h or 45m.
+// parseWithin reads a duration such as 2w, 30d, 12h or 45m.
 func parseWithin(s string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		d, err := time.ParseDuration(days + "h")
-		if err == nil {
-			return 24 * d, positive(d)
+	for unit, hours := range map[string]time.Duration{"d": 24, "w": 7 * 24} {
+		n, ok := strings.CutSuffix(s, unit)
+		if d, err := time.ParseDuration(n + "h"); ok && err == nil {
+			return hours * d, positive(d)
 		}
 	}
 	d, err := time.ParseDuration(s)
