@@ -118,17 +118,14 @@ func ZoneOffset(t int64, zone *time.Location) int {
 	return offset
 }
 
-// FromLocal turns a wall-clock time in a zone into the instant. A time that a change of clocks skips counts as if it were before
-// the change, one that occurs twice is the first, as in PostgreSQL.
+// FromLocal turns a wall-clock time in a zone into the instant. A time that a change of clocks skips counts by the offset before the
+// change, one that occurs twice is the second, as in PostgreSQL.
 func FromLocal(local int64, zone *time.Location) int64 {
 	if zone == nil || zone == time.UTC || local == InfinityMicros || local == NegInfinityMicros {
 		return local
 	}
 	before := int64(ZoneOffset(local-MicrosPerDay, zone)) * MicrosPerSecond
-	if t := local - before; int64(ZoneOffset(t, zone))*MicrosPerSecond == before {
-		return t
-	}
-	after := int64(ZoneOffset(local-before, zone)) * MicrosPerSecond
+	after := int64(ZoneOffset(local+MicrosPerDay, zone)) * MicrosPerSecond
 	if t := local - after; int64(ZoneOffset(t, zone))*MicrosPerSecond == after {
 		return t
 	}

@@ -95,7 +95,7 @@ func powerInt(x vec.Decimal, n int64, expScale int32) (vec.Decimal, error) {
 	if weight > vec.MaxDigits+1 {
 		return x, vec.ErrNumericOverflow
 	}
-	scale := max(sigDigits-int32(max(weight, -1000)), x.Scale, expScale, 0)
+	scale := max(sigDigits, x.Scale, expScale)
 	if weight < -vec.MaxDigits-1 {
 		return vec.Decimal{Scale: min(scale, vec.MaxDigits)}, nil
 	}

@@ -147,9 +147,6 @@ func like(s, p []byte, esc byte) (bool, error) {
 	for pi < len(p) && p[pi] == '%' {
 		pi++
 	}
-	if pi == len(p)-1 && p[pi] == esc && esc != 0 {
-		return false, errEscape
-	}
 	return pi == len(p), nil
 }
 

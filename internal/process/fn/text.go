@@ -425,7 +425,7 @@ func decode(c *cx, i int) {
 // concatOp is || of a text with something else.
 func concatOp(env *Env, args []*vec.Vector, sel []int32, n int, out *vec.Vector) {
 	rows(func(c *cx, i int) {
-		c.text(i, func(dst []byte) []byte { return appendAny(appendAny(dst, c, 0, i), c, 1, i) })
+		c.text(i, func(dst []byte) []byte { return appendCast(appendCast(dst, c, 0, i), c, 1, i) })
 	})(env, args, sel, n, out)
 }
 
@@ -434,6 +434,14 @@ func appendAny(dst []byte, c *cx, k, i int) []byte {
 		return dst
 	}
 	return vec.AppendTextIn(dst, c.args[k], c.at(k, i), c.env.Zone)
+}
+
+// appendCast appends a value as a cast to text gives it: true instead of t.
+func appendCast(dst []byte, c *cx, k, i int) []byte {
+	if c.args[k].Type.Kind == vec.Bool {
+		return strconv.AppendBool(dst, c.bool(k, i))
+	}
+	return appendAny(dst, c, k, i)
 }
 
 func concat(c *cx, i int) {

@@ -288,14 +288,7 @@ func age(c *cx, i int, a, b int64) {
 		days--
 	}
 	if days < 0 {
-		if neg {
-			days += vec.DaysIn(x.Year, x.Month)
-			if p := vec.CivilOf(vec.Civil{Year: x.Year, Month: x.Month - 1, Day: 1}.Days()); p.Month > 0 {
-				days += vec.DaysIn(p.Year, p.Month) - vec.DaysIn(x.Year, x.Month)
-			}
-		} else {
-			days += vec.DaysIn(y.Year, y.Month)
-		}
+		days += vec.DaysIn(y.Year, y.Month)
 		months--
 	}
 	v := vec.IntervalValue{Months: int32(months), Days: int32(days), Micros: micros}

@@ -125,6 +125,9 @@ func (b *binder) constant(e *sql.Literal) Expr {
 		return &untyped{text: e.Text, pos: e.Pos()}
 	}
 	d, err := vec.ParseDecimal([]byte(e.Text))
+	if f, ferr := vec.ParseFloat([]byte(e.Text)); err != nil && ferr == nil && strings.ContainsAny(e.Text, "eE") {
+		return &Const{vec.FloatOf(f)} // too large for NUMERIC
+	}
 	if err != nil {
 		b.fail(e.Pos(), "22003", "numbers have up to 38 digits; write e.g. '1e100'::double precision for larger ones", "the number %s is out of range", e.Text)
 	}

@@ -108,6 +108,9 @@ func AppendString(dst, s []byte) []byte {
 					dst = append(dst, "\ufffd"...)
 					continue
 				}
+				dst = append(dst, s[i:i+n]...)
+				i += n - 1
+				continue
 			}
 			dst = append(dst, c)
 		}
