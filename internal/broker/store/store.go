@@ -42,13 +42,13 @@ type Config struct {
 	FS    vfs.FS      // nil means the machine's file system
 	Clock clock.Clock // nil means the machine's clock
 
-	WALFileBytes    int64         // largest write-ahead file; files start at 16 MiB and grow to it under load (256 MiB)
+	WALFileBytes    int64         // largest write-ahead file; files start at 16 MiB and grow to it under load (64 MiB)
 	MaxBatchBytes   int           // largest batch, or group of batches, accepted (8 MiB)
 	MaxPendingBytes int64         // batches waiting for the committer; more makes Append wait (32 MiB)
 	CacheBytes      int64         // recent batches kept in memory, including those not yet in their segment (64 MiB)
 	MaxOpenFiles    int           // segment files kept open (512)
 	CheckpointEvery time.Duration // longest time between checkpoints while there is something to save (30 s)
-	CheckpointBytes int64         // write-ahead bytes after which a checkpoint starts early (256 MiB)
+	CheckpointBytes int64         // write-ahead bytes after which a checkpoint starts early (128 MiB)
 	RetentionEvery  time.Duration // how often retention runs by itself (5 min; negative: only when asked)
 	MinFreeBytes    int64         // free space below which appends answer ErrDiskFull (256 MiB; negative: no floor)
 	BallastBytes    int64         // file given up when the disk is full, so that deletes still work (64 MiB; negative: none)
@@ -83,13 +83,13 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Clock == nil {
 		c.Clock = clock.Real{}
 	}
-	setDefault(&c.WALFileBytes, 256<<20)
+	setDefault(&c.WALFileBytes, 64<<20)
 	setDefault(&c.MaxBatchBytes, 8<<20)
 	setDefault(&c.MaxPendingBytes, 32<<20)
 	setDefault(&c.CacheBytes, 64<<20)
 	setDefault(&c.MaxOpenFiles, 512)
 	setDefault(&c.CheckpointEvery, 30*time.Second)
-	setDefault(&c.CheckpointBytes, 256<<20)
+	setDefault(&c.CheckpointBytes, 128<<20)
 	setDefault(&c.RetentionEvery, 5*time.Minute)
 	setDefault(&c.MinFreeBytes, 256<<20)
 	setDefault(&c.BallastBytes, 64<<20)
