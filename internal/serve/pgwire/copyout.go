@@ -181,7 +181,7 @@ func (ss *session) runCopy(p *portal) error {
 	}
 	style := ss.style()
 	n, _, err := ss.each(p, 0, func(b *vec.Batch, row int) {
-		line = o.appendRow(line, b, row, style)
+		line = o.appendRow(line, b, row, p.st.Columns, style)
 		ss.out.send(&pgproto3.CopyData{Data: line})
 		line = line[:0]
 	})
@@ -197,7 +197,7 @@ func (ss *session) runCopy(p *portal) error {
 	return nil
 }
 
-func (o *copyOptions) appendRow(dst []byte, b *vec.Batch, row int, style value.Style) []byte {
+func (o *copyOptions) appendRow(dst []byte, b *vec.Batch, row int, cols []query.Column, style value.Style) []byte {
 	if o.format == "binary" {
 		dst = binary.BigEndian.AppendUint16(dst, uint16(len(b.Cols)))
 	}
@@ -213,7 +213,7 @@ func (o *copyOptions) appendRow(dst []byte, b *vec.Batch, row int, style value.S
 				dst = binary.BigEndian.AppendUint32(dst, math.MaxUint32)
 				continue
 			}
-			field = value.AppendBinary(field[:0], col, at)
+			field = value.AppendBinaryAs(field[:0], cols[i].OID, col, at)
 			dst = binary.BigEndian.AppendUint32(dst, uint32(len(field)))
 			dst = append(dst, field...)
 			continue
@@ -225,7 +225,7 @@ func (o *copyOptions) appendRow(dst []byte, b *vec.Batch, row int, style value.S
 			dst = append(dst, o.null...)
 			continue
 		}
-		field = style.AppendText(field[:0], col, at)
+		field = style.AppendTextAs(field[:0], cols[i].OID, col, at)
 		dst = o.appendField(dst, field)
 	}
 	if o.format != "binary" {

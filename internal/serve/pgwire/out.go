@@ -48,7 +48,7 @@ func (o *out) flush() {
 }
 
 // row sends row i of a batch as a DataRow message.
-func (o *out) row(b *vec.Batch, i int, formats []int16, style value.Style) {
+func (o *out) row(b *vec.Batch, i int, cols []query.Column, formats []int16, style value.Style) {
 	if o.err != nil {
 		return
 	}
@@ -67,9 +67,9 @@ func (o *out) row(b *vec.Batch, i int, formats []int16, style value.Style) {
 		mark := len(buf)
 		buf = append(buf, 0, 0, 0, 0)
 		if formats[c] == pgproto3.BinaryFormat {
-			buf = value.AppendBinary(buf, col, at)
+			buf = value.AppendBinaryAs(buf, cols[c].OID, col, at)
 		} else {
-			buf = style.AppendText(buf, col, at)
+			buf = style.AppendTextAs(buf, cols[c].OID, col, at)
 		}
 		binary.BigEndian.PutUint32(buf[mark:], uint32(len(buf)-mark-4))
 	}

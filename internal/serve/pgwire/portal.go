@@ -138,7 +138,7 @@ func (ss *session) execute(p *portal, limit int64) (suspended bool, err error) {
 		return false, ss.runCopy(p)
 	}
 	style := ss.style()
-	n, more, err := ss.each(p, limit, func(b *vec.Batch, row int) { ss.out.row(b, row, p.formats, style) })
+	n, more, err := ss.each(p, limit, func(b *vec.Batch, row int) { ss.out.row(b, row, p.st.Columns, p.formats, style) })
 	if err != nil {
 		return false, err
 	}
@@ -155,12 +155,12 @@ func (ss *session) execute(p *portal, limit int64) (suspended bool, err error) {
 }
 
 // tagged is a result that knows its command tag only once it has run.
-type tagged interface{ commandTag() string }
+type tagged interface{ CommandTag() string }
 
 func (p *portal) tag(n int64) []byte {
 	tag := p.st.Tag
 	if t, ok := p.rows.(tagged); ok {
-		tag = t.commandTag()
+		tag = t.CommandTag()
 	}
 	if tag == "SELECT" || tag == "FETCH" || tag == "COPY" {
 		tag += " " + strconv.FormatInt(n, 10)

@@ -132,7 +132,8 @@ type outcome struct {
 	tag string
 }
 
-func (o outcome) commandTag() string { return o.tag }
+// CommandTag implements tagged.
+func (o outcome) CommandTag() string { return o.tag }
 
 // action is a command without rows; do returns its tag.
 func action(do func() (string, error)) *prepared {

@@ -74,8 +74,8 @@ func (s *Session) Set(name, value string) (string, error) {
 		}
 		value = showMillis(d)
 	case "client_encoding":
-		switch strings.ToUpper(strings.ReplaceAll(value, "-", "")) {
-		case "UTF8", "UNICODE", "SQL_ASCII":
+		switch plainName(value) {
+		case "utf8", "unicode", "sqlascii":
 			value = "UTF8"
 		default:
 			return "", &Error{Code: CodeFeatureNotSupported, Message: "conversion between " + value + " and UTF8 is not supported",
@@ -188,4 +188,14 @@ func (s *Session) Timeout() time.Duration {
 		return 0
 	}
 	return d
+}
+
+// plainName is a name of an encoding without everything but letters and digits, as PostgreSQL compares them.
+func plainName(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
+			return c
+		}
+		return -1
+	}, strings.ToLower(s))
 }

@@ -28,6 +28,8 @@ var Settings = settingsTable(
 	Setting{Name: "client_encoding", Default: "UTF8", Report: true, Help: "Encoding of the client."},
 	Setting{Name: "client_min_messages", Default: "notice", Help: "Lowest level of messages sent to the client."},
 	Setting{Name: "DateStyle", Default: "ISO, MDY", Report: true, Help: "Output format of dates."},
+	Setting{Name: "default_table_access_method", Default: "heap", Help: "Access method of new tables."},
+	Setting{Name: "default_tablespace", Help: "Tablespace of new tables."},
 	Setting{Name: "default_transaction_isolation", Default: "read committed", Help: "Isolation of new transactions."},
 	Setting{Name: "default_transaction_read_only", Default: "off", Report: true, Help: "Read-only status of new transactions."},
 	Setting{Name: "extra_float_digits", Default: "1", Help: "Digits of floating-point output."},

@@ -35,7 +35,7 @@ func AppendBinary(dst []byte, v *vec.Vector, i int) []byte {
 	case vec.JSONB:
 		return append(append(dst, 1), bytesAt(v, i)...)
 	case vec.Array:
-		return appendArrayBinary(dst, v, i)
+		return appendArrayBinary(dst, v, i, scalarOIDs[v.Type.Elem], 1)
 	}
 	return append(dst, bytesAt(v, i)...) // Text, Bytea, UUID, Unknown
 }
@@ -48,7 +48,7 @@ func pgMicros(micros int64) int64 {
 	return micros - pgEpochMicros
 }
 
-func appendArrayBinary(dst []byte, v *vec.Vector, i int) []byte {
+func appendArrayBinary(dst []byte, v *vec.Vector, i int, elem, lower uint32) []byte {
 	sp := v.Spans[i]
 	hasNull := uint32(0)
 	for k := range int(sp.Len) {
@@ -62,12 +62,12 @@ func appendArrayBinary(dst []byte, v *vec.Vector, i int) []byte {
 	}
 	dst = binary.BigEndian.AppendUint32(dst, dims)
 	dst = binary.BigEndian.AppendUint32(dst, hasNull)
-	dst = binary.BigEndian.AppendUint32(dst, scalarOIDs[v.Type.Elem])
+	dst = binary.BigEndian.AppendUint32(dst, elem)
 	if dims == 0 {
 		return dst
 	}
 	dst = binary.BigEndian.AppendUint32(dst, sp.Len)
-	dst = binary.BigEndian.AppendUint32(dst, 1) // lower bound
+	dst = binary.BigEndian.AppendUint32(dst, lower)
 	for k := range int(sp.Len) {
 		at := int(sp.Off) + k
 		if v.Elem.IsNull(at) {
@@ -76,7 +76,7 @@ func appendArrayBinary(dst []byte, v *vec.Vector, i int) []byte {
 		}
 		mark := len(dst)
 		dst = append(dst, 0, 0, 0, 0)
-		dst = AppendBinary(dst, v.Elem, at)
+		dst = AppendBinaryAs(dst, elem, v.Elem, at)
 		binary.BigEndian.PutUint32(dst[mark:], uint32(len(dst)-mark-4))
 	}
 	return dst

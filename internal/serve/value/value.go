@@ -2,7 +2,9 @@
 package value
 
 import (
+	"encoding/binary"
 	"errors"
+	"math"
 	"time"
 
 	"myelin/internal/vec"
@@ -21,6 +23,7 @@ const (
 	OIDRegproc     = 24
 	OIDText        = 25
 	OIDOid         = 26
+	OIDXid         = 28
 	OIDOidVector   = 30
 	OIDJSON        = 114
 	OIDFloat4      = 700
@@ -133,7 +136,7 @@ func (s Style) zone() *time.Location {
 // SizeOf is Size where clients are told another type than t.
 func SizeOf(oid uint32, t vec.Type) int16 {
 	switch oid {
-	case OIDOid, OIDRegproc, OIDRegclass, OIDRegtype, OIDFloat4:
+	case OIDOid, OIDXid, OIDRegproc, OIDRegclass, OIDRegtype, OIDFloat4:
 		return 4
 	case OIDInt2:
 		return 2
@@ -143,4 +146,57 @@ func SizeOf(oid uint32, t vec.Type) int16 {
 		return 64
 	}
 	return Size(t)
+}
+
+// AppendTextAs is AppendText where the client was told that the type is oid.
+func (s Style) AppendTextAs(dst []byte, oid uint32, v *vec.Vector, i int) []byte {
+	if oid != OIDInt2Vector && oid != OIDOidVector {
+		return s.AppendText(dst, v, i)
+	}
+	sp := v.Spans[i]
+	for k := range int(sp.Len) {
+		if k > 0 {
+			dst = append(dst, ' ')
+		}
+		dst = s.AppendText(dst, v.Elem, int(sp.Off)+k)
+	}
+	return dst
+}
+
+// AppendBinaryAs is AppendBinary where the client was told that the type is oid: PostgreSQL has integers and floats of
+// more sizes than the engine.
+func AppendBinaryAs(dst []byte, oid uint32, v *vec.Vector, i int) []byte {
+	switch oid {
+	case OIDInt2:
+		return binary.BigEndian.AppendUint16(dst, uint16(v.Ints[i]))
+	case OIDOid, OIDXid, OIDInt4:
+		return binary.BigEndian.AppendUint32(dst, uint32(v.Ints[i]))
+	case OIDFloat4:
+		return binary.BigEndian.AppendUint32(dst, math.Float32bits(float32(v.Floats[i])))
+	}
+	if elem, lower, ok := smallElem(oid); ok {
+		return appendArrayBinary(dst, v, i, elem, lower)
+	}
+	return AppendBinary(dst, v, i)
+}
+
+// smallElem gives element type and lower bound of arrays whose elements the engine keeps in a larger type.
+func smallElem(oid uint32) (elem, lower uint32, ok bool) {
+	switch oid {
+	case OIDInt2Vector:
+		return OIDInt2, 0, true
+	case OIDOidVector:
+		return OIDOid, 0, true
+	case 1005:
+		return OIDInt2, 1, true
+	case 1028:
+		return OIDOid, 1, true
+	case 1003:
+		return OIDName, 1, true
+	case 1002:
+		return OIDChar, 1, true
+	case 1021:
+		return OIDFloat4, 1, true
+	}
+	return 0, 0, false
 }
