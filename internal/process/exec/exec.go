@@ -13,6 +13,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -67,6 +68,8 @@ type Engine struct {
 	pub     *state.Publication
 	metrics metrics
 	kick    chan struct{} // there are new objects to run
+	flushes chan chan error
+	read    atomic.Pointer[positions]
 
 	mu struct {
 		sync.Mutex
@@ -144,6 +147,7 @@ func New(cfg Config, cluster *log.Cluster) (*Engine, error) {
 		cfg.Governed = func(string) bool { return false }
 	}
 	e := &Engine{cfg: cfg, cluster: cluster, pub: &state.Publication{}, metrics: newMetrics(cfg.Telemetry), kick: make(chan struct{}, 1)}
+	e.flushes = make(chan chan error)
 	e.mu.views = map[string]*View{}
 	e.mu.sinks = map[string]Sink{}
 	return e, nil
@@ -271,6 +275,30 @@ func (e *Engine) Views() []*View {
 		}
 		return 0
 	})
+}
+
+// Positions are the next offsets that live views will read, by topic and partition, as of when there was last nothing to do.
+func (e *Engine) Positions() map[string][]int64 {
+	if p := e.read.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// Flush makes the state durable now, so that a restart has nothing to compute again. It needs Run.
+func (e *Engine) Flush(ctx context.Context) error {
+	done := make(chan error, 1)
+	select {
+	case e.flushes <- done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Publication is the instant at which all views change together; versions pinned through it are of one step.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +29,7 @@ type flusher struct {
 	started uint64 // flushes begun
 	seq     uint64 // step of the last flush begun
 	at      int64  // its clock
+	waiting []waiter
 
 	completed atomic.Uint64
 }
@@ -38,6 +40,12 @@ type flushed struct {
 	seq     uint64
 	cut     int64
 	changes []state.Change
+}
+
+// waiter is told once a flush is durable.
+type waiter struct {
+	number uint64
+	done   chan error
 }
 
 func newFlusher(t *task) *flusher {
@@ -59,6 +67,18 @@ func (f *flusher) pending(number uint64) bool { return f.completed.Load() < numb
 func (f *flusher) maybe(clock int64) error {
 	if f.busy && f.completed.Load() == f.started {
 		f.busy = false
+	}
+	f.waiting = slices.DeleteFunc(f.waiting, func(w waiter) bool {
+		if f.pending(w.number) {
+			return false
+		}
+		w.done <- nil
+		return true
+	})
+	select {
+	case done := <-f.task.flushes:
+		f.waiting = append(f.waiting, waiter{f.now(), done})
+	default:
 	}
 	if f.busy {
 		return nil

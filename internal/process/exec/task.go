@@ -168,6 +168,8 @@ func (t *task) wait(ctx context.Context) bool {
 		t.stale = true
 	case <-t.cfg.Clock.After(d):
 	case <-t.flush.done:
+	case done := <-t.flushes:
+		t.flush.waiting = append(t.flush.waiting, waiter{t.flush.now(), done})
 	case <-ctx.Done():
 		return false
 	}
@@ -399,6 +401,8 @@ func (g *group) position(topic string, n int32) (int64, bool) {
 
 // tell brings what others see of the views up to date.
 func (t *task) tell() {
+	pos := t.main().positions()
+	t.Engine.read.Store(&pos)
 	for _, g := range t.groups {
 		for _, j := range g.jobs {
 			s := j.stat()

@@ -12,12 +12,13 @@ import (
 // aggregate groups rows and folds them. What a step changed goes out when it ends: the old row of a group taken back and the
 // new one added (EMIT CHANGES), or each group once when its window closes.
 type aggregate struct {
-	ctx    *Ctx
-	groups *groups
-	keys   []*eval.Eval
-	life   lifetime
-	global bool // no GROUP BY: exactly one row, also over nothing
-	nkeys  int
+	ctx     *Ctx
+	groups  *groups
+	keys    []*eval.Eval
+	life    lifetime
+	onClose bool // rows go out when their window closes
+	global  bool // no GROUP BY: exactly one row, also over nothing
+	nkeys   int
 
 	cols     []*vec.Vector
 	ids      []uint32
@@ -56,6 +57,7 @@ func (p *Pipeline) buildAggregate(n *plan.Aggregate, out sink) error {
 		was: vectors(len(n.Calls)), now: vectors(len(n.Calls)),
 	}
 	a.life = lifetimeOf(n)
+	a.onClose = p.Ctx.OnClose && a.life.col >= 0
 	return p.unary(n.Input, a)
 }
 
@@ -119,7 +121,7 @@ func (a *aggregate) begin(id uint32, row int) {
 
 // due is the watermark at which a window with the given end is given up.
 func (a *aggregate) due(end int64) int64 {
-	if a.ctx.OnClose {
+	if a.onClose {
 		return end
 	}
 	return satAdd(end, a.ctx.Lateness)
@@ -128,7 +130,7 @@ func (a *aggregate) due(end int64) int64 {
 // touch keeps the payload of a group as it was before the step.
 func (a *aggregate) touch(id uint32) {
 	a.groups.m.Mark(id)
-	if a.ctx.OnClose && !a.ctx.Batch || a.groups.m.Flag(id) {
+	if a.onClose && !a.ctx.Batch || a.groups.m.Flag(id) {
 		return
 	}
 	a.groups.m.SetFlag(id, true)
@@ -204,7 +206,7 @@ func (a *aggregate) expire(wm int64) {
 		if !a.groups.m.Live(id) || int64(a.groups.m.At(id)[aggDue]) != at {
 			continue // the group went before its time, and its id may be another's
 		}
-		if p := a.groups.m.At(id); a.ctx.OnClose && int64(p[payRows]) > 0 {
+		if p := a.groups.m.At(id); a.onClose && int64(p[payRows]) > 0 {
 			a.results(a.now, p)
 			a.emit(id, a.now, 1)
 			if a.rows.Len() >= letRows {

@@ -217,26 +217,24 @@ func (l *lifetime) end(v *vec.Vector, i int) (int64, bool) {
 func lifetimeOf(n *plan.Aggregate) lifetime {
 	best := lifetime{col: -1}
 	for i, e := range n.Groups {
-		w, isEnd := windowColumn(n.Input, e)
-		if w == nil {
+		l, ok := windowColumn(n.Input, e)
+		if !ok {
 			continue
 		}
-		if isEnd {
-			return lifetime{col: i}
+		l.col = i
+		if !l.add {
+			return l
 		}
-		size, err := spanOf(w.Size)
-		if err == nil {
-			best = lifetime{col: i, size: size, add: true}
-		}
+		best = l
 	}
 	return best
 }
 
 // windowColumn traces an expression down to the window_start or window_end of a window.
-func windowColumn(n plan.Node, e plan.Expr) (w *plan.Window, isEnd bool) {
-	c, ok := e.(*plan.Col)
-	if !ok {
-		return nil, false
+func windowColumn(n plan.Node, e plan.Expr) (l lifetime, ok bool) {
+	c, isCol := e.(*plan.Col)
+	if !isCol {
+		return l, false
 	}
 	switch n := n.(type) {
 	case *plan.Filter:
@@ -244,19 +242,27 @@ func windowColumn(n plan.Node, e plan.Expr) (w *plan.Window, isEnd bool) {
 	case *plan.Project:
 		return windowColumn(n.Input, n.Exprs[c.Index])
 	case *plan.Join:
-		if left := len(n.Left.Schema()); c.Index < left {
-			return windowColumn(n.Left, e)
+		if left := len(n.Left.Schema()); c.Index >= left {
+			return windowColumn(n.Right, &plan.Col{Index: c.Index - left, T: c.T})
 		}
-		return nil, false
+		return windowColumn(n.Left, e)
+	case *plan.Aggregate:
+		if c.Index >= len(n.Groups) {
+			return l, false
+		}
+		if n.Session != nil {
+			return lifetime{}, c.Index == n.Session.End
+		}
+		return windowColumn(n.Input, n.Groups[c.Index])
 	case *plan.Window:
-		in := len(n.Input.Schema())
-		switch c.Index {
+		switch in := len(n.Input.Schema()); c.Index {
 		case in:
-			return n, false
+			size, err := spanOf(n.Size)
+			return lifetime{size: size, add: true}, err == nil
 		case in + 1:
-			return n, true
+			return lifetime{}, true
 		}
 		return windowColumn(n.Input, e)
 	}
-	return nil, false
+	return l, false
 }
