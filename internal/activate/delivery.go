@@ -9,8 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/sync/errgroup"
 
 	"myelin/internal/connect"
@@ -382,11 +383,12 @@ func (d *delivery) resend(ctx context.Context) error {
 
 // commit moves the group's offsets behind the settled rows, about every second and at the end.
 func (d *delivery) commit(ctx context.Context, client *kgo.Client, w *window) error {
-	admin := kadm.NewClient(client)
 	for ending := false; ; {
-		if offsets := w.settled(d.def.Topic); len(offsets) > 0 {
+		if offsets := w.settled(); len(offsets) > 0 {
 			commitCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			err := admin.CommitAllOffsets(commitCtx, "myelin.sink."+d.def.Name, offsets)
+			var err error
+			client.CommitOffsetsSync(commitCtx, map[string]map[int32]kgo.EpochOffset{d.def.Topic: offsets},
+				func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, reqErr error) { err = commitError(resp, reqErr) })
 			cancel()
 			if err != nil && !ending {
 				return fmt.Errorf("committing the offsets of sink %s: %w", d.def.Name, err)
@@ -401,4 +403,19 @@ func (d *delivery) commit(ctx context.Context, client *kgo.Client, w *window) er
 		case <-d.cfg.Clock.After(time.Second):
 		}
 	}
+}
+
+// commitError is the first error of a commit, of the request or of a partition.
+func commitError(resp *kmsg.OffsetCommitResponse, err error) error {
+	if err != nil {
+		return err
+	}
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

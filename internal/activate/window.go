@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -85,13 +84,13 @@ func (pr *progress) advance() {
 }
 
 // settled returns the offsets to commit: those that moved since the last call.
-func (w *window) settled(topic string) kadm.Offsets {
+func (w *window) settled() map[int32]kgo.EpochOffset {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	out := kadm.Offsets{}
+	out := map[int32]kgo.EpochOffset{}
 	for p, pr := range w.mu.partitions {
 		if pr.next > pr.committed {
-			out.AddOffset(topic, p, pr.next, -1)
+			out[p] = kgo.EpochOffset{Epoch: -1, Offset: pr.next}
 			pr.committed = pr.next
 		}
 	}

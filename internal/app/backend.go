@@ -1,0 +1,147 @@
+package app
+
+import (
+	"context"
+	"crypto/subtle"
+	"slices"
+
+	"myelin/internal/activate"
+	"myelin/internal/serve/api"
+	"myelin/internal/trust/schema"
+)
+
+// Quality implements api.Judged.
+func (n *node) Quality(context.Context) (api.Quality, error) {
+	s := n.groups.Snapshot()
+	out := api.Quality{Totals: api.QualityTotals(s.Totals), Groups: []api.QualityGroup{}}
+	for _, g := range s.Groups {
+		minutes := make([]int64, len(g.PerMinute))
+		for i, c := range g.PerMinute {
+			minutes[i] = int64(c)
+		}
+		out.Groups = append(out.Groups, api.QualityGroup{
+			ID: g.ID, Event: g.Event, Code: g.Code, Path: g.Path, Severity: g.Severity, Source: g.Source, Count: g.Count,
+			FirstSeen: g.FirstSeen, LastSeen: g.LastSeen, Expected: g.Expected, Got: g.Got, Status: g.Status, Sample: g.Sample,
+			PerMinute: minutes, Explanation: g.Explanation, NextStep: g.NextStep,
+		})
+	}
+	return out, nil
+}
+
+// Plans implements api.Judged.
+func (n *node) Plans(context.Context) (api.Plans, error) {
+	out := api.Plans{Plans: []api.PlanInfo{}}
+	for _, p := range n.judge.Plans() {
+		info := api.PlanInfo{Name: p.Name, File: p.File, Events: []api.PlanEvent{}}
+		for _, e := range p.Events {
+			info.Events = append(info.Events, planEvent(e))
+		}
+		out.Plans = append(out.Plans, info)
+	}
+	return out, nil
+}
+
+func planEvent(e *schema.Event) api.PlanEvent {
+	out := api.PlanEvent{Name: e.Name, Stream: e.Stream, Version: e.Version, Owner: e.Owner, Description: e.Description, Properties: []api.PlanProperty{}}
+	for _, p := range e.Properties {
+		out.Properties = append(out.Properties, api.PlanProperty{Name: p.Name, Type: p.Type, Required: p.Required, Description: p.Description})
+	}
+	return out
+}
+
+// Sources implements api.River.
+func (n *node) Sources(context.Context) (api.Sources, error) {
+	out := api.Sources{Sources: []api.SourceInfo{}}
+	if n.doors == nil {
+		return out, nil
+	}
+	for _, s := range n.doors.Sources() {
+		info := api.SourceInfo{Name: s.Name, Plan: s.Plan, WriteKeys: s.WriteKeys, Total: s.Total()}
+		for _, c := range s.PerSecond[54:59] { // the last five whole seconds
+			info.RatePerSec += float64(c) / 5
+		}
+		if !s.LastSeen.IsZero() {
+			info.LastSeen = &s.LastSeen
+		}
+		out.Sources = append(out.Sources, info)
+	}
+	return out, nil
+}
+
+// Problems implements api.Files.
+func (n *node) Problems(context.Context) (api.Problems, error) {
+	out := api.Problems{Problems: []api.Problem{}}
+	for _, p := range n.desired.problems() {
+		out.Problems = append(out.Problems, api.Problem{File: p.File, Line: p.Line, Column: p.Column, Message: p.Message, Hint: p.Hint})
+	}
+	return out, nil
+}
+
+// Sinks implements api.Delivering.
+func (n *node) Sinks(context.Context) (api.Sinks, error) {
+	out := api.Sinks{Sinks: []api.SinkInfo{}}
+	if n.activate == nil {
+		return out, nil
+	}
+	for _, s := range n.activate.Status() {
+		info := api.SinkInfo{
+			Name: s.Name, From: s.From, Connector: s.Connector, Target: s.Target, State: s.State, In: s.In, Delivered: s.Delivered,
+			Duplicates: s.Duplicates, Suppressed: s.Suppressed, DeadLettered: s.DeadLettered, Pending: s.Pending, LastError: s.LastError,
+		}
+		if !s.LastDeliveryAt.IsZero() {
+			info.LastDeliveryAt = &s.LastDeliveryAt
+		}
+		out.Sinks = append(out.Sinks, info)
+	}
+	return out, nil
+}
+
+// Deliveries implements api.Delivering.
+func (n *node) Deliveries(_ context.Context, sink string, limit int) (api.Deliveries, error) {
+	out := api.Deliveries{Deliveries: []api.Delivery{}}
+	if n.activate == nil {
+		return out, api.ErrNotFound
+	}
+	entries, ok := n.activate.Deliveries(sink, limit)
+	if !ok {
+		return out, api.ErrNotFound
+	}
+	for _, e := range entries {
+		out.Deliveries = append(out.Deliveries, api.Delivery{
+			At: e.At, Key: e.Key, Status: string(e.Outcome), Attempts: e.Attempts, HTTPStatus: e.HTTPStatus, Error: e.Error, Payload: e.Payload,
+		})
+	}
+	return out, nil
+}
+
+// ReplayDeadLetters implements api.Delivering.
+func (n *node) ReplayDeadLetters(_ context.Context, sink string) (api.Replayed, error) {
+	if n.activate == nil || !slices.ContainsFunc(n.activate.Status(), func(s activate.Status) bool { return s.Name == sink }) {
+		return api.Replayed{}, api.ErrNotFound
+	}
+	count, err := n.activate.ReplayDeadLetters(sink)
+	return api.Replayed{Replayed: int64(count)}, err
+}
+
+// users are the configured users, as the UI and the PostgreSQL port ask for them.
+type users map[string]string
+
+// Check implements api.Users.
+func (u users) Check(user, password string) bool {
+	want, ok := u[user]
+	return ok && subtle.ConstantTimeCompare([]byte(want), []byte(password)) == 1
+}
+
+// Password implements pgwire.Users.
+func (u users) Password(user string) (string, bool) {
+	p, ok := u[user]
+	return p, ok
+}
+
+func (n *node) users() users {
+	out := users{}
+	for _, u := range n.cfg.Users {
+		out[u.Name] = u.Password
+	}
+	return out
+}

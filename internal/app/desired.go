@@ -1,0 +1,173 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"myelin/internal/config"
+	"myelin/internal/control"
+	"myelin/internal/log"
+	"myelin/internal/process/sql"
+	"myelin/internal/serve/api"
+	"myelin/internal/serve/query"
+)
+
+// controlTopic keeps what people made interactively.
+const controlTopic = "myelin.control"
+
+// desired is what the files and the people want, and what is wrong with it.
+type desired struct {
+	table    *log.Table
+	registry *control.Registry
+	// applying is held while a change goes through all stages, so that two changes do not mix.
+	applying sync.Mutex
+	mu       struct {
+		sync.Mutex
+		files   []config.Problem // of the plan and SQL texts
+		runtime []config.Problem // found when the objects were made
+	}
+}
+
+// openDesired loads the desired state and reads the project. Mistakes in files are problems to show, not reasons to stop.
+func (n *node) openDesired(ctx context.Context) error {
+	d := &desired{}
+	n.desired = d
+	var err error
+	if d.table, err = n.cluster.OpenTable(ctx, controlTopic); err != nil {
+		return err
+	}
+	if d.registry, err = control.Open(ctx, d.table); err != nil {
+		return err
+	}
+	_, err = n.readFiles(false)
+	return err
+}
+
+// readFiles brings the project's files into the registry and the plans into force.
+func (n *node) readFiles(prune bool) (control.Change, error) {
+	p := readProject(n.files, os.Getenv)
+	sources := n.trustSources()
+	for i := range sources {
+		plan := sources[i].Plan
+		known := plan == ""
+		for _, x := range p.plans {
+			known = known || x.Name == plan
+		}
+		if !known {
+			p.add(config.Problem{File: "myelin.yaml", Line: 1, Column: 1, Message: fmt.Sprintf("source %s wants the plan %q, which is not there", sources[i].Name, plan),
+				Hint: "its events are checked against no plan until plan/*.yaml has one with this name"})
+			sources[i].Plan = ""
+		}
+	}
+	if err := n.judge.SetPlans(p.plans, sources); err != nil {
+		p.add(config.Problem{File: "plan", Line: 1, Column: 1, Message: err.Error(), Hint: "the plans in force before stay in force"})
+	}
+	n.desired.setProblems(p.problems)
+	change, err := n.desired.registry.Reconcile(p.objects, prune)
+	if err != nil {
+		n.desired.setProblems(append(p.problems, config.Problem{File: "sql", Line: 1, Column: 1, Message: err.Error(), Hint: "rename one of the two"}))
+	}
+	return change, nil
+}
+
+func (d *desired) setProblems(files []config.Problem) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.mu.files = files
+}
+
+func (d *desired) setRuntime(problems []config.Problem) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.mu.runtime = problems
+}
+
+func (d *desired) problems() []config.Problem {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append(slices.Clone(d.mu.files), d.mu.runtime...)
+}
+
+// Apply implements api.Files.
+func (n *node) Apply(ctx context.Context, prune bool) (api.Applied, error) {
+	change, err := n.readFiles(prune)
+	if err == nil {
+		err = n.applyObjects(ctx)
+	}
+	if err != nil {
+		return api.Applied{}, err
+	}
+	problems, err := n.Problems(ctx)
+	return api.Applied{Created: list(change.Created), Updated: list(change.Updated), Removed: list(change.Removed), Kept: list(change.Kept),
+		Problems: problems.Problems}, err
+}
+
+// list is names as JSON shows them: an empty list, not null.
+func list(names []string) []string {
+	if names == nil {
+		return []string{}
+	}
+	return names
+}
+
+// Change implements query.Changer: what a person creates or drops over a SQL connection.
+func (n *node) Change(ctx context.Context, _ *query.Session, stmt sql.Statement, text string) (tag string, err error) {
+	if d, ok := stmt.(*sql.Drop); ok {
+		return "DROP", n.drop(ctx, d)
+	}
+	o, ok := declared(stmt)
+	if !ok {
+		return "", &query.Error{Code: query.CodeFeatureNotSupported, Message: "this statement is not supported here"}
+	}
+	o.SQL = strings.TrimSuffix(strings.TrimSpace(text), ";")
+	objects, _ := n.desired.registry.Snapshot()
+	b := n.bindObjects(append(objects, o))
+	for _, p := range b.problems {
+		if strings.HasPrefix(p.Message, fmt.Sprintf("%s %s: ", o.Kind, o.Name)) {
+			return "", &query.Error{Code: query.CodeSyntax, Message: p.Message, Hint: p.Hint}
+		}
+	}
+	if err := n.desired.registry.Put(ctx, o); err != nil {
+		return "", ownedError(err)
+	}
+	tags := map[control.Kind]string{control.Source: "CREATE SOURCE", control.Table: "CREATE TABLE", control.View: "CREATE MATERIALIZED VIEW", control.Sink: "CREATE SINK"}
+	return tags[o.Kind], n.applyObjects(ctx)
+}
+
+func (n *node) drop(ctx context.Context, d *sql.Drop) error {
+	for _, name := range d.Names {
+		if err := n.desired.registry.Drop(ctx, name.Name); err != nil {
+			return ownedError(err)
+		}
+	}
+	return n.applyObjects(ctx)
+}
+
+func ownedError(err error) error {
+	var owned *control.OwnedError
+	if errors.As(err, &owned) {
+		return &query.Error{Code: query.CodeReadOnly, Message: err.Error()}
+	}
+	return err
+}
+
+// describe names an object's place for a problem.
+func describe(o control.Object) string {
+	if o.File != "" {
+		return o.File
+	}
+	return strings.ToLower(string(o.Kind)) + " " + o.Name
+}
+
+func splitList(s string) []string {
+	var out []string
+	for part := range strings.SplitSeq(s, ",") {
+		out = append(out, strings.TrimSpace(part))
+	}
+	return out
+}

@@ -1,0 +1,231 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"myelin/internal/activate"
+	"myelin/internal/config"
+	"myelin/internal/connect"
+	"myelin/internal/connect/all"
+	"myelin/internal/control"
+	"myelin/internal/process/exec"
+	"myelin/internal/process/plan"
+	"myelin/internal/process/sql"
+	"myelin/internal/serve/view"
+)
+
+// bound is the desired state, bound to relations: what the stages are to run, and what is wrong with the rest.
+type bound struct {
+	catalog  *catalog
+	entries  []view.Entry
+	engine   exec.Objects
+	sinks    []activate.Definition
+	problems []config.Problem
+}
+
+// bindObjects binds every object in an order in which each finds what it reads. What is wrong with one leaves the others.
+func (n *node) bindObjects(objects []control.Object) *bound {
+	b := &bound{catalog: newCatalog(n.cfg.Topics, n.judge.Plans())}
+	for _, r := range b.catalog.all() {
+		b.entries = append(b.entries, view.Entry{Relation: r, Description: r.Comment})
+	}
+	left := slices.Clone(objects)
+	for len(left) > 0 {
+		var waiting []control.Object
+		var errs []error
+		for _, o := range left {
+			if err := n.bindObject(b, o); err != nil {
+				waiting, errs = append(waiting, o), append(errs, err)
+			}
+		}
+		if len(waiting) == len(left) { // nobody can go on: these are wrong
+			for i, o := range waiting {
+				b.problems = append(b.problems, problemOf(o, errs[i]))
+			}
+			break
+		}
+		left = waiting
+	}
+	return b
+}
+
+// problemOf places an error in the file that declares the object.
+func problemOf(o control.Object, err error) config.Problem {
+	p := config.Problem{File: describe(o), Line: max(o.Line, 1), Column: 1, Message: fmt.Sprintf("%s %s: %s", o.Kind, o.Name, err)}
+	var at *sql.Error
+	if errors.As(err, &at) {
+		p.Message, p.Hint = fmt.Sprintf("%s %s: %s", o.Kind, o.Name, at.Msg), at.Hint
+		if at.Line > 0 {
+			p.Line, p.Column = max(o.Line, 1)+at.Line-1, at.Column
+		}
+	}
+	var field connect.FieldError
+	if errors.As(err, &field) {
+		p.Message, p.Hint = fmt.Sprintf("%s %s: %s %s", o.Kind, o.Name, field.Field, field.Message), field.Hint
+	}
+	return p
+}
+
+func (n *node) bindObject(b *bound, o control.Object) error {
+	stmt, err := sql.ParseOne(o.SQL)
+	if err != nil {
+		return err
+	}
+	switch s := stmt.(type) {
+	case *sql.CreateRelation:
+		return n.bindRelation(b, o, s)
+	case *sql.CreateView:
+		return b.bindView(o, s)
+	case *sql.CreateSink:
+		return n.bindSink(b, o, s)
+	}
+	return fmt.Errorf("%s declares nothing", o.Name)
+}
+
+func (n *node) bindRelation(b *bound, o control.Object, s *sql.CreateRelation) error {
+	r, err := plan.BindRelation(s, o.SQL)
+	if err != nil {
+		return err
+	}
+	r.Schema, r.Comment = "public", o.Description
+	if s.Source {
+		b.entries = append(b.entries, view.Entry{Relation: r, SQL: o.SQL, Description: o.Description})
+		return b.catalog.add(r)
+	}
+	connector, _ := plan.Option(s.With, "connector")
+	path, ok := plan.Option(s.With, "path")
+	if connector.Value != "file" || !ok {
+		return sql.At(o.SQL, int(s.At0), sql.CodeInvalidParameter, "a table's rows come from a file").
+			WithHint("add WITH (connector = 'file', path = 'tables/%s.csv')", o.Name)
+	}
+	if r.Key == nil {
+		return sql.At(o.SQL, int(s.At0), sql.CodeInvalidParameter, "table %s has no key", o.Name).WithHint("mark the column that identifies a row PRIMARY KEY")
+	}
+	file := path.Value
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(n.Project, file)
+	}
+	if err := b.catalog.add(r); err != nil {
+		return err
+	}
+	b.engine.Tables = append(b.engine.Tables, exec.Table{Relation: r, File: file})
+	b.entries = append(b.entries, view.Entry{Relation: r, SQL: o.SQL, Description: o.Description})
+	return nil
+}
+
+func (b *bound) bindView(o control.Object, s *sql.CreateView) error {
+	if !s.Materialized {
+		return sql.At(o.SQL, int(s.At0), sql.CodeNotSupported, "plain views are not kept").WithHint("write CREATE MATERIALIZED VIEW: it is kept up to date as events arrive")
+	}
+	q, r, err := plan.BindView(s, o.SQL, b.catalog)
+	if err != nil {
+		return err
+	}
+	r.Schema, r.Comment = "public", o.Description
+	if err := b.catalog.add(r); err != nil {
+		return err
+	}
+	emit := "changes"
+	if q.Emit == plan.EmitOnWindowClose {
+		emit = "window close"
+	}
+	b.engine.Views = append(b.engine.Views, exec.Definition{Relation: r, Query: q})
+	b.entries = append(b.entries, view.Entry{Relation: r, SQL: o.SQL, Description: o.Description, Emit: emit})
+	return nil
+}
+
+// bindSink makes either a sink of the engine, into a topic, or one of the engine with a delivery behind it.
+func (n *node) bindSink(b *bound, o control.Object, s *sql.CreateSink) error {
+	options := connect.Options{}
+	for _, x := range s.With {
+		options[x.Key] = x.Value
+	}
+	name, toTopic := options["connector"], options["topic"] != ""
+	if toTopic {
+		return b.bindTopicSink(o, s, options)
+	}
+	connector, ok := all.Connectors()[name]
+	if !ok {
+		return sql.At(o.SQL, int(s.At0), sql.CodeInvalidParameter, "there is no connector %q", name).
+			WithHint("write WITH (connector = 'webhook', url = '…') or WITH (topic = '…', format = 'json')")
+	}
+	delete(options, "connector")
+	if s.From == nil {
+		return sql.At(o.SQL, int(s.At0), sql.CodeNotSupported, "a %s sink reads a view", name).WithHint("make a materialized view of the query and write CREATE SINK %s FROM that view", o.Name)
+	}
+	if _, err := plan.BindSink(s, o.SQL, b.catalog, true); err != nil {
+		return err
+	}
+	d := activate.Definition{Name: o.Name, From: s.From.Name, Topic: exec.OutPrefix + s.From.Name, Connector: connector, Options: options}
+	if errs := d.Validate(); len(errs) > 0 {
+		return errs[0]
+	}
+	b.sinks = append(b.sinks, d)
+	if !slices.ContainsFunc(b.engine.Sinks, func(x exec.Sink) bool { return x.Topic == d.Topic }) {
+		b.engine.Sinks = append(b.engine.Sinks, exec.Sink{Name: d.Topic, From: s.From.Name, Topic: d.Topic})
+	}
+	return nil
+}
+
+func (b *bound) bindTopicSink(o control.Object, s *sql.CreateSink, options connect.Options) error {
+	q, err := plan.BindSink(s, o.SQL, b.catalog, s.From != nil)
+	if err != nil {
+		return err
+	}
+	if f := options["format"]; f != "" && f != "json" {
+		return sql.At(o.SQL, int(s.At0), sql.CodeNotSupported, "format %q is not supported", f).WithHint("use format = 'json'")
+	}
+	out := exec.Sink{Name: o.Name, Query: q, Topic: options["topic"]}
+	if s.From != nil {
+		out.From, out.Query = s.From.Name, nil
+	}
+	if k := options["key"]; k != "" {
+		out.Key = splitList(k)
+	}
+	b.engine.Sinks = append(b.engine.Sinks, out)
+	return nil
+}
+
+// applyObjects brings the desired state into every stage.
+func (n *node) applyObjects(ctx context.Context) error {
+	n.desired.applying.Lock()
+	defer n.desired.applying.Unlock()
+	objects, _ := n.desired.registry.Snapshot()
+	b := n.bindObjects(objects)
+	n.desired.setRuntime(b.problems)
+	if n.engine != nil {
+		if err := n.engine.Apply(ctx, b.engine); err != nil {
+			return fmt.Errorf("running the project's views: %w", err)
+		}
+	}
+	n.publish(b.entries)
+	if n.activate != nil {
+		if err := n.activate.Apply(b.sinks); err != nil {
+			return fmt.Errorf("running the project's sinks: %w", err)
+		}
+	}
+	return nil
+}
+
+// publish makes the directory list exactly these entries.
+func (n *node) publish(entries []view.Entry) {
+	known := map[string]bool{}
+	for _, e := range entries {
+		known[e.Relation.Schema+"."+e.Relation.Name] = true
+		if n.engine != nil {
+			if v, ok := n.engine.View(e.Relation.Name); ok && e.Relation.Kind != plan.Stream {
+				e.Table = v.Table
+			}
+		}
+		n.directory.Put(e)
+	}
+	for _, e := range n.directory.Snapshot().All() {
+		if !known[e.Relation.Schema+"."+e.Relation.Name] {
+			n.directory.Drop(e.Relation.Schema, e.Relation.Name)
+		}
+	}
+}

@@ -1,0 +1,208 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"myelin/internal/activate"
+	"myelin/internal/connect"
+	"myelin/internal/process/exec"
+	"myelin/internal/process/plan"
+	"myelin/internal/serve/api"
+	catalogs "myelin/internal/serve/catalog"
+	"myelin/internal/serve/pgwire"
+	"myelin/internal/serve/query"
+	"myelin/internal/serve/tail"
+	"myelin/internal/serve/view"
+	"myelin/internal/vec"
+	"myelin/ui"
+)
+
+// river is everything behind the governed topics.
+type river struct {
+	directory *view.Directory
+	engine    *exec.Engine      // nil: this process does not process
+	activate  *activate.Runtime // nil: this process does not deliver
+	stopSinks context.CancelFunc
+	tail      *tail.Tail
+	api       *api.Server
+	queries   *query.Engine
+	postgres  net.Listener
+	meters    *meters
+
+	running, tailing, metering, answering *task
+}
+
+func (n *node) openRiver(ctx context.Context) error {
+	n.river = &river{directory: view.New(), meters: &meters{clock: n.Clock}}
+	if n.has(RoleProcess) {
+		if err := n.openEngine(); err != nil {
+			return err
+		}
+	}
+	if n.has(RoleActivate) {
+		if err := n.openActivate(); err != nil {
+			return err
+		}
+	}
+	return n.applyObjects(ctx)
+}
+
+func (n *node) openEngine() error {
+	var err error
+	n.engine, err = exec.New(exec.Config{
+		Dir: n.folder.path("state"), FS: n.folder.fs, Clock: n.Clock, Log: n.Log, Telemetry: n.metrics,
+		Governed: n.isGoverned,
+	}, n.cluster)
+	if err != nil {
+		return err
+	}
+	n.running = n.tasks.start("running views", n.engine.Run)
+	return nil
+}
+
+func (n *node) openActivate() error {
+	var out connect.Outbound
+	for _, cidr := range n.cfg.Outbound.Allow {
+		out.Allow = append(out.Allow, netip.MustParsePrefix(cidr)) // the configuration was validated
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	n.stopSinks = stop
+	var err error
+	n.activate, err = activate.Open(ctx, activate.Config{Cluster: n.cluster, Client: out.Client(30 * time.Second), Clock: n.Clock})
+	return err
+}
+
+// openServe opens what people and programs read, and at last the doors.
+func (n *node) openServe(ctx context.Context) error {
+	if n.has(RoleServe) {
+		if err := n.openAPI(); err != nil {
+			return err
+		}
+		if err := n.openPostgres(); err != nil {
+			return err
+		}
+	}
+	if n.front != nil {
+		n.front.setReady(n.readiness)
+	}
+	if n.doors != nil {
+		n.doors.SetReady(true)
+	}
+	return nil
+}
+
+func (n *node) openAPI() error {
+	var err error
+	n.tail, err = tail.New(tail.Config{NewClient: n.cluster.NewClient, Topics: append([]string{quarantineTopic}, n.governed...), Clock: n.Clock, Logger: n.Log})
+	if err != nil {
+		return err
+	}
+	n.tailing = n.tasks.start("following events", n.tail.Run)
+	n.meters.add("collect", n.stored)
+	n.meters.add("trust", func() int64 { return n.balance().In })
+	n.meters.add("log", func() int64 { b := n.balance(); return b.Accepted + b.Quarantined })
+	n.meters.add("process", func() int64 { return n.work().in })
+	n.meters.add("serve", func() int64 { return n.work().out })
+	n.meters.add("activate", n.delivered)
+	n.metering = n.tasks.start("sampling rates", n.meters.run)
+	n.queries, err = n.newQueries()
+	if err != nil {
+		return err
+	}
+	n.api, err = api.New(api.Config{
+		Engine: n.queries, River: n, Judged: n, Events: n.tail, Views: n.directory, Status: n, Delivering: n, Files: n,
+		UI: ui.Files(), Metrics: n.metrics.Handler(), Ready: n.readiness, Access: api.Access{Users: n.users()},
+		Clock: n.Clock, Logger: n.Log, Version: n.Version,
+	})
+	if err != nil {
+		return err
+	}
+	n.front.serve(n.api)
+	return nil
+}
+
+func (n *node) newQueries() (*query.Engine, error) {
+	cfg := query.Config{Batch: exec.RunBatch, Streams: recent{n}, Views: n.directory, System: catalogs.New(n.directory, nil, n.Clock), Changer: n, Clock: n.Clock}
+	if n.engine != nil {
+		cfg.Publication = n.engine.Publication()
+	}
+	return query.New(cfg)
+}
+
+// recent reads the end of a stream for ad hoc queries (query.Streams).
+type recent struct{ n *node }
+
+// Recent implements query.Streams.
+func (r recent) Recent(ctx context.Context, s *plan.Scan) iter.Seq2[*vec.Batch, error] {
+	return exec.StreamRows(ctx, r.n.cluster, s, r.n.isGoverned(s.Relation.Topic))
+}
+
+func (n *node) isGoverned(topic string) bool {
+	return topic == quarantineTopic || slices.Contains(n.governed, topic)
+}
+
+func (n *node) openPostgres() error {
+	server, err := pgwire.New(pgwire.Config{Engine: n.queries, Database: "myelin", Users: n.users(), Logger: n.Log, Telemetry: n.metrics})
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", n.cfg.Postgres.Listen)
+	if err != nil {
+		return fmt.Errorf("opening the PostgreSQL port: %w; choose another with --postgres or postgres.listen in myelin.yaml", err)
+	}
+	n.postgres = l
+	n.answering = n.tasks.start("serving the PostgreSQL port", func(ctx context.Context) error { return server.Serve(ctx, l) })
+	return nil
+}
+
+// readiness is nil while every port takes work.
+func (n *node) readiness() error {
+	if n.broker != nil {
+		return n.broker.Err()
+	}
+	return nil
+}
+
+func (n *node) closeServe(ctx context.Context) error {
+	if n.doorstage == nil {
+		return nil
+	}
+	if n.doors != nil {
+		n.doors.SetReady(false)
+	}
+	var errs []error
+	if n.river != nil {
+		if n.api != nil {
+			n.api.Close()
+		}
+		n.answering.stop()
+		n.tailing.stop()
+		n.metering.stop()
+	}
+	if n.front != nil {
+		errs = append(errs, n.front.close(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+func (n *node) closeRiver(ctx context.Context) error {
+	var errs []error
+	if n.river != nil {
+		n.running.stop()
+	}
+	if n.river != nil && n.activate != nil {
+		errs = append(errs, n.activate.Close(ctx))
+		n.stopSinks()
+	}
+	if n.desired != nil && n.desired.table != nil {
+		errs = append(errs, n.desired.table.Close(ctx))
+	}
+	return errors.Join(errs...)
+}
