@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -103,7 +102,7 @@ func (f *fields) segment() segment {
 	s := segment{base: f.int()}
 	s.end = s.base + f.int()
 	s.size = f.int()
-	s.flushed, s.synced = s.size, s.size
+	s.flushed = s.size
 	s.created = f.int()
 	s.maxTS = f.int()
 	s.maxBase = s.base + f.int()
@@ -159,15 +158,11 @@ func (f *flusher) checkpoint(clean bool) error {
 	if err := f.flushAll(); err != nil {
 		return err
 	}
-	for len(f.open) > 0 {
-		dirty := slices.IndexFunc(f.open, func(o *openSegment) bool { return o.dirty })
-		if dirty < 0 {
-			break
-		}
-		if err := f.syncSegments(dirty + 1); err != nil {
+	for n := f.dirtyWithin(16 * syncsAtOnce); n > 0; n = f.dirtyWithin(16 * syncsAtOnce) {
+		if err := f.syncSegments(n); err != nil {
 			return err
 		}
-		if err := f.step(); err != nil {
+		if err := f.step(); err != nil { // in portions, so that deletes need not wait for all
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"golang.org/x/sync/errgroup"
 )
 
 // flusher moves durable batches from memory into segment files, saves checkpoints and removes files. It is one goroutine
@@ -18,6 +19,7 @@ type flusher struct {
 	press     int64             // unflushed bytes at which flushing begins
 	stage     []byte
 	open      []*openSegment // written to lately
+	opened    atomic.Int32   // length of open
 	bySegment map[*segment]*openSegment
 	dirs      map[*Partition]bool // folders whose names changed since they were synced
 	topicsDir bool                // the same for the folder of folders
@@ -88,13 +90,19 @@ func (f *flusher) run(stop <-chan struct{}) {
 		f.mu.Lock()
 		asked := len(f.mu.asked) > 0
 		f.mu.Unlock()
-		if due || asked || f.s.wal.uncovered() >= f.s.cfg.CheckpointBytes {
+		if due || asked || f.overdue() {
 			err := f.check(f.checkpoint(false))
 			f.answer(err)
 			continue
 		}
 		f.check(f.flushAll())
 	}
+}
+
+// overdue reports whether so much of the write-ahead log waits for a checkpoint that it should not wait for its time. Many
+// open segments make a checkpoint dear, and thus rarer.
+func (f *flusher) overdue() bool {
+	return f.s.wal.uncovered() >= f.s.cfg.CheckpointBytes+int64(f.opened.Load())*(f.s.cfg.CheckpointBytes/512)
 }
 
 // check sorts errors: a full disk is waited out, everything else stops the store.
@@ -253,6 +261,7 @@ func (f *flusher) file(p *Partition, seg *segment) (vfs.File, error) {
 	o := &openSegment{p: p, seg: seg, f: file, dirty: true}
 	f.open = append(f.open, o)
 	f.bySegment[seg] = o
+	f.opened.Store(int32(len(f.open)))
 	return file, nil
 }
 
@@ -284,24 +293,48 @@ func (f *flusher) makeDir(p *Partition) error {
 	return nil
 }
 
+// syncsAtOnce is how many segments are synced at the same time: disks take parallel flushes.
+const syncsAtOnce = 8
+
 // syncSegments makes the first n open segments durable, with their indexes.
 func (f *flusher) syncSegments(n int) error {
+	var group errgroup.Group
+	group.SetLimit(syncsAtOnce)
+	var synced []*openSegment
 	for _, o := range f.open[:n] {
 		if !o.dirty {
 			continue
 		}
 		if err := f.saveIndex(o.p, o.seg); err != nil {
+			_ = group.Wait() // the first error is the one to tell
 			return err
 		}
-		if err := o.f.SyncData(); err != nil {
-			return fmt.Errorf("syncing segment %s of %s: %w", offsetName(o.seg.base), o.p.dir, syncError{err})
-		}
+		synced = append(synced, o)
+		group.Go(func() error {
+			if err := o.f.SyncData(); err != nil {
+				return fmt.Errorf("syncing segment %s of %s: %w", offsetName(o.seg.base), o.p.dir, syncError{err})
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, o := range synced {
 		o.dirty = false
-		o.p.mu.Lock()
-		o.seg.synced = o.seg.flushed
-		o.p.mu.Unlock()
 	}
 	return nil
+}
+
+// dirtyWithin is how many open segments, from the first on, hold up to limit dirty ones; 0 when none is.
+func (f *flusher) dirtyWithin(limit int) int {
+	n, dirty := 0, 0
+	for i := 0; i < len(f.open) && dirty < limit; i++ {
+		if f.open[i].dirty {
+			n, dirty = i+1, dirty+1
+		}
+	}
+	return n
 }
 
 // closeFirst closes the first n open segments, which are synced.
@@ -311,6 +344,7 @@ func (f *flusher) closeFirst(n int) {
 		_ = o.f.Close() // synced: nothing is left that closing could lose
 	}
 	f.open = append(f.open[:0:0], f.open[n:]...)
+	f.opened.Store(int32(len(f.open)))
 }
 
 // forgetSegments closes the handles of segments that are being removed; drop says which.
@@ -326,6 +360,7 @@ func (f *flusher) forgetSegments(drop func(*openSegment) bool) {
 	}
 	clear(f.open[len(kept):])
 	f.open = kept
+	f.opened.Store(int32(len(kept)))
 }
 
 // syncDirs makes new names durable, the partitions' folders before the folder that names them.

@@ -18,7 +18,6 @@ type segment struct {
 	end     int64 // offset after its last batch
 	size    int64 // bytes of all batches that belong to it
 	flushed int64 // of these, written to the file
-	synced  int64 // of these, known to be on disk
 	created int64 // when it was begun, milliseconds
 	maxTS   int64 // largest record timestamp; meaningful when size > 0
 	maxBase int64 // base offset of the first batch that has it

@@ -175,7 +175,7 @@ func Open(cfg Config) (*Store, error) {
 	s.readers = newReaders(s.fs, cfg.MaxOpenFiles)
 	s.space = &space{s: s}
 	s.wal = &wal{s: s, dir: s.fs.PathJoin(cfg.Dir, walDirName), minSize: min(max(16<<20, cfg.smallestWALFile()), cfg.WALFileBytes),
-		maxSize: cfg.WALFileBytes, limit: 2*cfg.CheckpointBytes + 4*cfg.WALFileBytes, kick: make(chan struct{}, 1)}
+		maxSize: cfg.WALFileBytes, limit: 16*cfg.CheckpointBytes + 4*cfg.WALFileBytes, kick: make(chan struct{}, 1)}
 	s.committer = &committer{s: s, maxBytes: min(8<<20, cfg.CacheBytes/4)}
 	s.life.stop, s.life.stopWork = make(chan struct{}), make(chan struct{})
 	s.life.stopped, s.life.failed = make(chan struct{}), make(chan struct{})
