@@ -388,7 +388,9 @@ func (d *delivery) commit(ctx context.Context, client *kgo.Client, w *window) er
 			commitCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			var err error
 			client.CommitOffsetsSync(commitCtx, map[string]map[int32]kgo.EpochOffset{d.def.Topic: offsets},
-				func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, reqErr error) { err = commitError(resp, reqErr) })
+				func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, reqErr error) {
+					err = commitError(resp, reqErr)
+				})
 			cancel()
 			if err != nil && !ending {
 				return fmt.Errorf("committing the offsets of sink %s: %w", d.def.Name, err)
