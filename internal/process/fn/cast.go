@@ -278,10 +278,18 @@ func castTime(f, t vec.Kind) (Kernel, bool) {
 		return rows(func(c *cx, i int) { c.setInt(i, g(c.int(0, i), c.env.Zone)) })
 	}
 	switch (pair{f, t}) {
-	case pair{vec.Date, vec.Timestamp}:
-		return plain(func(x int64) int64 { return x * vec.MicrosPerDay }), false
-	case pair{vec.Date, vec.Timestamptz}:
-		return zoned(func(x int64, z *time.Location) int64 { return vec.FromLocal(x*vec.MicrosPerDay, z) }), true
+	case pair{vec.Date, vec.Timestamp}, pair{vec.Date, vec.Timestamptz}:
+		return rows(func(c *cx, i int) {
+			x, ok := mulInt(c.int(0, i), vec.MicrosPerDay)
+			if !ok {
+				c.fail(i, errDateTime)
+				return
+			}
+			if t == vec.Timestamptz {
+				x = vec.FromLocal(x, c.env.Zone)
+			}
+			c.setInt(i, x)
+		}), t == vec.Timestamptz
 	case pair{vec.Timestamp, vec.Timestamptz}:
 		return zoned(vec.FromLocal), true
 	case pair{vec.Timestamptz, vec.Timestamp}:

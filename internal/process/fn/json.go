@@ -62,7 +62,20 @@ func jsonGet(asText bool, step func(c *cx, i int) []byte) Kernel {
 
 func byKey(c *cx, i int) []byte { return jsonb.Get(c.bytes(0, i), c.str(1, i)) }
 
-func byIndex(c *cx, i int) []byte { return jsonb.At(c.bytes(0, i), int(c.int(1, i))) }
+// byIndex takes an element; a scalar counts as an array of itself, as in PostgreSQL.
+func byIndex(c *cx, i int) []byte {
+	b, n := c.bytes(0, i), int(c.int(1, i))
+	switch jsonb.KindOf(b) {
+	case jsonb.Array:
+		return jsonb.At(b, n)
+	case jsonb.Object:
+		return nil
+	}
+	if n == 0 || n == -1 {
+		return b
+	}
+	return nil
+}
 
 // JSONStep goes one step of a path: a member of an object, or the element of an array at a position in decimal.
 func JSONStep(b []byte, key string) []byte {

@@ -87,7 +87,7 @@ func mathFuncs() []Func {
 	}
 	for _, k := range []vec.Kind{vec.Int32, vec.Int64} {
 		out = append(out, def("mod", k, intMod, "", "", k, k),
-			def("gcd", k, rows(func(c *cx, i int) { c.setInt(i, gcd(c.int(0, i), c.int(1, i))) }), "greatest common divisor", "gcd(12, 18)", k, k),
+			def("gcd", k, rows(func(c *cx, i int) { setGCD(c, i, k) }), "greatest common divisor", "gcd(12, 18)", k, k),
 			def("lcm", k, rows(func(c *cx, i int) { lcm(c, i, k) }), "least common multiple", "lcm(4, 6)", k, k))
 	}
 	random := def("random", f, rows(func(c *cx, i int) { c.setFloat(i, rand.Float64()) }), "random number from 0 to 1; not in views", "random()")
@@ -122,7 +122,7 @@ func absFuncs() []Func {
 			case x < 0:
 				return -1
 			}
-			return x
+			return 0
 		}), "-1, 0 or 1", "sign(-8.4)", vec.Float64),
 		def("sign", vec.Numeric, dec1(func(x vec.Decimal) (vec.Decimal, error) { return vec.DecimalFromInt(int64(x.Sign())), nil }), "", "", vec.Numeric))
 }
@@ -196,6 +196,15 @@ func scaled(c *cx, i int, f func(vec.Decimal, int32) (vec.Decimal, error)) {
 func gcd(a, b int64) int64 {
 	x := new(big.Int).GCD(nil, nil, new(big.Int).Abs(big.NewInt(a)), new(big.Int).Abs(big.NewInt(b)))
 	return x.Int64()
+}
+
+func setGCD(c *cx, i int, k vec.Kind) {
+	x := gcd(c.int(0, i), c.int(1, i))
+	if x < 0 || !fits(k, x) { // of the smallest number with itself or zero
+		c.fail(i, intRange(k))
+		return
+	}
+	c.setInt(i, x)
 }
 
 func lcm(c *cx, i int, k vec.Kind) {

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"unicode"
@@ -74,7 +75,9 @@ func textFuncs() []Func {
 		def("left", t, rows(func(c *cx, i int) { c.out.SetBytes(i, left(c.bytes(0, i), c.int(1, i))) }), "the first n characters; all but the last if negative", "left('abcde', 2)", t, n),
 		def("right", t, rows(func(c *cx, i int) {
 			s, k := c.bytes(0, i), c.int(1, i)
-			if k >= 0 {
+			if k == math.MinInt32 {
+				k = 0
+			} else if k >= 0 {
 				k = max(int64(utf8.RuneCount(s))-k, 0)
 			} else {
 				k = -k
@@ -337,8 +340,12 @@ func overlay(c *cx, i int) {
 	if len(c.args) > 3 {
 		n = c.int(3, i)
 	}
-	if from <= 0 {
+	switch {
+	case from <= 0:
 		c.fail(i, errors.New("negative substring length not allowed"))
+		return
+	case from+n > math.MaxInt32:
+		c.fail(i, errIntRange)
 		return
 	}
 	head, tail := s[:runeOffset(s, from-1)], s[runeOffset(s, max(from-1+n, 0)):]

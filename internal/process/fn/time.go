@@ -13,6 +13,7 @@ import (
 var (
 	errIntervalRange = errors.New("interval out of range")
 	errDateRange     = errors.New("date out of range")
+	errDateTime      = errors.New("date out of range for timestamp")
 	errInfinite      = errors.New("cannot subtract infinite timestamps")
 )
 
@@ -32,6 +33,20 @@ func addLocal(c *cx, t int64, v vec.IntervalValue) (int64, bool) {
 	return vec.AddInterval(vec.FromLocal(local, c.env.Zone), vec.IntervalValue{Micros: time})
 }
 
+// The first and the day after the last date (PostgreSQL: datatype/timestamp.h), in days since 1970-01-01.
+const (
+	minDate = -2440588
+	endDate = 2147483494 - 2440588
+)
+
+func setDate(c *cx, i int, days int64) {
+	if days < minDate || days >= endDate {
+		c.fail(i, errDateRange)
+		return
+	}
+	c.setInt(i, days)
+}
+
 // plusInterval makes the kernel of t ± interval for t of kind k in argument at.
 func plusInterval(k vec.Kind, at int, neg bool) Kernel {
 	return rows(func(c *cx, i int) {
@@ -44,20 +59,25 @@ func plusInterval(k vec.Kind, at int, neg bool) Kernel {
 		case vec.Timestamptz:
 			t, ok = addLocal(c, t, v)
 		case vec.Date:
-			t, ok = vec.AddInterval(t*vec.MicrosPerDay, v)
+			if _, ok = mulInt(t, vec.MicrosPerDay); ok {
+				t, ok = vec.AddInterval(t*vec.MicrosPerDay, v)
+			}
 		case vec.Time:
 			t, ok = t+v.Micros%vec.MicrosPerDay, true
 			_, t = vec.SplitMicros(t)
 		default:
 			t, ok = vec.AddInterval(t, v)
 		}
-		if !ok {
+		if !ok || k != vec.Time && !inTimeRange(t) {
 			c.fail(i, errTimeRange)
 			return
 		}
 		c.setInt(i, t)
 	})
 }
+
+// inTimeRange reports whether a timestamp is not before 4714-11-24 BC, or infinite.
+func inTimeRange(t int64) bool { return t >= minDate*vec.MicrosPerDay || t == vec.NegInfinityMicros }
 
 func timeFuncs() []Func {
 	d, tm, ts, tz, iv, n, f := vec.Date, vec.Time, vec.Timestamp, vec.Timestamptz, vec.Interval, vec.Int32, vec.Float64
@@ -69,9 +89,9 @@ func timeFuncs() []Func {
 		out = append(out, plus, minus, rev)
 	}
 	out = append(out,
-		op("+", d, rows(func(c *cx, i int) { c.setInt(i, c.int(0, i)+c.int(1, i)) }), d, n),
-		op("+", d, rows(func(c *cx, i int) { c.setInt(i, c.int(0, i)+c.int(1, i)) }), n, d),
-		op("-", d, rows(func(c *cx, i int) { c.setInt(i, c.int(0, i)-c.int(1, i)) }), d, n),
+		op("+", d, rows(func(c *cx, i int) { setDate(c, i, c.int(0, i)+c.int(1, i)) }), d, n),
+		op("+", d, rows(func(c *cx, i int) { setDate(c, i, c.int(0, i)+c.int(1, i)) }), n, d),
+		op("-", d, rows(func(c *cx, i int) { setDate(c, i, c.int(0, i)-c.int(1, i)) }), d, n),
 		op("-", n, rows(func(c *cx, i int) { c.setInt(i, c.int(0, i)-c.int(1, i)) }), d, d),
 		op("+", ts, rows(func(c *cx, i int) { c.setInt(i, c.int(0, i)*vec.MicrosPerDay+c.int(1, i)) }), d, tm),
 		op("+", ts, rows(func(c *cx, i int) { c.setInt(i, c.int(1, i)*vec.MicrosPerDay+c.int(0, i)) }), tm, d),

@@ -234,7 +234,16 @@ func extract(c *cx, i int, k vec.Kind) {
 }
 
 func datePart(c *cx, i int, k vec.Kind) {
-	if d, ok := partAt(c, i, k); ok {
+	d, ok := vec.Decimal{}, false
+	if k == vec.Date { // date_part takes a date as its midnight, extract does not
+		d, ok = part(unitName(c.str(0, i)), vec.Timestamp, c.int(1, i)*vec.MicrosPerDay, nil)
+		if !ok {
+			c.fail(i, unknownUnit(c.str(0, i), k))
+		}
+	} else {
+		d, ok = partAt(c, i, k)
+	}
+	if ok {
 		c.setFloat(i, d.Float64())
 	}
 }

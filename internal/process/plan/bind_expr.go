@@ -230,7 +230,15 @@ func retyped(e Expr, t vec.Type) Expr {
 
 // fold computes a call of constants now, unless it depends on the clock or fails.
 func (b *binder) fold(c *Call) Expr {
-	if c.Func.Volatile || c.Func.Stable {
+	if c.Func.Volatile {
+		return c
+	}
+	for _, a := range c.Args {
+		if k, ok := a.(*Const); ok && c.Func.Strict && k.Value.IsNull(0) {
+			return &Const{vec.NullOf(c.T)}
+		}
+	}
+	if c.Func.Stable {
 		return c
 	}
 	args := make([]*vec.Vector, len(c.Args))
@@ -240,9 +248,6 @@ func (b *binder) fold(c *Call) Expr {
 			return c
 		}
 		args[i] = k.Value
-		if c.Func.Strict && k.Value.IsNull(0) {
-			return &Const{vec.NullOf(c.T)}
-		}
 	}
 	env := &fn.Env{}
 	out := vec.New(c.T, 1)
