@@ -62,7 +62,7 @@ func (c *compiler) literal(x *sql.Literal) node {
 		n.t, n.literal, n.eval = unknown, true, func(*env) any { return nil }
 	case sql.BoolLit:
 		v := x.Text == "true"
-		n.t, n.name, n.eval = tBool, "bool", func(*env) any { return v }
+		n.t, n.name, n.weak, n.eval = tBool, "bool", true, func(*env) any { return v }
 	case sql.IntLit:
 		v := atoi(x.Text)
 		n.t, n.eval = tInt4, func(*env) any { return v }
@@ -288,8 +288,8 @@ func (c *compiler) caseOf(x *sql.Case, s *scope) node {
 		t = tText
 	}
 	name := "case"
-	if n, ok := x.Else.(*sql.Name); ok {
-		name = n.Parts[len(n.Parts)-1]
+	if last.name != "" && last.name != "?column?" && !last.weak {
+		name = last.name
 	}
 	return node{t: t, name: name, eval: func(e *env) any {
 		for i, cond := range conds {
@@ -312,7 +312,7 @@ func (c *compiler) cast(x *sql.Cast, s *scope) node {
 	}
 	n := c.to(c.expr(x.X, s), t)
 	if n.name == "" || n.name == "?column?" {
-		n.name = strings.TrimPrefix(pgTypes().byOID[t].name, "_")
+		n.name, n.weak = strings.TrimPrefix(pgTypes().byOID[t].name, "_"), true
 	}
 	return n
 }

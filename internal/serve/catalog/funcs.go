@@ -156,7 +156,7 @@ var systemFuncs = map[string]*systemFunc{
 				return keyColumns(e)[n-1]
 			}
 		}
-		return indexDef(e)
+		return indexDef(e, len(a) > 2 && a[2] == true)
 	}},
 	"pg_get_constraintdef": {args: []typ{tOid, tBool}, least: 1, ret: tText, eval: func(rt *runtime, a []any) any {
 		if e, ok := rt.snap.ByOID(uint32(a[0].(int64) - constraintOffset)); ok && e.Relation.Key != nil {

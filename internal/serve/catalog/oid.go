@@ -43,6 +43,8 @@ const (
 	tInt4Array    typ = 1007
 	tNameArray    typ = 1003
 	tOidArray     typ = 1028
+	tNodeTree     typ = 194
+	tACL          typ = 1034 // aclitem[]
 )
 
 // pgType is what the catalog knows about a type.
@@ -233,7 +235,7 @@ func vecType(t typ) vec.Type {
 func wireOID(t typ) uint32 {
 	switch t {
 	case tBool, tChar, tName, tInt2, tInt4, tInt8, tText, tOid, tXid, tFloat4, tFloat8, tVarchar, tBpchar, tInt2Vector, tOidVector,
-		tTextArray, tNameArray, tOidArray, tInt4Array, 1005, 1002, tJSON:
+		tTextArray, tNameArray, tOidArray, tInt4Array, 1005, 1002, tJSON, tNodeTree, tACL:
 		return t
 	}
 	return 0

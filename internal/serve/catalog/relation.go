@@ -41,10 +41,10 @@ func (r *relation) index() map[string]int {
 // typeWords maps the type names of data/relations.txt before pg_type has been read; it must do without pgTypes.
 var typeWords = map[string]typ{
 	"bool": tBool, "bytea": 17, "char": tChar, "name": tName, "int8": tInt8, "int2": tInt2, "int2vector": tInt2Vector, "int4": tInt4,
-	"regproc": tRegproc, "text": tText, "oid": tOid, "xid": tXid, "oidvector": tOidVector, "pg_node_tree": tText, "float4": tFloat4,
+	"regproc": tRegproc, "text": tText, "oid": tOid, "xid": tXid, "oidvector": tOidVector, "pg_node_tree": tNodeTree, "float4": tFloat4,
 	"float8": tFloat8, "inet": tText, "varchar": tVarchar, "timestamptz": 1184, "interval": 1186, "numeric": tNumeric,
 	"regtype": tRegtype, "anyarray": tTextArray, "_text": tTextArray, "_name": tNameArray, "_oid": tOidArray, "_int2": 1005,
-	"_char": 1002, "_bool": 1000, "_float4": 1021, "_float8": 1022, "_aclitem": tTextArray, "_regtype": 2211, "pg_lsn": tText,
+	"_char": 1002, "_bool": 1000, "_float4": 1021, "_float8": 1022, "_aclitem": tACL, "_regtype": 2211, "pg_lsn": tText,
 }
 
 // relations are all relations of the catalog by schema.name.
@@ -109,7 +109,7 @@ func readStatic(field string, t typ) any {
 			list = append(list, atoi(w))
 		}
 		return list
-	case tTextArray, tOidArray, 1002:
+	case tTextArray, tOidArray, tACL, 1002:
 		return nil
 	}
 	return strings.ReplaceAll(field, `\\`, `\`)

@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	goruntime "runtime"
+
 	"myelin/internal/process/plan"
 	"myelin/internal/serve/query"
 	"myelin/internal/serve/view"
@@ -101,7 +103,7 @@ func relkind(e *view.Entry) string {
 }
 
 func (rt *runtime) version() string {
-	return "PostgreSQL " + query.ServerVersion + ", compatible catalog"
+	return "PostgreSQL " + query.ServerVersion + " on " + goruntime.GOARCH + "-" + goruntime.GOOS + ", compiled by Go, 64-bit"
 }
 
 // producers make the rows that depend on the directory and the session, by relation.

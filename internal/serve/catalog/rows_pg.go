@@ -199,14 +199,18 @@ func matviewRows(rt *runtime, emit func(record)) {
 func pgIndexesRows(rt *runtime, emit func(record)) {
 	for _, e := range rt.snap.All() {
 		if e.Relation.Key != nil {
-			emit(record{"schemaname": e.Schema(), "tablename": e.Relation.Name, "indexname": keyName(e), "indexdef": indexDef(e)})
+			emit(record{"schemaname": e.Schema(), "tablename": e.Relation.Name, "indexname": keyName(e), "indexdef": indexDef(e, false)})
 		}
 	}
 }
 
-// indexDef is pg_get_indexdef of a relation's key.
-func indexDef(e *view.Entry) string {
-	return "CREATE UNIQUE INDEX " + quoteIdent(keyName(e)) + " ON " + quoteIdent(e.Schema()) + "." + quoteIdent(e.Relation.Name) + " USING btree (" +
+// indexDef is pg_get_indexdef of a relation's key; pretty leaves out a schema that need not be written.
+func indexDef(e *view.Entry, pretty bool) string {
+	on := quoteIdent(e.Schema()) + "."
+	if pretty && e.Schema() == view.Schema {
+		on = ""
+	}
+	return "CREATE UNIQUE INDEX " + quoteIdent(keyName(e)) + " ON " + on + quoteIdent(e.Relation.Name) + " USING btree (" +
 		strings.Join(keyColumns(e), ", ") + ")"
 }
 

@@ -118,7 +118,9 @@ type node struct {
 	literal bool
 	// param is the parameter (from 1) that this is, while its type is unknown.
 	param int
-	name  string // what an output column is called
+	// name is what an output column is called; a weak one, of a cast, gives way where a CASE takes its name from within.
+	name string
+	weak bool
 }
 
 func constant(t typ, v any) node { return node{t: t, eval: func(*env) any { return v }} }
@@ -241,14 +243,14 @@ func (c *compiler) to(n node, t typ) node {
 	}
 	if n.param > 0 && n.t == unknown {
 		c.params[n.param-1] = t
-		return node{t: t, eval: n.eval, name: n.name}
+		return node{t: t, eval: n.eval, name: n.name, weak: n.weak}
 	}
 	from, eval := n.t, n.eval
 	if n.literal {
 		v := (&runtime{compiler: c}).cast(eval(nil), from, t)
-		return node{t: t, name: n.name, eval: func(*env) any { return v }}
+		return node{t: t, name: n.name, weak: n.weak, eval: func(*env) any { return v }}
 	}
-	return node{t: t, fields: n.fields, name: n.name, eval: func(e *env) any { return e.rt.cast(eval(e), from, t) }}
+	return node{t: t, fields: n.fields, name: n.name, weak: n.weak, eval: func(e *env) any { return e.rt.cast(eval(e), from, t) }}
 }
 
 // common converts nodes to one type: the one that most easily holds them all.

@@ -57,3 +57,17 @@ func (s *static) Next(ctx context.Context) (*vec.Batch, error) {
 }
 
 func (s *static) Close() { s.batches = nil }
+
+// Done is the answer of a statement that returns no rows but knows its command tag only now.
+func Done(tag string) Rows { return done(tag) }
+
+type done string
+
+// Next implements Rows.
+func (done) Next(context.Context) (*vec.Batch, error) { return nil, io.EOF }
+
+// Close implements Rows.
+func (done) Close() {}
+
+// CommandTag is what CommandComplete reports.
+func (d done) CommandTag() string { return string(d) }

@@ -1,0 +1,370 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"strings"
+
+	"myelin/internal/clock"
+	"myelin/internal/process/fn"
+	"myelin/internal/process/op"
+	"myelin/internal/process/plan"
+	"myelin/internal/process/sql"
+	"myelin/internal/process/state"
+	"myelin/internal/serve/view"
+	"myelin/internal/vec"
+)
+
+// System answers questions about the database itself; ok is false for all others.
+type System interface {
+	Prepare(s *Session, stmt sql.Statement, text string, hints []vec.Type) (st *Statement, ok bool, err error)
+}
+
+// Changer carries out CREATE, DROP and the like.
+type Changer interface {
+	// Change runs the statement and returns its command tag ("CREATE MATERIALIZED VIEW").
+	Change(ctx context.Context, s *Session, stmt sql.Statement, text string) (tag string, err error)
+}
+
+// Streams reads what the log of a stream holds.
+type Streams interface {
+	// Recent gives the records that a stream's log still holds as batches of the scan's columns, oldest first within a
+	// partition.
+	Recent(ctx context.Context, scan *plan.Scan) iter.Seq2[*vec.Batch, error]
+}
+
+// Batch runs a bound query once over the rows that its scans have (exec.RunBatch).
+type Batch func(ctx context.Context, q *plan.Query, env fn.Env, rows op.Rows) iter.Seq2[*vec.Batch, error]
+
+// Config says what an engine reads and how much it may take. Zero values mean the defaults named.
+type Config struct {
+	// Batch runs queries; it must be given.
+	Batch   Batch
+	Views   *view.Directory
+	System  System  // nil: there is no system catalog
+	Changer Changer // nil: nothing can be changed
+	Streams Streams // nil: streams cannot be read
+	// Publication pins several tables at one point (exec.Engine's); nil: each table is pinned by itself.
+	Publication *state.Publication
+	// MaxRunning is how many queries compute at the same time (8); more wait.
+	MaxRunning int
+	// Funcs are further functions, beside those of the engine.
+	Funcs func(name string) []*fn.Func
+	Clock clock.Clock
+}
+
+// Engine prepares and runs queries. It may be used at the same time.
+type Engine struct {
+	cfg   Config
+	slots chan struct{}
+}
+
+// New returns an engine.
+func New(cfg Config) (*Engine, error) {
+	if cfg.Views == nil || cfg.Batch == nil {
+		return nil, errors.New("a query engine needs a directory of views and a way to run queries")
+	}
+	if cfg.MaxRunning == 0 {
+		cfg.MaxRunning = 8
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = clock.Real{}
+	}
+	return &Engine{cfg: cfg, slots: make(chan struct{}, cfg.MaxRunning)}, nil
+}
+
+// Prepare binds one statement. hints are the types of parameters as far as they are known.
+func (e *Engine) Prepare(_ context.Context, s *Session, text string, hints []vec.Type) (*Statement, error) {
+	stmt, err := sql.ParseOne(text)
+	if err != nil {
+		return nil, convert(err)
+	}
+	if e.cfg.System != nil {
+		if st, ok, err := e.cfg.System.Prepare(s, stmt, text, hints); ok {
+			return st, err
+		}
+	}
+	switch x := stmt.(type) {
+	case *sql.SelectStmt:
+		return e.selects(s, x.Query, text, hints)
+	case *sql.Explain:
+		return e.explain(s, x, text, hints)
+	case *sql.CreateRelation, *sql.CreateView, *sql.CreateSink, *sql.Drop, *sql.Comment:
+		if e.cfg.Changer != nil {
+			return e.change(s, stmt, text), nil
+		}
+	case *sql.Insert, *sql.Update, *sql.Delete:
+		return nil, &Error{Code: CodeReadOnly, Message: "rows cannot be written over this connection",
+			Hint: "Send events over HTTP (POST /v1/batch) or Kafka; a table's rows come from its file."}
+	}
+	return nil, &Error{Code: CodeFeatureNotSupported, Message: "this statement is not supported here",
+		Hint: "Put definitions into sql/*.sql and run myelin apply."}
+}
+
+// selects binds a query for the columnar engine.
+func (e *Engine) selects(s *Session, q *sql.Query, text string, hints []vec.Type) (*Statement, error) {
+	snap := e.cfg.Views.Snapshot()
+	opt := plan.Options{Params: hints, Zone: s.Zone(), Funcs: e.cfg.Funcs}
+	bound, err := plan.Bind(q, text, names{snap}, opt)
+	if err != nil {
+		return nil, convert(err)
+	}
+	st := &Statement{Tag: "SELECT", Params: bound.Params, Columns: columnsOf(bound, snap)}
+	st.Run = func(ctx context.Context, args []*vec.Vector) (Rows, error) {
+		now, snapNow := bound, snap
+		if fresh := e.cfg.Views.Snapshot(); fresh.Version != snap.Version {
+			again, err := plan.Bind(q, text, names{fresh}, opt)
+			if err != nil {
+				return nil, convert(err)
+			}
+			if len(again.Root.Schema()) != len(st.Columns) {
+				return nil, Errorf("0A000", "cached plan must not change result type")
+			}
+			now, snapNow = again, fresh
+		}
+		return e.run(ctx, s, now, snapNow, args)
+	}
+	return st, nil
+}
+
+// names lets the planner find relations.
+type names struct{ snap *view.Snapshot }
+
+// Relation implements plan.Catalog.
+func (n names) Relation(schema, name string) (*plan.Relation, error) {
+	e, ok := n.snap.Lookup(schema, name)
+	if !ok {
+		return nil, nil
+	}
+	return e.Relation, nil
+}
+
+// RelationNames implements plan.Lister.
+func (n names) RelationNames() []string {
+	var out []string
+	for _, e := range n.snap.All() {
+		out = append(out, e.Relation.Name)
+	}
+	return out
+}
+
+// columnsOf describes the answer, and says which columns are those of a stored relation.
+func columnsOf(q *plan.Query, snap *view.Snapshot) []Column {
+	schema := q.Root.Schema()
+	out := make([]Column, len(schema))
+	for i, c := range schema {
+		out[i] = Column{Name: c.Name, Type: c.Type}
+		if rel, at := origin(q.Root, i); rel != nil {
+			if e, ok := snap.Lookup(rel.Schema, rel.Name); ok {
+				out[i].Table, out[i].Attr = e.OID, int16(at+1)
+			}
+		}
+	}
+	return out
+}
+
+// origin traces an output column down to the relation that it is read from; nil where it is computed.
+func origin(n plan.Node, col int) (*plan.Relation, int) {
+	switch n := n.(type) {
+	case *plan.Scan:
+		if c := n.Columns[col]; c.From == plan.FromColumn {
+			return n.Relation, c.Index
+		}
+	case *plan.Filter:
+		return origin(n.Input, col)
+	case *plan.Sort:
+		return origin(n.Input, col)
+	case *plan.Distinct:
+		return origin(n.Input, col)
+	case *plan.Project:
+		if c, ok := n.Exprs[col].(*plan.Col); ok {
+			return origin(n.Input, c.Index)
+		}
+	case *plan.Join:
+		left := len(n.Left.Schema())
+		if col < left {
+			return origin(n.Left, col)
+		}
+		return origin(n.Right, col-left)
+	}
+	return nil, 0
+}
+
+// run starts a query over versions that are pinned now.
+func (e *Engine) run(ctx context.Context, s *Session, q *plan.Query, snap *view.Snapshot, args []*vec.Vector) (Rows, error) {
+	versions := e.pin(q, snap)
+	rows := func(ctx context.Context, scan *plan.Scan) iter.Seq2[*vec.Batch, error] {
+		if v := versions[scan.Relation]; v != nil {
+			return stored(ctx, scan, v)
+		}
+		if e.cfg.Streams == nil {
+			return failing(&Error{Code: CodeFeatureNotSupported, Message: "the stream \"" + scan.Relation.Name + "\" cannot be read here",
+				Hint: "Make a materialized view over it."})
+		}
+		return e.cfg.Streams.Recent(ctx, scan)
+	}
+	// The query lives as long as its rows, which may be longer than the call that started it.
+	ctx, cancel := context.WithCancelCause(ctx)
+	env := fn.Env{Now: e.cfg.Clock.Now().UnixMicro(), Params: args, Zone: s.Zone()}
+	next, stop := iter.Pull2(e.cfg.Batch(ctx, q, env, rows))
+	return &running{engine: e, next: next, stop: stop, cancel: cancel}, nil
+}
+
+// pin takes a version of each table that a query reads, all as of one step.
+func (e *Engine) pin(q *plan.Query, snap *view.Snapshot) map[*plan.Relation]*state.Version {
+	var rels []*plan.Relation
+	var tables []*state.Table
+	plan.Walk(q.Root, func(n plan.Node) {
+		if scan, ok := n.(*plan.Scan); ok {
+			if entry, ok := snap.Lookup(scan.Relation.Schema, scan.Relation.Name); ok && entry.Table != nil {
+				rels, tables = append(rels, scan.Relation), append(tables, entry.Table)
+			}
+		}
+	})
+	out := make(map[*plan.Relation]*state.Version, len(rels))
+	if e.cfg.Publication != nil {
+		for i, v := range e.cfg.Publication.Pin(tables...) {
+			out[rels[i]] = v
+		}
+		return out
+	}
+	for i, t := range tables {
+		if out[rels[i]] == nil {
+			out[rels[i]] = t.Version()
+		}
+	}
+	return out
+}
+
+// stored reads a version in the columns of a scan.
+func stored(ctx context.Context, scan *plan.Scan, v *state.Version) iter.Seq2[*vec.Batch, error] {
+	return func(yield func(*vec.Batch, error) bool) {
+		for b := range v.Scan(0) {
+			if ctx.Err() != nil {
+				yield(nil, context.Cause(ctx))
+				return
+			}
+			cols := make([]*vec.Vector, len(scan.Columns))
+			for i, c := range scan.Columns {
+				cols[i] = b.Cols[c.Index]
+			}
+			if !yield(&vec.Batch{Cols: cols, N: b.N}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func failing(err error) iter.Seq2[*vec.Batch, error] {
+	return func(yield func(*vec.Batch, error) bool) { yield(nil, err) }
+}
+
+// running is a query that is being executed.
+type running struct {
+	engine *Engine
+	next   func() (*vec.Batch, error, bool)
+	stop   func()
+	cancel context.CancelCauseFunc
+}
+
+// Next implements Rows. It computes only within one of the engine's slots, so that answers which are fetched slowly hold
+// none.
+func (r *running) Next(ctx context.Context) (*vec.Batch, error) {
+	select {
+	case r.engine.slots <- struct{}{}:
+		defer func() { <-r.engine.slots }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	unhook := context.AfterFunc(ctx, func() { r.cancel(context.Cause(ctx)) })
+	defer unhook()
+	b, err, ok := r.next()
+	switch {
+	case !ok && ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case !ok:
+		return nil, io.EOF
+	case err != nil:
+		return nil, dataError(err)
+	}
+	return b, nil
+}
+
+// Close implements Rows.
+func (r *running) Close() {
+	r.cancel(context.Canceled)
+	r.stop()
+}
+
+// change is a statement that defines or drops something.
+func (e *Engine) change(s *Session, stmt sql.Statement, text string) *Statement {
+	st := &Statement{}
+	st.Run = func(ctx context.Context, _ []*vec.Vector) (Rows, error) {
+		tag, err := e.cfg.Changer.Change(ctx, s, stmt, text)
+		if err != nil {
+			return nil, convert(err)
+		}
+		return Done(tag), nil
+	}
+	return st
+}
+
+// explain shows how a query would be run.
+func (e *Engine) explain(s *Session, x *sql.Explain, text string, hints []vec.Type) (*Statement, error) {
+	sel, ok := x.Stmt.(*sql.SelectStmt)
+	if !ok {
+		return nil, Errorf(CodeFeatureNotSupported, "only queries can be explained")
+	}
+	bound, err := plan.Bind(sel.Query, text, names{e.cfg.Views.Snapshot()}, plan.Options{Params: hints, Zone: s.Zone(), Funcs: e.cfg.Funcs})
+	if err != nil {
+		return nil, convert(err)
+	}
+	lines := vec.New(vec.Of(vec.Text), 0)
+	for l := range strings.Lines(plan.Explain(bound.Root)) {
+		lines.AppendString(strings.TrimSuffix(l, "\n"))
+	}
+	return &Statement{Tag: "EXPLAIN", Columns: []Column{{Name: "QUERY PLAN", Type: vec.Of(vec.Text)}}, Params: bound.Params,
+		Run: func(context.Context, []*vec.Vector) (Rows, error) {
+			return Static(&vec.Batch{Cols: []*vec.Vector{lines}, N: lines.Len()}), nil
+		}}, nil
+}
+
+// convert keeps code, position and hint of the parser's and binder's errors.
+func convert(err error) error {
+	var own *Error
+	if errors.As(err, &own) {
+		return own
+	}
+	var e *sql.Error
+	if errors.As(err, &e) {
+		out := &Error{Code: e.Code, Message: e.Msg, Hint: e.Hint}
+		if e.Line > 0 {
+			out.Position = e.Pos + 1
+		}
+		if out.Code == "" {
+			out.Code = CodeSyntax
+		}
+		return out
+	}
+	return err
+}
+
+// dataError is an error that a value caused while the query ran.
+func dataError(err error) error {
+	err = convert(err)
+	var own *Error
+	var c coded
+	if errors.As(err, &own) || errors.As(err, &c) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	code, text := "22000", err.Error()
+	for part, c := range map[string]string{"division by zero": "22012", "out of range": "22003", "invalid input syntax": CodeInvalidText,
+		"regular expression": "2201B", "logarithm": "2201E", "escape": "22025", "negative substring": "22011"} {
+		if strings.Contains(text, part) {
+			code = c
+		}
+	}
+	return &Error{Code: code, Message: text}
+}
