@@ -156,7 +156,7 @@ func (c *Chunk) Header(r *RawRecord, key string) ([]byte, bool) {
 	return nil, false
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+var batchTable = crc32.MakeTable(crc32.Castagnoli)
 
 // errBatch says that bytes from the log are no record batch.
 var errBatch = errors.New("record batch is corrupt")
@@ -202,7 +202,7 @@ func (c *Chunk) fill(raw []byte, aborted []kmsg.FetchResponseTopicPartitionAbort
 		if b[batchMagicAt] != 2 || s.count < 0 || last < s.base {
 			return fmt.Errorf("%w: magic %d, %d records", errBatch, b[batchMagicAt], s.count)
 		}
-		if crc32.Checksum(b[batchAttrsAt:], castagnoli) != binary.BigEndian.Uint32(b[batchCRCAt:]) {
+		if crc32.Checksum(b[batchAttrsAt:], batchTable) != binary.BigEndian.Uint32(b[batchCRCAt:]) {
 			return fmt.Errorf("%w: bad checksum at offset %d", errBatch, s.base)
 		}
 		at += size
