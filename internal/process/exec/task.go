@@ -50,6 +50,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	t.flush = newFlusher(t)
 	defer t.close()
 	if err := t.open(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return fmt.Errorf("starting continuous queries: %w", err)
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -200,6 +203,7 @@ func (t *task) advance(ctx context.Context, g *group) (bool, error) {
 		var o offsets
 		if tables, o = g.tables.next(t.until(g, TablesTopic, 0)); o.To > o.From {
 			s.Ranges = append(s.Ranges, o)
+			t.look = time.Time{} // a file may be through now
 		}
 	}
 	g.observe(pieces, clock)
@@ -374,6 +378,7 @@ func (t *task) merge(g *group, clock int64) {
 	t.groups = slices.DeleteFunc(t.groups, func(x *group) bool { return x == g })
 	g.reader.Close()
 	t.rebuild(m, pos, clock)
+	t.look = time.Time{}
 	for _, j := range g.jobs {
 		if j.pipe != nil {
 			j.end(clock, j.limit(m.marks))

@@ -1,0 +1,229 @@
+package exec
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+
+	"myelin/internal/process/fn"
+	"myelin/internal/process/plan"
+	"myelin/internal/vec"
+)
+
+// A case is a piece of SQL and data, run four ways that must give one answer: at once over all data; streamed in pieces; with a
+// crash between the pieces; and with the records out of order within the watermark, over several partitions.
+//
+// Commands of testdata/*.txt: "sql" declares, "file name=x.csv" writes a table's file, "data topic=x" adds records, "rows view=x"
+// shows a view's rows all four ways, "reset" begins the next case.
+type testCase struct {
+	ddl   string
+	files map[string]string
+	data  []topicRecord
+}
+
+type topicRecord struct{ topic, value string }
+
+func TestCases(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		c := testCase{files: map[string]string{}}
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			switch d.Cmd {
+			case "reset":
+				c = testCase{files: map[string]string{}}
+			case "sql":
+				c.ddl += d.Input + ";\n"
+				if err := newWorld(t, 1).declare(c.ddl); err != nil {
+					return "error: " + err.Error()
+				}
+			case "file":
+				var name string
+				d.ScanArgs(t, "name", &name)
+				c.files[name] = d.Input
+			case "data":
+				var topic string
+				d.ScanArgs(t, "topic", &topic)
+				for line := range strings.SplitSeq(d.Input, "\n") {
+					c.data = append(c.data, topicRecord{topic, strings.TrimSpace(line)})
+				}
+			case "rows":
+				var view string
+				d.ScanArgs(t, "view", &view)
+				return c.fourWays(t, view)
+			default:
+				t.Fatalf("unknown command %s", d.Cmd)
+			}
+			return ""
+		})
+	})
+}
+
+// fourWays returns the rows of a view, and fails the test where one way gives others.
+func (c *testCase) fourWays(t *testing.T, view string) string {
+	want := c.batch(t, view)
+	for _, way := range []struct {
+		name string
+		run  func(w *world)
+	}{
+		{"streamed", func(w *world) { c.feed(w, c.data, 5, nil) }},
+		{"over a crash", func(w *world) {
+			c.feed(w, c.data, 6, func(piece int) {
+				switch piece {
+				case 1:
+					if err := w.engine.Flush(w.ctx); err != nil {
+						w.t.Fatal(err)
+					}
+				case 3:
+					w.crash()
+				}
+			})
+		}},
+		{"shuffled", func(w *world) { c.feed(w, shuffle(c.data), 3, nil) }},
+	} {
+		parts := int32(1)
+		if way.name == "shuffled" {
+			parts = 3
+		}
+		w := c.world(t, parts)
+		w.start()
+		way.run(w)
+		w.settle()
+		// Let every window close: time goes on while nothing comes.
+		for range 3 {
+			w.clock.Advance(20 * 24 * time.Hour)
+			w.settle()
+		}
+		got := w.rows(view)
+		deadline := time.Now().Add(3 * time.Second)
+		for got != want && time.Now().Before(deadline) {
+			w.clock.Advance(time.Hour)
+			w.settle()
+			got = w.rows(view)
+		}
+		if got != want {
+			v, _ := w.engine.View(view)
+			t.Errorf("%s of %s:\n%s\nbut at once:\n%s\nstatus %+v", way.name, view, got, want, v.Status())
+		}
+		w.stop()
+	}
+	return want
+}
+
+// world makes a world with the case's objects and files. Its clock is behind all data.
+func (c *testCase) world(t *testing.T, parts int32) *world {
+	w := newWorld(t, parts)
+	dir := t.TempDir()
+	for name, text := range c.files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.mustDeclare(c.ddl)
+	for i := range w.objects.Tables {
+		w.objects.Tables[i].File = filepath.Join(dir, w.objects.Tables[i].File)
+	}
+	return w
+}
+
+// feed sends data in pieces and waits for each to be read.
+func (c *testCase) feed(w *world, data []topicRecord, pieces int, after func(piece int)) {
+	w.settle() // tables are loaded before the first record, so that lookups find the same in every run
+	size := (len(data) + pieces - 1) / pieces
+	for i := range pieces {
+		for _, r := range data[min(i*size, len(data)):min((i+1)*size, len(data))] {
+			w.send(r.topic, r.value)
+		}
+		w.settle()
+		if after != nil {
+			after(i)
+		}
+	}
+}
+
+var timeOf = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d`)
+
+// shuffle moves each record by up to three seconds of its event time, less than any watermark of the cases trails.
+func shuffle(data []topicRecord) []topicRecord {
+	rnd := rand.New(rand.NewPCG(5, 5))
+	type timed struct {
+		topicRecord
+		at time.Time
+	}
+	var out []timed
+	for _, r := range data {
+		at, _ := time.Parse("2006-01-02T15:04:05", timeOf.FindString(r.value))
+		out = append(out, timed{r, at.Add(time.Duration(rnd.IntN(3000)) * time.Millisecond)})
+	}
+	slices.SortStableFunc(out, func(a, b timed) int { return cmp.Or(a.at.Compare(b.at), 0) })
+	back := make([]topicRecord, len(out))
+	for i, r := range out {
+		back[i] = r.topicRecord
+	}
+	return back
+}
+
+// batch computes the view once over all data.
+func (c *testCase) batch(t *testing.T, view string) string {
+	w := c.world(t, 1)
+	views := w.objects.Views
+	w.objects.Views = nil
+	w.start()
+	w.settle()
+	for _, r := range c.data {
+		w.send(r.topic, r.value)
+	}
+	var rows func(ctx context.Context, s *plan.Scan) iter.Seq2[*vec.Batch, error]
+	rows = func(ctx context.Context, s *plan.Scan) iter.Seq2[*vec.Batch, error] {
+		if s.Relation.Kind != plan.View {
+			return w.engine.Rows(ctx, s)
+		}
+		i := slices.IndexFunc(views, func(d Definition) bool { return d.Relation.Name == s.Relation.Name })
+		return func(yield func(*vec.Batch, error) bool) {
+			for b, err := range RunBatch(ctx, views[i].Query, fn.Env{}, rows) {
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				cols := make([]*vec.Vector, len(s.Columns))
+				for k, col := range s.Columns {
+					cols[k] = b.Cols[col.Index]
+				}
+				if !yield(&vec.Batch{Cols: cols, N: b.N, Sel: b.Sel}, nil) {
+					return
+				}
+			}
+		}
+	}
+	w.until("tables are loaded", func() bool {
+		for _, tb := range w.objects.Tables {
+			if w.rows(tb.Relation.Name) == "" {
+				return false
+			}
+		}
+		return true
+	})
+	i := slices.IndexFunc(views, func(d Definition) bool { return d.Relation.Name == view })
+	if i < 0 {
+		t.Fatalf("there is no view %s", view)
+	}
+	var out []string
+	for b, err := range RunBatch(w.ctx, views[i].Query, fn.Env{Now: noon.UnixMicro()}, rows) {
+		if err != nil {
+			return fmt.Sprintf("error: %v", err)
+		}
+		out = append(out, batchText(b)...)
+	}
+	w.stop()
+	slices.Sort(out)
+	return strings.Join(out, "\n")
+}
