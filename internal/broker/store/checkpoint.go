@@ -166,6 +166,9 @@ func (f *flusher) checkpoint(clean bool) error {
 			return err
 		}
 	}
+	if err := f.saveRebuilt(); err != nil {
+		return err
+	}
 	if err := f.syncDirs(); err != nil {
 		return err
 	}

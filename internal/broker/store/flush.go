@@ -26,8 +26,9 @@ type flusher struct {
 	saved     position            // what the newest checkpoint covers
 	mu        struct {
 		sync.Mutex
-		dirty []*Partition // have unflushed batches, longest first
-		asked []chan error // checkpoints asked for
+		dirty   []*Partition  // have unflushed batches, longest first
+		asked   []chan error  // checkpoints asked for
+		rebuilt []loadedIndex // index files to be written anew
 	}
 }
 

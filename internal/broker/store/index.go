@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
+	"github.com/cockroachdb/errors/oserror"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -54,6 +56,39 @@ func (f *flusher) saveIndex(p *Partition, seg *segment) error {
 		x.drop()
 	}
 	p.mu.Unlock()
+	return nil
+}
+
+// rewrite asks for the index files of a segment to be written anew with the next checkpoint. Called under p's lock.
+func (f *flusher) rewrite(p *Partition, seg *segment) {
+	f.mu.Lock()
+	f.mu.rebuilt = append(f.mu.rebuilt, loadedIndex{p, seg})
+	f.mu.Unlock()
+}
+
+// saveRebuilt writes the index files that had to be rebuilt.
+func (f *flusher) saveRebuilt() error {
+	f.mu.Lock()
+	rebuilt := f.mu.rebuilt
+	f.mu.rebuilt = nil
+	f.mu.Unlock()
+	for _, x := range rebuilt {
+		x.p.mu.Lock()
+		gone := x.p.mu.deleted || !slices.Contains(x.p.mu.segs, x.seg)
+		x.p.mu.Unlock()
+		if gone {
+			continue
+		}
+		name := f.s.fs.PathJoin(x.p.dir, offsetName(x.seg.base))
+		for _, suffix := range []string{indexSuffix, timeSuffix} {
+			if err := f.s.fs.Remove(name + suffix); err != nil && !oserror.IsNotExist(err) {
+				return fmt.Errorf("removing damaged index %s%s: %w", name, suffix, err)
+			}
+		}
+		if err := f.saveIndex(x.p, x.seg); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -113,6 +148,7 @@ func (p *Partition) loadIndex(seg *segment) error {
 	if rebuilt { // the scan saw everything written; keep in memory only what came later
 		x.offs, x.times = laterThan(x.offs, x.times, offs, times)
 		x.offSaved, x.timeSaved = 0, 0
+		p.s.flusher.rewrite(p, seg)
 	}
 	x.offs = append(offs, x.offs...)
 	x.times = append(times, x.times...)
