@@ -233,7 +233,11 @@ func (s *server) query(sql string) ([]string, error) {
 
 // command runs a client for at most a minute and returns what it printed.
 func command(name string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	return longCommand(time.Minute, name, args...)
+}
+
+func longCommand(atMost time.Duration, name string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), atMost)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, name, args...)
