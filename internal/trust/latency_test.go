@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,4 +64,37 @@ func BenchmarkRelease(b *testing.B) {
 		<-tick.C
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+}
+
+// BenchmarkRestart is the time from start to ready with b.N events of about 900 bytes in the log, by reading the log back
+// and by the journal.
+func BenchmarkRestart(b *testing.B) {
+	r := newRig(b, []string{embedded(b)})
+	properties := fmt.Sprintf(`{"sku":"a","text":%q}`, strings.Repeat("text ", 100))
+	const chunk = 5000
+	cfg := ReleaseConfig{Dir: "dedupe"}
+	p := r.start(cfg)
+	for i := 0; i < b.N; i += chunk {
+		var records []*kgo.Record
+		for n := i; n < min(i+chunk, b.N); n++ {
+			records = append(records, r.sealed(track(fmt.Sprint("m", n), fmt.Sprint("u", n%1000), "Product Added", properties)))
+		}
+		if err := r.cluster.Client().ProduceSync(context.Background(), records...).FirstErr(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for p.Balance().In < int64(b.N) {
+		<-tick.C
+	}
+	p.end()
+	b.ResetTimer()
+	for name, cfg := range map[string]ReleaseConfig{"journal": cfg, "log": {}} {
+		start := time.Now()
+		p := r.start(cfg)
+		<-p.Ready()
+		b.ReportMetric(time.Since(start).Seconds(), name+"-s")
+		p.end()
+	}
 }

@@ -84,6 +84,10 @@ func explain(g *Group) (explanation, nextStep string) {
 		return say(fate, "In %s from %s, %s should look like %s but was %s.", what, from, prop, strings.TrimPrefix(g.Expected, "text like "), g.Got),
 			developer + ", or change the rule in the plan."
 	case event.AdditionalProperty:
+		if meant, ok := strings.CutPrefix(g.Expected, "the planned property "); ok {
+			return say(fate, "%s from %s carries %s; the tracking plan calls it %s.", what, from, prop, quote(meant)),
+				developer + ", or list the other spelling under on_error: {rename: …} of the property in the plan."
+		}
 		return say(fate, "%s from %s carries %s, which is not in the tracking plan.", what, from, prop),
 			"If the property is wanted, add it to the plan; if not, ask the team of " + from + " to stop sending it."
 	case event.ArrayItem:

@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -120,4 +122,65 @@ func TestVerdictAllocatesNothing(t *testing.T) {
 	if n := r.AllocsPerOp(); n != 0 {
 		t.Errorf("a verdict allocates %d times", n)
 	}
+}
+
+// TestLargeEventsTakeLinearTime judges events as large as they may be, built to be slow.
+func TestLargeEventsTakeLinearTime(t *testing.T) {
+	for _, additional := range []string{"warn", "drop", "quarantine", "{type: integer}"} {
+		key := "additional"
+		if additional[0] == '{' {
+			key = "additionalProperties"
+		}
+		p, err := Parse("shop.yaml", []byte("apiVersion: myelin/v1\nkind: TrackingPlan\nname: shop\nevents: {A: {"+key+": "+additional+", properties: {total: {type: number}, tags: {type: array, items: {type: string}}}}}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var members []string
+		for i := range 20_000 {
+			members = append(members, fmt.Sprintf(`"totl%d":%d`, i, i))
+		}
+		text := `{"type":"track","event":"A","userId":"u","messageId":"m","properties":{` + strings.Join(members, ",") + `,"tags":[` + strings.Repeat("1,", 20_000) + `1]}}`
+		before := cpuTime()
+		_, v := judge(t, p, &Checker{}, text)
+		if took := cpuTime() - before; took > time.Second {
+			t.Errorf("%s: judging took %v", additional, took)
+		}
+		if len(v.Violations) > maxViolations || len(v.Patches) > maxDropped {
+			t.Errorf("%s: %d violations and %d patches", additional, len(v.Violations), len(v.Patches))
+		}
+	}
+}
+
+// FuzzVerdict judges anything that parses: the stored event is JSON whatever was wrong with it, and one in quarantine is
+// not repaired.
+func FuzzVerdict(f *testing.F) {
+	f.Add([]byte(orderEvent))
+	f.Add([]byte(`{"type":"track","event":"order completed","userId":"u","properties":{"total":"1","products":[{"price":null}],"total":2}}`))
+	text := strings.ReplaceAll(orderPlan, "total: {type: number, required: true, minimum: 0}",
+		"total: {type: number, required: true, minimum: 0, on_error: {coerce: number, rename: [sum], default: 1}}\n      email: {type: string, transform: hash}")
+	p, err := Parse("shop.yaml", []byte(text))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var d, out tape.Doc
+		if d.Parse(text) != nil {
+			return
+		}
+		var e event.Event
+		var v event.Verdict
+		event.Read(&e, &d, 0, &event.Base{ReceivedAt: receivedAt, BatchContext: -1, BatchIntegrations: -1}, &v)
+		p.Check(&Checker{Key: []byte("key")}, &e, &v)
+		if err := out.Parse(event.AppendCanonical(nil, &e, &v, event.Meta{Source: "web"})); err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range v.Patches {
+			if v.Status == event.Quarantined && !x.Privacy {
+				t.Fatalf("a quarantined event is changed: %+v", x)
+			}
+		}
+		if (v.Status == event.Accepted) != (len(v.Violations) == 0) {
+			t.Fatal(show(&v))
+		}
+	})
 }

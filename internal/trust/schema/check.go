@@ -29,6 +29,11 @@ type Checker struct {
 	items    int    // how many arrays the value stands in
 	trial    bool   // a repaired value is being tried; nothing may be patched
 	spare    tape.Doc
+
+	// index holds the members of a large object, the last of each name.
+	index       map[string]int
+	indexed     *tape.Doc
+	indexedNode int
 }
 
 // step is one level of the path from the event to a value: a property, or an item of an array.
@@ -61,6 +66,7 @@ var nothing = func() *tape.Doc { // stands in for properties that are not there
 func (p *Plan) Check(c *Checker, e *event.Event, v *event.Verdict) {
 	c.plan, c.v = p, v
 	c.path, c.slots, c.privates, c.muted, c.items, c.trial = c.path[:0], c.slots[:0], c.privates[:0], c.muted[:0], 0, false
+	c.index, c.indexed = nil, nil
 	v.Plan = p.Name
 	if e.Root < 0 {
 		return
@@ -323,24 +329,54 @@ func (c *Checker) object(r *rule, o *objectRule, node int) {
 	c.slots = c.slots[:base]
 }
 
+// maxDropped is how many unplanned properties are dropped from an event; one with more goes to quarantine.
+const maxDropped = 256
+
 // extra judges a property that is not planned; k is its key's node.
 func (c *Checker) extra(r *rule, o *objectRule, node, k int) {
 	at := k + 1
 	if o.nullAbsent && c.doc.Kind(at) == tape.Null {
 		return
 	}
+	if o.extra == nil && len(c.v.Violations) >= maxViolations && (o.extraAction != Drop || len(c.v.Patches) >= maxDropped) {
+		if o.extraAction == Drop {
+			c.v.Raise(event.Quarantined)
+		}
+		return // the event's fate is known, and nothing more is told about it
+	}
 	name := string(c.doc.Bytes(k))
-	if c.doc.Get(node, name) != at {
+	if c.last(node, name) != at {
 		return // a later one of the same name counts
 	}
 	c.path = append(c.path, step{name: name})
 	if o.extra != nil {
 		c.value(o.extra, at)
 	} else {
-		x := c.violation(r, event.AdditionalProperty, at, "only planned properties")
-		c.resolve(r, x, event.AdditionalProperty, at, o.extraAction)
+		wants := "only planned properties"
+		if near := o.nearest(name); near != "" {
+			wants = "the planned property " + near
+		}
+		c.resolve(r, c.violation(r, event.AdditionalProperty, at, wants), event.AdditionalProperty, at, o.extraAction)
 	}
 	c.path = c.path[:len(c.path)-1]
+}
+
+// manyMembers is from where on finding members one after the other takes too long.
+const manyMembers = 64
+
+// last is the value that object node has under name: the last one. Large objects are indexed once.
+func (c *Checker) last(node int, name string) int {
+	if c.doc.Len(node) < manyMembers {
+		return c.doc.Get(node, name)
+	}
+	if c.indexed != c.doc || c.indexedNode != node {
+		c.indexed, c.indexedNode = c.doc, node
+		c.index = make(map[string]int, c.doc.Len(node))
+		for k, v := range c.doc.Members(node) {
+			c.index[string(c.doc.Bytes(k))] = v
+		}
+	}
+	return c.index[name]
 }
 
 // renamed takes a missing property's value from one of its old names.

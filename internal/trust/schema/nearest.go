@@ -96,3 +96,17 @@ func (n *nearest) search(t event.Type, name string) *Event {
 	}
 	return best
 }
+
+// nearest is the planned property that an unplanned name was probably meant to be, or "".
+func (o *objectRule) nearest(name string) string {
+	if len(name) > nearMaxName || len(o.props) > 256 {
+		return ""
+	}
+	names := make([]string, 0, len(o.props))
+	for i := range o.props {
+		if o.props[i].declared {
+			names = append(names, o.props[i].name)
+		}
+	}
+	return closest(name, names)
+}

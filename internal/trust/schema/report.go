@@ -10,6 +10,10 @@ import (
 
 // report notes that the value at node (-1: a missing one) breaks rule r, and does what the plan says about it.
 func (c *Checker) report(r *rule, code event.Code, node int, expected string) {
+	if act := r.remedy.action; len(c.v.Violations) >= maxViolations && r.remedy.byCode == nil && (act == Warn || act == Quarantine) {
+		c.add(event.Violation{Code: code}, act) // it is not described, but counts
+		return
+	}
 	c.resolve(r, c.violation(r, code, node, expected), code, node, r.remedy.action)
 }
 
@@ -59,6 +63,10 @@ func (c *Checker) resolve(r *rule, x event.Violation, code event.Code, node int,
 			break
 		}
 		if !c.trial {
+			if len(c.v.Patches) >= maxDropped {
+				c.add(x, Quarantine)
+				return
+			}
 			c.v.Patches = append(c.v.Patches, event.Patch{Op: event.Remove, Node: node})
 		}
 		c.fixed(x)
