@@ -54,6 +54,9 @@ type Config struct {
 	FetchBudget       int64             // of all fetch responses that are being sent: 256 MiB
 	TopicDefaults     map[string]string // defaults of topic settings that differ from Kafka's
 
+	// Reserved names the topics that only in-process connections may write; nil: none.
+	Reserved func(topic string) bool
+
 	Limits Limits
 	Groups group.Config
 	Txns   txn.Config
@@ -118,7 +121,7 @@ type Broker struct {
 func Open(cfg Config) (*Broker, error) {
 	cfg = cfg.withDefaults()
 	apiCfg := api.Config{
-		NodeID: cfg.NodeID, Dir: cfg.Dir, AutoCreate: cfg.AutoCreateTopics, DefaultPartitions: cfg.DefaultPartitions,
+		NodeID: cfg.NodeID, Dir: cfg.Dir, Reserved: cfg.Reserved, AutoCreate: cfg.AutoCreateTopics, DefaultPartitions: cfg.DefaultPartitions,
 		MaxFetchBytes: cfg.MaxFetchBytes, FetchBudget: cfg.FetchBudget,
 	}
 	if cfg.Advertised != "" {

@@ -19,6 +19,7 @@ import (
 //   - acks=1 is treated as acks=all: nothing is acknowledged before it is on disk. acks=0 gets no answer.
 //   - The timeout is not used: there are no replicas to wait for.
 //   - A batch is kept as it came. Its checksum, its counts and, when it is not compressed, the frame of each record are checked.
+//   - Reserved topics, those that Myelin governs, are written over in-process connections only.
 //   - v12 adds partitions to a transaction implicitly (KIP-890); v13 names topics by id (KIP-516).
 
 // produceCall collects the results of one request. Each partition's slot is written once, by whoever finishes it.
@@ -51,7 +52,7 @@ func (c *produceCall) finish(n int64) {
 	c.reply(nil, nil)
 }
 
-func (s *Server) produce(req *kmsg.ProduceRequest, reply func(wire.Response, error)) {
+func (s *Server) produce(req *kmsg.ProduceRequest, inProcess bool, reply func(wire.Response, error)) {
 	resp := req.ResponseKind().(*kmsg.ProduceResponse)
 	resp.Topics = make([]kmsg.ProduceResponseTopic, len(req.Topics))
 	call := &produceCall{resp: resp, acks: req.Acks, reply: reply}
@@ -71,8 +72,12 @@ func (s *Server) produce(req *kmsg.ProduceRequest, reply func(wire.Response, err
 	for i := range req.Topics {
 		rt := &req.Topics[i]
 		t, e := s.topicOf(rt.Topic, rt.TopicID, req.Version >= 13)
-		if e == nil && t.Internal {
+		switch {
+		case e != nil:
+		case t.Internal:
 			e = kerr.InvalidTopicException
+		case !inProcess && s.Config.Reserved != nil && s.Config.Reserved(t.Name):
+			e = kerr.TopicAuthorizationFailed
 		}
 		for j := range rt.Partitions {
 			s.producePartition(call, req, t, e, &rt.Partitions[j], &resp.Topics[i].Partitions[j])

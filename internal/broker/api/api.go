@@ -32,7 +32,8 @@ type Config struct {
 	Dir               string // the data folder, for DescribeLogDirs
 	AdvertisedHost    string // empty: the address that the client connected to
 	AdvertisedPort    int32
-	AutoCreate        bool // metadata requests may create topics
+	Reserved          func(topic string) bool // written over in-process connections only; nil: none
+	AutoCreate        bool                    // metadata requests may create topics
 	DefaultPartitions int32
 	MaxFetchBytes     int   // of one response, whatever the client asks for
 	FetchBudget       int64 // bytes of records that all responses together may hold
@@ -156,7 +157,7 @@ func (s *Server) Pipelined(key int16) bool { return key == keyProduce }
 // Handle implements wire.Handler.
 func (s *Server) Handle(ctx context.Context, r *wire.Request, reply func(wire.Response, error)) {
 	if req, ok := r.Msg.(*kmsg.ProduceRequest); ok {
-		s.produce(req, reply)
+		s.produce(req, r.Client.InProcess, reply)
 		return
 	}
 	resp := s.find(r.Msg.Key()).handle(s, ctx, r)
