@@ -14,8 +14,10 @@ type Agg struct {
 	// Invertible: a row can be taken back from the accumulator without keeping all values (count, sum, avg).
 	Invertible bool
 	// Ordered: ORDER BY inside the call matters (array_agg, string_agg).
-	Ordered       bool
-	Help, Example string
+	Ordered bool
+	// Pending: known to the binder, which says that it is not there yet.
+	Pending bool
+	Help    string
 }
 
 func agg(name string, ret vec.Kind, invertible bool, help string, args ...vec.Kind) Agg {
@@ -50,13 +52,18 @@ var aggs = func() []Agg {
 	}
 	for _, name := range []string{"stddev", "stddev_samp", "stddev_pop", "variance", "var_samp", "var_pop"} {
 		help := "standard deviation or variance, of a sample or of the population"
-		out = append(out,
-			agg(name, vec.Numeric, true, help, vec.Int32), agg(name, vec.Numeric, true, help, vec.Int64),
-			agg(name, vec.Numeric, true, help, vec.Numeric), agg(name, vec.Float64, true, help, vec.Float64))
+		for _, k := range []vec.Kind{vec.Int32, vec.Int64, vec.Numeric, vec.Float64} {
+			a := agg(name, vec.Numeric, true, help, k)
+			if k == vec.Float64 {
+				a.Return = returns(vec.Float64)
+			}
+			a.Pending = true
+			out = append(out, a)
+		}
 	}
 	return append(out,
-		Agg{Name: "string_agg", Args: []vec.Kind{vec.Text, vec.Text}, Return: returns(vec.Text), Ordered: true, Help: "the values, joined by a separator"},
-		Agg{Name: "array_agg", Args: []vec.Kind{AnyElement}, Ordered: true, Help: "the values as an array",
+		Agg{Name: "string_agg", Args: []vec.Kind{vec.Text, vec.Text}, Return: returns(vec.Text), Ordered: true, Pending: true, Help: "the values, joined by a separator"},
+		Agg{Name: "array_agg", Args: []vec.Kind{AnyElement}, Ordered: true, Pending: true, Help: "the values as an array",
 			Return: func(a []vec.Type) vec.Type { return vec.ArrayOf(a[0].Kind) }},
 	)
 }()

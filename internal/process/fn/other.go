@@ -2,6 +2,7 @@ package fn
 
 import (
 	"crypto/rand"
+	"errors"
 
 	"myelin/internal/vec"
 )
@@ -21,6 +22,13 @@ func otherFuncs() []Func {
 		uuid,
 		{Name: "num_nulls", Args: []vec.Kind{Any}, Variadic: true, Return: returns(vec.Int32), Eval: countNulls(true), Help: "number of arguments that are NULL", Example: "num_nulls(1, NULL, 2)"},
 		{Name: "num_nonnulls", Args: []vec.Kind{Any}, Variadic: true, Return: returns(vec.Int32), Eval: countNulls(false), Help: "number of arguments that are not NULL", Example: "num_nonnulls(1, NULL, 2)"},
+		{Name: "only_row", Args: []vec.Kind{vec.Int64, AnyElement}, Return: func(a []vec.Type) vec.Type { return a[1] }, Eval: rows(func(c *cx, i int) {
+			if c.int(0, i) > 1 {
+				c.fail(i, errors.New("more than one row returned by a subquery used as an expression"))
+				return
+			}
+			c.out.CopyRow(i, c.args[1], c.at(1, i))
+		})},
 		fixed("current_database", "myelin", "name of the database"), fixed("current_catalog", "myelin", "name of the database"),
 		fixed("version", "PostgreSQL 15.0 (Myelin)", "version of the server, as PostgreSQL's clients expect it"),
 		{Name: "pg_typeof", Args: []vec.Kind{Any}, Return: returns(vec.Text), Help: "name of a value's type", Example: "pg_typeof(1)", Eval: rows(func(c *cx, i int) { c.out.SetString(i, c.args[0].Type.SQLName()) })},

@@ -122,6 +122,15 @@ func (b *binder) finish(q *sql.Query, root Node) *Query {
 		return e
 	}
 	mapNodeExprs(root, settle)
+	mapNodeExprs(root, func(e Expr) Expr {
+		switch e := e.(type) {
+		case *subRef:
+			b.fail(e.sub.pos, sql.CodeNotSupported, "join the query in FROM instead", "a subquery cannot be used here")
+		case *outerRef, *aggRef, *untyped:
+			b.fail(int(q.At0), sql.CodeNotSupported, "join the tables in FROM instead", "this use of a subquery is not supported")
+		}
+		return e
+	})
 	out.Root = optimize(root, b.opt)
 	if out.Emit == EmitOnWindowClose {
 		b.checkClose(q, out.Root)

@@ -46,7 +46,6 @@ func (b *binder) selectQuery(s *sql.Select, order []sql.OrderItem, outer *scope)
 		having = b.cond(s.Having, sel.env("HAVING"))
 	}
 	keys, extra := sel.order(order)
-	sel.attach(nil, false)
 	exprs := sel.project(having, extra)
 	p := &Project{Input: sel.node}
 	for i, o := range sel.outs {
@@ -82,7 +81,7 @@ func (s *selection) where(e sql.Expr) {
 		}
 		rest = append(rest, b2conj(s.b.cond(part, x))...)
 	}
-	rest = s.attach(rest, true)
+	rest = s.attach(rest)
 	if pred := and(rest); pred != nil {
 		s.node = &Filter{Input: s.node, Pred: pred}
 	}
@@ -261,24 +260,51 @@ func (s *selection) project(having Expr, extra []output) []Expr {
 	for _, o := range append(append([]output(nil), s.outs...), extra...) {
 		exprs, asts = append(exprs, o.expr), append(asts, o.ast)
 	}
-	if len(s.groups) == 0 && len(s.aggs.calls) == 0 && s.s.GroupBy == nil {
-		if having == nil {
-			return exprs
+	if having != nil {
+		exprs, asts = append(exprs, having), append(asts, s.s.Having)
+	}
+	aggregated := len(s.groups) > 0 || len(s.aggs.calls) > 0 || s.s.GroupBy != nil || having != nil
+	if aggregated {
+		exprs = s.aggregate(exprs, asts)
+	}
+	exprs = s.attach(exprs)
+	if having != nil {
+		last := len(exprs) - 1
+		s.node = &Filter{Input: s.node, Pred: exprs[last]}
+		exprs = exprs[:last]
+	}
+	return exprs
+}
+
+// aggregate puts the aggregation on the node and rewrites expressions to its output.
+func (s *selection) aggregate(exprs []Expr, asts []sql.Expr) []Expr {
+	s.groups = s.attach(s.groups)
+	for i := range s.aggs.calls {
+		c := &s.aggs.calls[i]
+		c.Args = s.attach(c.Args)
+		if c.Filter != nil {
+			c.Filter = s.attach([]Expr{c.Filter})[0]
 		}
-		if len(s.s.From) == 0 {
-			s.node = &Filter{Input: s.node, Pred: having}
-			return exprs
+		for k := range c.OrderBy {
+			c.OrderBy[k].Expr = s.attach([]Expr{c.OrderBy[k].Expr})[0]
 		}
 	}
 	a := &Aggregate{Input: s.node, Groups: s.groups, Calls: s.aggs.calls, Names: append(append([]string(nil), s.names...), s.aggs.names...)}
 	s.node = a
-	for i := range exprs {
-		exprs[i] = s.overGroups(exprs[i], asts[i], a)
+	out := make([]Expr, len(exprs))
+	for i, e := range exprs {
+		// A group that holds a subquery is found again only once the subquery is joined.
+		out[i] = s.overGroups(s.resolve(e), asts[i], a)
 	}
-	if having != nil {
-		s.node = &Filter{Input: a, Pred: s.overGroups(having, s.s.Having, a)}
+	for _, q := range s.subs {
+		if q.done {
+			continue
+		}
+		for k, e := range q.outer {
+			q.outer[k] = s.overGroups(e, &sql.Literal{At0: sql.At0(q.pos)}, a)
+		}
 	}
-	return exprs
+	return out
 }
 
 // overGroups rewrites an expression over the input to one over the groups and aggregate results.

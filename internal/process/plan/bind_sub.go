@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"myelin/internal/process/fn"
 	"myelin/internal/process/sql"
 	"myelin/internal/vec"
 )
@@ -16,7 +17,8 @@ type subquery struct {
 	t      vec.Type
 	kind   JoinKind
 	done   bool
-	at     int // where its columns start, once joined
+	at     int       // where its columns start, once joined
+	of     *subquery // set for a second column of another subquery
 }
 
 // subRef is the value of a subquery until it is joined.
@@ -33,8 +35,8 @@ func (b *binder) addSub(s *subquery, x *env) Expr {
 	return &subRef{s}
 }
 
-// attach joins the pending subqueries to the node and resolves the references to them. With es, only those that occur in es.
-func (s *selection) attach(es []Expr, only bool) []Expr {
+// attach joins the subqueries that expressions use to the node and resolves the references to them.
+func (s *selection) attach(es []Expr) []Expr {
 	used := map[*subquery]bool{}
 	for _, e := range es {
 		visit(e, func(x Expr) {
@@ -44,43 +46,32 @@ func (s *selection) attach(es []Expr, only bool) []Expr {
 		})
 	}
 	for _, q := range s.subs {
-		if q.done || only && !used[q] {
+		if q.done || !used[q] {
 			continue
 		}
 		q.done, q.at = true, len(s.node.Schema())
 		s.node = &Join{Kind: q.kind, Left: s.node, Right: q.node, LeftKeys: q.outer, RightKeys: q.inner}
 	}
-	resolve := func(e Expr) Expr {
-		if e == nil {
-			return nil
-		}
-		return mapExpr(e, func(x Expr) Expr {
-			if r, ok := x.(*subRef); ok && r.sub.done {
-				return r.sub.result(r.sub.at)
-			}
-			return x
-		})
-	}
-	if !only {
-		for i := range s.outs {
-			s.outs[i].expr = resolve(s.outs[i].expr)
-		}
-		for i := range s.groups {
-			s.groups[i] = resolve(s.groups[i])
-		}
-		for i := range s.aggs.calls {
-			c := &s.aggs.calls[i]
-			for k := range c.Args {
-				c.Args[k] = resolve(c.Args[k])
-			}
-			c.Filter = resolve(c.Filter)
-		}
-	}
 	out := make([]Expr, len(es))
 	for i, e := range es {
-		out[i] = resolve(e)
+		out[i] = s.resolve(e)
 	}
 	return out
+}
+
+// resolve replaces the references to subqueries that are joined.
+func (s *selection) resolve(e Expr) Expr {
+	return mapExpr(e, func(x Expr) Expr {
+		if r, ok := x.(*subRef); ok {
+			if r.sub.of != nil && r.sub.of.done {
+				return r.sub.result(r.sub.of.at)
+			}
+			if r.sub.done {
+				return r.sub.result(r.sub.at)
+			}
+		}
+		return x
+	})
 }
 
 // bindSub binds a query that may refer to the scope around it.
@@ -99,14 +90,26 @@ func (b *binder) scalar(e *sql.Subquery, x *env) Expr {
 	if hasOuter(n) {
 		return b.correlated(e, n, x)
 	}
-	s := &subquery{pos: e.Pos(), node: n, kind: Left, t: cols[0].Type, result: func(w int) Expr { return &Col{w, cols[0].Type, cols[0].Name} }}
-	if singleRow(n) {
-		s.kind = Cross
-	} else {
-		s.node = &Aggregate{Input: n, Calls: []AggCall{{Func: "single_value", Args: []Expr{&Col{0, cols[0].Type, cols[0].Name}}, Type: cols[0].Type}}, Names: []string{cols[0].Name}}
-		s.kind = Cross
+	c := cols[0]
+	s := &subquery{pos: e.Pos(), node: n, kind: Cross, t: c.Type, result: func(w int) Expr { return &Col{w, c.Type, c.Name} }}
+	if !singleRow(n) {
+		s.node = b.onlyRow(n, c, e.Pos())
 	}
 	return b.addSub(s, x)
+}
+
+// onlyRow makes exactly one row of a query that should have one at most: NULL if it has none; more are an error of the row.
+func (b *binder) onlyRow(n Node, c Column, pos int) Node {
+	value := AggCall{Func: "min", Args: []Expr{&Col{0, c.Type, c.Name}}, Type: c.Type}
+	if c.Type.Kind == vec.Bool {
+		value.Func = "bool_and"
+	} else if a, _, _ := fn.ResolveAgg("min", []vec.Type{c.Type}); a == nil {
+		b.fail(pos, sql.CodeNotSupported, "join the query in FROM instead", "a subquery of type %v cannot be used as a value", c.Type)
+	}
+	bigint := vec.Of(vec.Int64)
+	a := &Aggregate{Input: n, Calls: []AggCall{{Func: "count", Star: true, Type: bigint}, value}, Names: []string{"rows", c.Name}}
+	only := b.call("only_row", pos, &Col{0, bigint, "rows"}, &Col{1, c.Type, c.Name})
+	return &Project{Input: a, Exprs: []Expr{only}, Names: []string{c.Name}}
 }
 
 // singleRow reports whether a node gives exactly one row.
@@ -188,9 +191,7 @@ func (b *binder) inQuery(e *sql.In, x *env) Expr {
 	hit := b.addSub(found, x)
 	counts.result = func(w int) Expr { return &Col{w, bigint, "rows"} }
 	rows := b.addSub(counts, x)
-	values := &subRef{&subquery{t: bigint}}
-	values.sub.result = func(int) Expr { return &Col{counts.at + 1, bigint, "values"} }
-	values.sub.done = true
+	values := &subRef{&subquery{t: bigint, of: counts, result: func(w int) Expr { return &Col{w + 1, bigint, "values"} }}}
 	zero := &Const{vec.IntOf(vec.Int64, 0)}
 	null := &Const{vec.NullOf(yes)}
 	out := &Case{T: yes, Else: &Const{vec.BoolOf(false)},
@@ -252,7 +253,7 @@ func (s *selection) semiJoin(e sql.Expr, x *env) bool {
 		if p, ok := n.(*Project); ok {
 			below, expr = p.Input, over(key, p)
 		}
-		vs := s.attach([]Expr{v}, true)
+		vs := s.attach([]Expr{v})
 		if hasSub(vs[0]) {
 			return false
 		}

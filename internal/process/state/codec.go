@@ -250,6 +250,12 @@ func decodeValue(v *vec.Vector, b []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+		if scale := int32(v.Type.Scale); v.Type.Precision > 0 && d.Scale < scale {
+			// Keys hold one form per value, without trailing zeros: NUMERIC(10,2) shows them again.
+			if shown, err := d.Rescale(scale); err == nil {
+				d = shown
+			}
+		}
 		v.AppendDecimal(d)
 		return rest, nil
 	case vec.Interval, vec.UUID:
