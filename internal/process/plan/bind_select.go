@@ -360,46 +360,51 @@ func rewriteAll(es []Expr, f func(Expr) Expr) []Expr {
 
 // columnName is the name PostgreSQL gives an unnamed output column.
 func columnName(e sql.Expr) string {
+	if name, _ := nameOf(e); name != "" {
+		return name
+	}
+	return "?column?"
+}
+
+// nameOf is what an expression is named after, "" for nothing. The name of a type is weak: casts and CASE around it have
+// their own (PostgreSQL's FigureColname).
+func nameOf(e sql.Expr) (name string, strong bool) {
 	switch e := e.(type) {
 	case *sql.Name:
-		return e.Parts[len(e.Parts)-1]
+		return e.Parts[len(e.Parts)-1], true
 	case *sql.Call:
-		return e.Name[len(e.Name)-1]
+		return e.Name[len(e.Name)-1], true
 	case *sql.Cast:
-		if n := columnName(e.X); n != "?column?" {
-			return n
+		if n, strong := nameOf(e.X); strong {
+			return n, true
 		}
-		return castName(e.Type)
+		return castName(e.Type), false
 	case *sql.Case:
 		if e.Else != nil {
-			if n := columnName(e.Else); n != "?column?" {
-				return n
+			if n, strong := nameOf(e.Else); strong {
+				return n, true
 			}
 		}
-		return "case"
+		return "case", false
 	case *sql.Exists:
-		return "exists"
+		return "exists", true
 	case *sql.ArrayExpr:
-		return "array"
+		return "array", true
 	case *sql.Row:
-		return "row"
+		return "row", true
 	case *sql.Field:
-		return e.Name
+		return e.Name, true
 	case *sql.Index:
-		return columnName(e.X)
-	case *sql.Literal:
-		if e.Kind == sql.BoolLit {
-			return "bool"
-		}
+		return nameOf(e.X)
 	case *sql.Subquery:
 		if s, ok := e.Query.Body.(*sql.Select); ok && len(s.Items) == 1 {
 			if s.Items[0].Alias != "" {
-				return s.Items[0].Alias
+				return s.Items[0].Alias, true
 			}
-			return columnName(s.Items[0].X)
+			return nameOf(s.Items[0].X)
 		}
 	}
-	return "?column?"
+	return "", false
 }
 
 func castName(t sql.TypeName) string { return t.Name }
