@@ -62,7 +62,7 @@ func (c *compiler) literal(x *sql.Literal) node {
 		n.t, n.literal, n.eval = unknown, true, func(*env) any { return nil }
 	case sql.BoolLit:
 		v := x.Text == "true"
-		n.t, n.name, n.weak, n.eval = tBool, "bool", true, func(*env) any { return v }
+		n.t, n.eval = tBool, func(*env) any { return v }
 	case sql.IntLit:
 		v := atoi(x.Text)
 		n.t, n.eval = tInt4, func(*env) any { return v }
@@ -287,11 +287,11 @@ func (c *compiler) caseOf(x *sql.Case, s *scope) node {
 	if t == unknown {
 		t = tText
 	}
-	name := "case"
+	name, weak := "case", true
 	if last.name != "" && last.name != "?column?" && !last.weak {
-		name = last.name
+		name, weak = last.name, false
 	}
-	return node{t: t, name: name, eval: func(e *env) any {
+	return node{t: t, name: name, weak: weak, eval: func(e *env) any {
 		for i, cond := range conds {
 			if cond.eval(e) == true {
 				return all[i].eval(e)
@@ -311,7 +311,7 @@ func (c *compiler) cast(x *sql.Cast, s *scope) node {
 		failAt(x.Type.Pos(), query.CodeUndefinedObject, "type \"%s\" does not exist", x.Type.Name)
 	}
 	n := c.to(c.expr(x.X, s), t)
-	if n.name == "" || n.name == "?column?" {
+	if n.name == "" || n.name == "?column?" || n.weak {
 		n.name, n.weak = strings.TrimPrefix(pgTypes().byOID[t].name, "_"), true
 	}
 	return n

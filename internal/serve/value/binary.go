@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"myelin/internal/vec"
+	"myelin/internal/vec/jsonb"
 )
 
 // AppendBinary appends row i of v in the format of PostgreSQL's send functions. The row must not be NULL.
@@ -20,6 +21,9 @@ func AppendBinary(dst []byte, v *vec.Vector, i int) []byte {
 	case vec.Int64, vec.Time:
 		return binary.BigEndian.AppendUint64(dst, uint64(v.Ints[i]))
 	case vec.Float64:
+		if math.IsNaN(v.Floats[i]) {
+			return binary.BigEndian.AppendUint64(dst, 0x7ff8<<48) // one NaN for all
+		}
 		return binary.BigEndian.AppendUint64(dst, math.Float64bits(v.Floats[i]))
 	case vec.Numeric:
 		return appendNumericBinary(dst, v.Decs[i])
@@ -33,7 +37,7 @@ func AppendBinary(dst []byte, v *vec.Vector, i int) []byte {
 		dst = binary.BigEndian.AppendUint32(dst, uint32(iv.Days))
 		return binary.BigEndian.AppendUint32(dst, uint32(iv.Months))
 	case vec.JSONB:
-		return append(append(dst, 1), bytesAt(v, i)...)
+		return jsonb.AppendJSON(append(dst, 1), bytesAt(v, i))
 	case vec.Array:
 		return appendArrayBinary(dst, v, i, scalarOIDs[v.Type.Elem], 1)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"myelin/internal/vec"
+	"myelin/internal/vec/jsonb"
 )
 
 // AppendText appends row i of v as PostgreSQL prints it. The row must not be NULL.
@@ -39,10 +40,12 @@ func (s Style) AppendText(dst []byte, v *vec.Vector, i int) []byte {
 		return appendInterval(dst, v.Intervals[i])
 	case vec.UUID:
 		return appendUUID(dst, bytesAt(v, i))
+	case vec.JSONB:
+		return jsonb.AppendJSON(dst, bytesAt(v, i))
 	case vec.Array:
 		return s.appendArray(dst, v, i)
 	}
-	return append(dst, bytesAt(v, i)...) // Text, JSONB, Unknown
+	return append(dst, bytesAt(v, i)...) // Text, Unknown
 }
 
 func bytesAt(v *vec.Vector, i int) []byte {
