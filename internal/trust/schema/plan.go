@@ -16,7 +16,7 @@ var (
 		"alias", "context", "$defs", "schemas"}
 	defaultKeys = []string{"unplanned_event", "misspelled_event", "violation", "additional_property", "null_is_absent"}
 	eventKeys   = []string{"type", "version", "owner", "description", "unique", "aliases", "violation", "additional", "properties", "traits",
-		"context", "schema", "required"}
+		"context", "schema", "required", "tests"}
 	// objectWords are the JSON Schema keywords that an event may use on its properties as a whole.
 	objectWords = []string{"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "minProperties",
 		"maxProperties", "patternProperties", "propertyNames", "additionalProperties", "unevaluatedProperties"}
@@ -33,6 +33,9 @@ func Parse(file string, text []byte) (*Plan, error) {
 		return nil, s.problems
 	}
 	p := s.plan(root)
+	if len(s.problems) == 0 {
+		s.try(p)
+	}
 	slices.SortStableFunc(s.problems, func(a, b Problem) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
 	if len(s.problems) > 0 {
 		return nil, s.problems
@@ -187,6 +190,8 @@ func (s *source) event(key *yaml.Node, name string, n, defs *yaml.Node, p *Plan,
 			context = f.value
 		case "schema":
 			full = f.value
+		case "tests":
+			s.examples(f.value, e)
 		case "properties", "traits":
 			if planned {
 				s.fail(f.key, "keep the one that the call carries", "%s has both properties and traits", name)

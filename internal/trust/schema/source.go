@@ -22,6 +22,7 @@ type source struct {
 	seen     int // nodes visited
 
 	resources []field // schemas that others may refer to by their address
+	tests     []example
 }
 
 // fail notes a mistake at n.
