@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"time"
 
 	"myelin/internal/collect"
 	"myelin/internal/event"
@@ -72,8 +71,9 @@ func (n *node) trustSources() []trust.Source {
 	return out
 }
 
-// openTrust starts the release and the list of what is wrong. The plans are in force by then.
-func (n *node) openTrust(ctx context.Context) error {
+// openTrust starts the release and the list of what is wrong. The plans are in force by then. Nobody waits for the release to
+// own its partitions: what comes in before that is durable, and waits on the doorstep.
+func (n *node) openTrust(context.Context) error {
 	if n.has(RoleServe) {
 		n.groups = quarantine.New(quarantine.Config{Topics: n.governed, Quarantine: quarantineTopic, Clock: n.Clock, Logger: n.Log}, n.cluster)
 		n.grouping = n.tasks.start("grouping violations", n.groups.Run)
@@ -88,15 +88,6 @@ func (n *node) openTrust(ctx context.Context) error {
 			return err
 		}
 		n.releasing = n.tasks.start("releasing events", n.release.Run)
-		select {
-		case <-n.release.Ready():
-		case err := <-n.tasks.failed:
-			return err
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-n.Clock.After(60 * time.Second):
-			return errors.New("the release did not get its partitions within a minute: does another myelin hold them?")
-		}
 	}
 	return nil
 }
