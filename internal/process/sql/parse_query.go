@@ -352,7 +352,7 @@ func (p *parser) tablePrimary() TableExpr {
 	at := p.pos()
 	lateral := p.accept("lateral")
 	if p.cur().is("(") {
-		if p.startsQuery() {
+		if p.startsQuery() && !p.joinInParens() {
 			p.i++
 			q := p.query()
 			p.expect(")")
@@ -384,6 +384,41 @@ func (p *parser) tablePrimary() TableExpr {
 	}
 	t.Alias = p.alias()
 	return t
+}
+
+// joinInParens tells ((SELECT …) a JOIN b …) from ((SELECT …) UNION …): what follows the inner parentheses decides.
+func (p *parser) joinInParens() bool {
+	if !p.ahead(1).is("(") {
+		return false
+	}
+	depth := 0
+	for n := 1; ; n++ {
+		t := p.ahead(n)
+		switch {
+		case t.is("("):
+			depth++
+		case t.is(")"):
+			depth--
+		}
+		if t.kind == tEOF {
+			return false
+		}
+		if depth > 0 {
+			continue
+		}
+		switch next := p.ahead(n + 1); {
+		case next.kind == tQuoted:
+			return true
+		case next.kind != tIdent:
+			return false
+		default:
+			switch next.text {
+			case "union", "intersect", "except", "order", "limit", "offset", "fetch", "emit", "for":
+				return false
+			}
+			return true
+		}
+	}
 }
 
 func (p *parser) tableFunc(n ObjectName, lateral bool) TableExpr {
