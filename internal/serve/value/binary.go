@@ -1,8 +1,11 @@
 package value
 
 import (
+	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"math"
+	"unicode/utf8"
 
 	"myelin/internal/vec"
 	"myelin/internal/vec/jsonb"
@@ -163,6 +166,16 @@ func readScalarBinary(v *vec.Vector, oid uint32, b []byte) error {
 			Days:   int32(binary.BigEndian.Uint32(b[8:])),
 			Months: int32(binary.BigEndian.Uint32(b[12:])),
 		})
+	case vec.JSONB:
+		if !json.Valid(b) || !utf8.Valid(b) {
+			return ErrBinary
+		}
+		v.AppendBytes(b)
+	case vec.Text:
+		if !utf8.Valid(b) || bytes.IndexByte(b, 0) >= 0 {
+			return ErrBinary
+		}
+		v.AppendBytes(b)
 	default:
 		v.AppendBytes(b)
 	}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"myelin/internal/vec"
 )
@@ -72,7 +73,7 @@ func (s Style) readText(v *vec.Vector, text string) error {
 		}
 		v.AppendBytes(b)
 	case vec.JSONB:
-		if !json.Valid([]byte(text)) {
+		if !json.Valid([]byte(text)) || !utf8.ValidString(text) {
 			return ErrText
 		}
 		v.AppendString(trimmed)
@@ -81,7 +82,7 @@ func (s Style) readText(v *vec.Vector, text string) error {
 	case vec.Date, vec.Time, vec.Timestamp, vec.Timestamptz, vec.Interval:
 		return s.readTime(v, trimmed)
 	default:
-		if strings.IndexByte(text, 0) >= 0 {
+		if strings.IndexByte(text, 0) >= 0 || !utf8.ValidString(text) {
 			return ErrText
 		}
 		v.AppendString(text)

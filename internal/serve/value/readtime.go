@@ -190,8 +190,8 @@ func parseInterval(text string) (iv vec.IntervalValue, ok bool) {
 			sign = -1
 		}
 		if strings.Contains(field, ":") {
-			h, tail, good := number(strings.TrimLeft(field, "+-"), 1, 9)
-			if !good {
+			h, tail, good := number(strings.TrimLeft(field, "+-"), 1, 10)
+			if !good || h > math.MaxInt64/3_600_000_000-1 {
 				return iv, false
 			}
 			micros, rest, good := parseClock("00" + tail)
