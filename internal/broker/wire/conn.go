@@ -50,6 +50,7 @@ type frame struct {
 // pending is an answer that is owed.
 type pending struct {
 	corr int32
+	body []byte // the request's, to be used again when it is answered well; nil where it may not be
 	held int64
 	resp Response
 	err  error
@@ -140,9 +141,29 @@ func (c *conn) readFrames(ctx context.Context, frames chan<- frame) error {
 	}
 }
 
+// bodies are those of answered produce requests.
+var bodies sync.Pool // *[]byte
+
+// bodyOf returns memory for a request of size bytes, or for its beginning.
+func bodyOf(size int) []byte {
+	if size >= lendBytes {
+		if b, ok := bodies.Get().(*[]byte); ok && cap(*b) >= size {
+			return (*b)[:size]
+		}
+	}
+	return make([]byte, min(size, firstReadSize))
+}
+
+// keepBody gives back the memory of a request that nobody looks at any more.
+func keepBody(b []byte) {
+	if cap(b) >= lendBytes && cap(b) <= 4*firstReadSize {
+		bodies.Put(&b)
+	}
+}
+
 // readBody reads the rest of a request of size bytes, of which head is already here.
 func (c *conn) readBody(ctx context.Context, head []byte, size int) ([]byte, error) {
-	body := make([]byte, min(size, firstReadSize))
+	body := bodyOf(size)
 	have := copy(body, head)
 	for {
 		c.nc.SetReadDeadline(time.Now().Add(c.server.limits.ReadStall))
@@ -186,6 +207,7 @@ func (c *conn) workOne(ctx context.Context, f frame) (goOn bool) {
 			c.writer.Go(c.writeQueue)
 		}
 		c.owed.Add(1)
+		p.body = f.body
 		c.queue <- p // bounded: a client with too much in flight is not read further
 		c.handle(ctx, r, p)
 		return true

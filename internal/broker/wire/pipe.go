@@ -8,11 +8,15 @@ import (
 	"time"
 )
 
-// pipeBytes bounds what one direction of a pipe holds before its writer waits.
-const pipeBytes = 1 << 20
+const (
+	// pipeBytes bounds what one direction of a pipe holds before its writer waits.
+	pipeBytes = 1 << 20
+	// lendBytes is the size from which waiting for the reader costs less than a copy.
+	lendBytes = 16 << 10
+)
 
-// Pipe returns the two ends of an in-process connection. Unlike net.Pipe it buffers, so that a write does not wait for the
-// reader, and the two sides exchange a request for one copy in and one out.
+// Pipe returns the two ends of an in-process connection. Unlike net.Pipe it buffers, so that a small write does not wait for
+// the reader. A large one does, and lends its bytes, which are then copied once.
 func Pipe() (client, server net.Conn) {
 	up, down := newHalf(), newHalf()
 	return &pipeConn{in: down, out: up}, &pipeConn{in: up, out: down}
@@ -26,7 +30,8 @@ type half struct {
 	mu struct {
 		sync.Mutex
 		buf         []byte
-		start       int // buf[start:] is unread
+		start       int    // buf[start:] is unread
+		lent        []byte // unread bytes of a writer that waits, behind those in buf
 		closed      bool
 		readBefore  time.Time
 		writeBefore time.Time
@@ -49,7 +54,7 @@ func expired(t time.Time) bool { return !t.IsZero() && !time.Now().Before(t) }
 func (h *half) read(p []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for h.mu.start == len(h.mu.buf) {
+	for h.mu.start == len(h.mu.buf) && len(h.mu.lent) == 0 {
 		switch {
 		case h.mu.closed:
 			return 0, io.EOF
@@ -59,6 +64,13 @@ func (h *half) read(p []byte) (int, error) {
 			return 0, nil
 		}
 		h.readable.Wait()
+	}
+	if h.mu.start == len(h.mu.buf) {
+		n := copy(p, h.mu.lent)
+		if h.mu.lent = h.mu.lent[n:]; len(h.mu.lent) == 0 {
+			h.writable.Broadcast()
+		}
+		return n, nil
 	}
 	n := copy(p, h.mu.buf[h.mu.start:])
 	h.mu.start += n
@@ -82,6 +94,18 @@ func (h *half) write(p []byte) (n int, err error) {
 		case expired(h.mu.writeBefore):
 			return n, os.ErrDeadlineExceeded
 		}
+		if len(h.mu.lent) > 0 { // another writer's
+			h.writable.Wait()
+			continue
+		}
+		if len(p) >= lendBytes && h.mu.start == len(h.mu.buf) {
+			taken := h.lend(p)
+			p, n = p[taken:], n+taken
+			if len(p) == 0 {
+				return n, nil
+			}
+			continue // closed or late
+		}
 		room := pipeBytes - (len(h.mu.buf) - h.mu.start)
 		if room > 0 || len(p) == 0 {
 			take := min(room, len(p))
@@ -99,6 +123,19 @@ func (h *half) write(p []byte) (n int, err error) {
 		}
 		h.writable.Wait()
 	}
+}
+
+// lend lets readers copy from p until it is empty, the pipe is closed or the deadline has passed. The lock is held.
+func (h *half) lend(p []byte) (taken int) {
+	h.mu.lent = p
+	h.readable.Signal()
+	for len(h.mu.lent) > 0 && !h.mu.closed && !expired(h.mu.writeBefore) {
+		h.writable.Wait()
+	}
+	taken = len(p) - len(h.mu.lent)
+	h.mu.lent = nil
+	h.writable.Broadcast()
+	return taken
 }
 
 func (h *half) close() {

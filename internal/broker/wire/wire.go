@@ -38,7 +38,7 @@ func (c *Client) Host() string {
 	return "/" + c.Remote.String()
 }
 
-// Request is one decoded request. Msg may alias the body, which belongs to the handler from here on.
+// Request is one decoded request. Msg may alias the body, which belongs to the handler from here on, but see Handler.Handle.
 type Request struct {
 	Client   *Client
 	ClientID string
@@ -66,7 +66,8 @@ type Handler interface {
 	// Limit is the largest request body taken for an API key at a version, and 0 for one that is not served.
 	Limit(key, version int16) int
 	// Handle calls reply exactly once: with the answer, with nil when the request has none, or with an error that closes the
-	// connection. It may return before it replies only if Pipelined(key).
+	// connection. It may return before it replies only if Pipelined(key); once such a request is answered without an error its
+	// body is used again.
 	Handle(ctx context.Context, r *Request, reply func(Response, error))
 	// Pipelined reports whether requests of the key may be started before earlier ones are answered.
 	Pipelined(key int16) bool

@@ -19,6 +19,9 @@ func (c *conn) writeQueue() {
 			broken = true
 			c.cancel() // stops the reader and the worker; the rest of the queue is only drained
 		}
+		if p.err == nil { // after an error, or a panic, the handler may still hold it
+			keepBody(p.body)
+		}
 		c.server.budget.Release(p.held)
 		c.owed.Done()
 	}
