@@ -254,7 +254,7 @@ func TestRandomQueriesLikePostgres(t *testing.T) {
 	if pg == nil {
 		t.Skip(oracle.ErrNotInstalled, "so answers are not compared with it")
 	}
-	n, seed := 1500, uint64(1)
+	n, seed := 500, uint64(1)
 	if s := os.Getenv("MYELIN_SOAK"); s != "" {
 		n, _ = strconv.Atoi(s)
 		seed = rand.Uint64()
