@@ -21,6 +21,8 @@ if (!empty) {
 
 const app = fileURLToPath(new URL('../dist/app', import.meta.url));
 const mime = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2', '.txt': 'text/plain' };
+// The policy that Myelin itself sends.
+const policy = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'self'";
 const problems = [
   { file: 'sql/30_winback.sql', line: 4, column: 17, message: 'column "campagin" does not exist in order_completed', hint: 'Did you mean "campaign"?' },
   { file: 'plan/loyalty.yaml', line: 12, column: 9, message: 'unknown key "requird"', hint: 'Did you mean "required"?' },
@@ -108,7 +110,7 @@ async function file(res, path) {
   const wanted = join(app, normalize(path));
   const body = await readFile(wanted).catch(() => (extname(path) ? null : readFile(join(app, 'index.html')).catch(() => null)));
   if (!body) return missing(res, 'such file; run npm run build first');
-  res.writeHead(200, { 'Content-Type': mime[extname(path)] ?? mime['.html'] });
+  res.writeHead(200, { 'Content-Type': mime[extname(path)] ?? mime['.html'], 'Content-Security-Policy': policy });
   res.end(body);
 }
 

@@ -121,7 +121,8 @@ function pointSize(times: number[]): number {
   const size = windowSize(times);
   if (size >= 1000) return size;
   const unique = new Set(times).size;
-  if (unique < 3) return unique > 1 ? 60_000 : 0;
+  if (unique === 2) return Math.max(...times) - Math.min(...times);
+  if (unique < 2) return 0;
   return bucketSize(Math.min(...times), Math.max(...times), 60);
 }
 

@@ -11,20 +11,38 @@ const typeWords: Record<string, string> = {
 
 /** The name people gave the event; calls without one are named by what they mean. */
 export function eventTitle(e: Pick<EventRow, 'event' | 'type'>): string {
-  return e.event || typeWords[e.type] || e.type || 'Event';
+  const word = typeWords[e.type];
+  if (!e.event) return word || e.type || 'Event';
+  return word ? `${word}: ${e.event}` : e.event;
 }
 
 type Members = Record<string, unknown>;
 
 const members = (v: unknown): Members => (typeof v === 'object' && v !== null && !Array.isArray(v) ? (v as Members) : {});
 
-/** "total 89.9 · currency EUR · products 3": the first few plain values of what the event carries. */
+// What tells most comes first; ids tell least.
+const telling = ['name', 'product', 'product_name', 'query', 'total', 'revenue', 'value', 'price', 'amount', 'reason', 'coupon', 'quantity', 'items', 'path'];
+
+function rank(key: string): number {
+  const at = telling.indexOf(key);
+  if (at >= 0) return at;
+  return /(^|_)(id|key|token|hash|url|sku)$|Id$/.test(key) ? 200 : 100;
+}
+
+/** "name Rain jacket · price 89.9 EUR · quantity 2": the most telling plain values of what the event carries. */
 export function eventFacts(json: unknown, most = 4): string {
   const e = members(json);
   const page = members(members(e.context).page);
-  const carried = { ...members(e.traits), ...members(e.properties) };
+  const carried: Members = { ...members(e.traits), ...members(e.properties) };
   if (typeof page.path === 'string' && (e.type === 'page' || e.type === 'screen')) carried.path = page.path;
+  const money = ['total', 'revenue', 'value', 'price', 'amount'].find((k) => typeof carried[k] === 'number');
+  if (money && typeof carried.currency === 'string') {
+    carried[money] = `${carried[money]} ${carried.currency}`;
+    delete carried.currency;
+  }
+  if (carried.path) delete carried.url;
   return Object.entries(carried)
+    .sort(([a], [b]) => rank(a) - rank(b))
     .map(([k, v]) => fact(k, v))
     .filter(Boolean)
     .slice(0, most)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ago, cellNumber, count, decimalsOf, parseTime, percent, plural, rate, short, span } from './format';
+import { ago, cellNumber, count, decimalsOf, parseTime, percent, plural, rate, short, shortKey, span } from './format';
 
 describe('counts', () => {
   test('are whole and grouped', () => {
@@ -97,4 +97,10 @@ describe('numbers in cells', () => {
     expect(decimalsOf([0.12345678])).toBe(4);
     expect(decimalsOf([12.3])).toBe(2);
   });
+});
+
+test('a long key keeps what tells it from its neighbours', () => {
+  expect(shortKey('user_42')).toBe('user_42');
+  expect(shortKey('anon-18ea67e396fb3067-25296')).toBe('anon-18ea67…-25296');
+  expect(shortKey('anon-18ea67e396fb3067-25296')).toHaveLength(18);
 });

@@ -143,6 +143,13 @@ export function cellNumber(v: number | string, decimals?: number): string {
   return m[1] + (m[2] ?? '').replace(/\B(?=(\d{3})+$)/g, ',') + (m[3] ?? '');
 }
 
+/** A long key keeps its head and its tail, which tell it from its neighbours: "anon-18ea67e…25296". */
+export function shortKey(s: string, most = 18): string {
+  if (s.length <= most) return s;
+  const tail = Math.floor(most / 3);
+  return `${s.slice(0, most - tail - 1)}…${s.slice(-tail)}`;
+}
+
 /** plural(1, "event") → "1 event"; plural(1200, "event") → "1,200 events". */
 export function plural(n: number, one: string, many = `${one}s`): string {
   return `${count(n)} ${n === 1 ? one : many}`;

@@ -1,5 +1,14 @@
 // Made from /api/openapi.json by scripts/schema.mjs. Do not edit.
 
+export interface Applied {
+  created: string[];
+  /** not declared any more, and kept because prune was not asked for */
+  kept: string[];
+  problems: Problem[];
+  removed: string[];
+  updated: string[];
+}
+
 export interface Balance {
   accepted: number;
   duplicates: number;

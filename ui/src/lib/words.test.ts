@@ -75,6 +75,11 @@ test('coloured SQL is the same SQL', () => {
 test('events in a few words', () => {
   expect(eventTitle({ event: '', type: 'identify' })).toBe('Person identified');
   expect(eventFacts({ type: 'track', properties: { total: 5, products: [1, 2], address: {}, empty: null } })).toBe('total 5 · products 2');
+  expect(eventTitle({ event: 'Home', type: 'page' })).toBe('Page viewed: Home');
+  expect(eventTitle({ event: 'Order Completed', type: 'track' })).toBe('Order Completed');
+  expect(eventFacts({ type: 'track', properties: { cart_id: 'c1', color: 'red', currency: 'EUR', price: 89.9, name: 'Rain jacket' } })).toBe(
+    'name Rain jacket · price 89.9 EUR · color red · cart_id c1',
+  );
   expect(eventFacts(null)).toBe('');
 });
 

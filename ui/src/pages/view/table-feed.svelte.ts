@@ -9,11 +9,14 @@ import type { RowChange, View } from '../../lib/schema';
 
 const drawEveryMs = 200;
 const maxPending = 5000;
+const rateOverMs = 10_000;
 
 export class TableFeed {
   table = $state.raw(emptyTable());
   ready = $state(false);
   error = $state.raw<APIError | null>(null);
+  /** Changed rows of the last seconds, by the moment they were drawn. */
+  recent = $state.raw<{ at: number; rows: number }[]>([]);
   /** The column that rows are sorted by until the reader chooses another; -1 = none. */
   readonly leading: number;
   readonly stream: Live;
@@ -27,6 +30,11 @@ export class TableFeed {
     this.stream = new Live(live.view(view.name), {
       on: { snapshot: () => void this.load(), change: (c) => this.#change(c as RowChange) },
     });
+  }
+
+  /** Changed rows per second lately, as seen from here. */
+  ratePerSec(now: number): number {
+    return this.recent.reduce((a, r) => a + (now - r.at < rateOverMs ? r.rows : 0), 0) / (rateOverMs / 1000);
   }
 
   close(): void {
@@ -62,7 +70,10 @@ export class TableFeed {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (!this.ready || this.#changes.length === 0) return;
-    this.table = applyChanges(this.table, this.#changes, Date.now());
+    const now = Date.now();
+    const rows = this.#changes.reduce((a, c) => a + (c.upserts?.length ?? 0) + (c.deletes?.length ?? 0), 0);
+    this.recent = [...this.recent.filter((r) => now - r.at < rateOverMs), { at: now, rows }];
+    this.table = applyChanges(this.table, this.#changes, now);
     this.#changes = [];
   }
 }
