@@ -62,6 +62,7 @@ func (e *Engine) newJob(id uint32, name string, v *View, q *plan.Query, print fi
 	}
 	j.ctx = &op.Ctx{
 		Watermark: op.NoTime, Lateness: e.cfg.Lateness.Microseconds(), OnClose: q.Emit == plan.EmitOnWindowClose,
+		Replaces: v != nil,
 		Failed: func(b *vec.Batch, row int, err error) {
 			e.metrics.errs.Inc()
 			j.stat().errs.Add(1)

@@ -46,9 +46,13 @@ func (x *extreme) push(g *groups, at int, ids []uint32, b *vec.Batch, arg *vec.V
 	return nil
 }
 
-// better reports whether a is further out than b.
+// better reports whether a is further out than b. Of equal numbers the one with fewer digits behind the point is taken, whichever
+// came first.
 func (x *extreme) better(a *vec.Vector, i int, b *vec.Vector, j int) bool {
 	c := vec.Compare(a, i, b, j)
+	if c == 0 && a.Type.Kind == vec.Numeric {
+		return a.Decs[i].Scale < b.Decs[j].Scale
+	}
 	if x.max {
 		return c > 0
 	}

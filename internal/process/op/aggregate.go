@@ -12,13 +12,14 @@ import (
 // aggregate groups rows and folds them. What a step changed goes out when it ends: the old row of a group taken back and the
 // new one added (EMIT CHANGES), or each group once when its window closes.
 type aggregate struct {
-	ctx     *Ctx
-	groups  *groups
-	keys    []*eval.Eval
-	life    lifetime
-	onClose bool // rows go out when their window closes
-	global  bool // no GROUP BY: exactly one row, also over nothing
-	nkeys   int
+	ctx      *Ctx
+	groups   *groups
+	keys     []*eval.Eval
+	life     lifetime
+	onClose  bool // rows go out when their window closes
+	replaces bool // see Ctx.Replaces
+	global   bool // no GROUP BY: exactly one row, also over nothing
+	nkeys    int
 
 	cols     []*vec.Vector
 	ids      []uint32
@@ -57,6 +58,7 @@ func (p *Pipeline) buildAggregate(n *plan.Aggregate, out sink) error {
 		was: vectors(len(n.Calls)), now: vectors(len(n.Calls)),
 	}
 	a.life = lifetimeOf(n)
+	a.replaces = n == p.replaced
 	a.onClose = p.Ctx.OnClose && a.life.col >= 0
 	return p.unary(n.Input, a)
 }
@@ -222,6 +224,9 @@ func (a *aggregate) change(id uint32, old []uint64) {
 	p := a.groups.m.At(id)
 	was := old != nil && old[aggEmitted] != 0
 	is := a.global || int64(p[payRows]) > 0
+	if a.replaces && is {
+		was = false
+	}
 	if was {
 		a.results(a.was, old)
 	}

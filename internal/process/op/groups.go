@@ -76,7 +76,7 @@ func newGroups(ctx *Ctx, calls []plan.AggCall, keyTypes []vec.Type, extra int, r
 			c.arg = eval.New(calls[i].Args[0])
 		}
 		if calls[i].Filter != nil {
-			c.filter = eval.NewFilter(calls[i].Filter)
+			c.filter, c.sel = eval.NewFilter(calls[i].Filter), []int32{} // never nil: that would stand for all rows
 		}
 		for _, w := range accs[i].blobs() {
 			blobs = append(blobs, g.words+w)

@@ -26,6 +26,9 @@ type Ctx struct {
 	OnClose bool
 	// Batch is set when the query runs once: nothing is late, rows that fail end the query.
 	Batch bool
+	// Replaces is set when whoever takes the output keeps it by the query's key, so that a new row makes the old one of its key go:
+	// that need not be taken back first.
+	Replaces bool
 	// Failed is told of each row that could not be computed; the row has no part in the result.
 	Failed func(b *vec.Batch, row int, err error)
 	// Late is told of each row that came after its window was given up.
@@ -83,6 +86,19 @@ type Pipeline struct {
 	// ops and sources in the order in which they feed each other: an input comes before its consumer, and the right side of a
 	// join before the left.
 	steps []step
+	// replaced is the aggregation whose old rows nobody needs to see go; nil: none.
+	replaced *plan.Aggregate
+}
+
+// topAggregate is the aggregation that the query's rows come from without anything in between that looks at old rows.
+func topAggregate(n plan.Node) *plan.Aggregate {
+	switch n := n.(type) {
+	case *plan.Project:
+		return topAggregate(n.Input)
+	case *plan.Aggregate:
+		return n
+	}
+	return nil
 }
 
 // step is either a source or an operator.
@@ -94,6 +110,9 @@ type step struct {
 // Build compiles a bound query whose output goes to out.
 func Build(q *plan.Query, ctx *Ctx, out func(b *vec.Batch)) (*Pipeline, error) {
 	p := &Pipeline{Ctx: ctx, Schema: q.Root.Schema()}
+	if ctx.Replaces && q.Key != nil {
+		p.replaced = topAggregate(q.Root)
+	}
 	if err := p.build(q.Root, out); err != nil {
 		return nil, err
 	}

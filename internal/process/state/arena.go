@@ -51,6 +51,14 @@ func (a *arena) at(ref uint64) []byte {
 	return a.chunks[ref>>chunkBits][off : off+n : off+n]
 }
 
+// reset empties the arena and keeps its last chunk's memory.
+func (a *arena) reset() {
+	if n := len(a.chunks); n > 0 {
+		a.chunks = append(a.chunks[:0], a.chunks[n-1][:0])
+	}
+	a.used, a.waste = 0, 0
+}
+
 func (a *arena) free(ref uint64) {
 	n := int64(ref & MaxBytes)
 	a.used -= n

@@ -257,6 +257,19 @@ func (m *Map) Compact() {
 	})
 }
 
+// Clear removes all entries at once, as if they had never been: Dirty does not tell of it. Memory is kept, unless there is much.
+func (m *Map) Clear() {
+	const keepEntries = 1 << 16
+	if m.next > keepEntries {
+		*m = Map{words: m.words, inline: m.inline, blobs: m.blobs}
+		return
+	}
+	clear(m.index)
+	m.next, m.free, m.live = 0, m.free[:0], 0
+	m.dirty, m.gone, m.removed = m.dirty[:0], m.gone[:0], arena{}
+	m.mem.reset()
+}
+
 // Mark says that the entry changed since the last Dirty.
 func (m *Map) Mark(id uint32) {
 	e := m.entry(id)

@@ -8,7 +8,7 @@ import (
 
 // staged is the net effect of a step on a table, kept aside until the step is durable and may be published.
 type staged struct {
-	index map[string]int32
+	index *Map // key → position in rows
 	rows  []stagedRow
 	arena []byte
 }
@@ -27,20 +27,17 @@ func (s *staged) keep(b []byte) []byte {
 }
 
 func (s *staged) reset() {
-	clear(s.index)
+	s.index.Clear()
 	clear(s.rows)
 	s.rows, s.arena = s.rows[:0], s.arena[:0]
 	const keepBytes = 4 << 20
 	if cap(s.arena) > keepBytes {
-		s.arena, s.rows, s.index = nil, nil, nil
+		s.arena, s.rows = nil, nil
 	}
 }
 
 // Stage takes added and taken-back rows of the step that is being computed. Nobody sees them before Publish.
 func (t *Table) Stage(b *vec.Batch) {
-	if t.staged.index == nil {
-		t.staged.index = map[string]int32{}
-	}
 	keyCols, restCols := b.Cols, []*vec.Vector(nil)
 	if t.key != nil {
 		keyCols, restCols = pick(b.Cols, t.key), pick(b.Cols, t.rest)
@@ -80,10 +77,12 @@ func (t *Table) stageKeyed(key, value []byte, add bool) {
 
 // stagedRow finds or makes the staged state of a key.
 func (t *Table) stagedRow(key []byte) *stagedRow {
-	if i, ok := t.staged.index[string(key)]; ok {
-		return &t.staged.rows[i]
+	id, fresh := t.staged.index.Upsert(key)
+	at := &t.staged.index.At(id)[0]
+	if !fresh {
+		return &t.staged.rows[*at]
 	}
-	t.staged.index[string(key)] = int32(len(t.staged.rows))
+	*at = uint64(len(t.staged.rows))
 	r := stagedRow{key: t.staged.keep(key)}
 	if val, ok := t.Find(key); ok {
 		r.old, r.new = val, val
@@ -190,9 +189,6 @@ func (t *Table) delta() Delta {
 
 // StageDelete stages the end of the row with a key, and reports whether there is one.
 func (t *Table) StageDelete(key []byte) bool {
-	if t.staged.index == nil {
-		t.staged.index = map[string]int32{}
-	}
 	r := t.stagedRow(key)
 	was := r.after > 0
 	r.after, r.new = 0, nil

@@ -52,7 +52,7 @@ type Table struct {
 	tree   tree
 	count  int // rows, with multiplicities
 	frozen *Version
-	dirty  map[string]struct{}
+	dirty  *Map // the keys that changed since the last Dirty
 	subs   []*Subscription
 	staged staged
 }
@@ -60,7 +60,8 @@ type Table struct {
 // NewTable returns an empty table whose rows have the given types. key names the columns that identify a row; nil makes it
 // a bag.
 func NewTable(pub *Publication, types []vec.Type, key []int) *Table {
-	t := &Table{pub: pub, types: types, key: key, at: make([]int, len(types)), dirty: map[string]struct{}{}}
+	t := &Table{pub: pub, types: types, key: key, at: make([]int, len(types)), dirty: NewMap(0, 16)}
+	t.staged.index = NewMap(1, 16)
 	t.tree.epoch = 1
 	stored := slices.Clone(key)
 	for i := range types {
@@ -196,7 +197,7 @@ func (t *Table) Find(key []byte) (value []byte, ok bool) { return t.tree.root.fi
 // publishRow applies one staged change to the tree.
 func (t *Table) publishRow(key []byte, c *stagedRow) {
 	h := keyHash(key)
-	t.dirty[string(key)] = struct{}{}
+	t.dirty.Upsert(key)
 	if c.after == 0 {
 		if t.tree.del(h, key) {
 			t.count -= c.before
@@ -213,7 +214,7 @@ func (t *Table) publishRow(key []byte, c *stagedRow) {
 
 // Clear removes all rows. It may be called only inside Publication.Apply.
 func (t *Table) Clear() {
-	t.tree.root.each(func(klen int, row []byte) bool { t.dirty[string(row[:klen])] = struct{}{}; return true })
+	t.tree.root.each(func(klen int, row []byte) bool { t.dirty.Upsert(row[:klen]); return true })
 	t.tree = tree{epoch: t.tree.epoch + 1}
 	t.count, t.frozen = 0, nil
 	for _, s := range t.subs {
@@ -223,17 +224,17 @@ func (t *Table) Clear() {
 
 // Dirty implements Store.
 func (t *Table) Dirty(emit func(key, value []byte)) {
-	for k := range t.dirty {
-		kb := []byte(k)
-		v, ok := t.tree.root.find(keyHash(kb), kb)
+	t.dirty.Each(func(id uint32) {
+		k := t.dirty.Key(id)
+		v, ok := t.tree.root.find(keyHash(k), k)
 		if !ok {
 			v = nil
 		} else if v == nil {
 			v = []byte{}
 		}
-		emit(kb, v)
-	}
-	clear(t.dirty)
+		emit(k, v)
+	})
+	t.dirty.Clear()
 }
 
 // Load implements Store.

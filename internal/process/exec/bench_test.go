@@ -1,0 +1,138 @@
+package exec
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"syscall"
+	"testing"
+	"time"
+
+	"myelin/internal/process/decode"
+	"myelin/internal/process/op"
+	"myelin/internal/process/plan"
+	"myelin/internal/process/sql"
+	"myelin/internal/process/state"
+	"myelin/internal/vec"
+)
+
+// catalog is a plan.Catalog of a few relations.
+type catalog map[string]*plan.Relation
+
+// Relation implements plan.Catalog.
+func (c catalog) Relation(_, name string) (*plan.Relation, error) {
+	if r := c[name]; r != nil {
+		return r, nil
+	}
+	return nil, errors.New("no such relation")
+}
+
+// nexmarkBids makes n bids of about 300 bytes of JSON in time order, 100,000 per second of event time.
+func nexmarkBids(n, from int) ([]byte, []decode.Record) {
+	rnd := rand.New(rand.NewPCG(1, uint64(from)))
+	text := func(n int) string {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = byte('a' + rnd.IntN(26))
+		}
+		return string(b)
+	}
+	var buf []byte
+	var recs []decode.Record
+	for i := range n {
+		at := len(buf)
+		buf = fmt.Appendf(buf, `{"event_type":2,"person":null,"auction":null,"bid":{"auction":%d,"bidder":%d,"price":%d,"channel":"channel-%d",`+
+			`"url":"https://www.nexmark.com/%s/%s/%s/item.htm?query=1&channel_id=%d","dateTime":"%s","extra":"%s"}}`,
+			1000+rnd.IntN(1000), 1000+rnd.IntN(5000), rnd.IntN(1e6), rnd.IntN(10000), text(5), text(5), text(5), rnd.IntN(1<<30),
+			noon.Add(time.Duration(from+i)*10*time.Microsecond).Format("2006-01-02 15:04:05.000"), text(30))
+		recs = append(recs, decode.Record{Key: vec.Span{Off: decode.NoBytes}, Value: vec.Span{Off: uint32(at), Len: uint32(len(buf) - at)}})
+	}
+	return buf, recs
+}
+
+// cpuTime is the CPU time that the process has used.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkPath measures JSON records → columns → operators → the view's table, on one core. The simple paths must not allocate
+// per event.
+func BenchmarkPath(b *testing.B) {
+	const source = `CREATE SOURCE bids (auction BIGINT FROM 'bid.auction', bidder BIGINT FROM 'bid.bidder', price BIGINT FROM 'bid.price', url TEXT FROM 'bid.url',
+		at TIMESTAMP FROM 'bid.dateTime', WATERMARK FOR at AS at - INTERVAL '4 seconds') WITH (topic = 'bids');`
+	for _, q := range []struct{ name, sql string }{
+		{"q0_pass", `SELECT auction, bidder, price, at FROM bids WHERE price < 0`},
+		{"q1_project", `SELECT auction, bidder, price * 0.908 AS price, at FROM bids WHERE price * 0.908 < 0`},
+		{"q2_filter", `SELECT auction, price FROM bids WHERE auction % 123 = 0 AND price < 0`},
+		{"tumble_count", `SELECT window_start, auction, count(*) AS n FROM tumble(bids, at, INTERVAL '10 seconds') GROUP BY window_start, auction`},
+		{"tumble_closed", `SELECT window_start, auction, count(*) AS n FROM tumble(bids, at, INTERVAL '10 seconds') GROUP BY window_start, auction EMIT ON WINDOW CLOSE`},
+		{"hop_count", `SELECT window_start, auction, count(*) AS n FROM hop(bids, at, INTERVAL '2 seconds', INTERVAL '10 seconds') GROUP BY window_start, auction EMIT ON WINDOW CLOSE`},
+		{"session", `SELECT bidder, window_start, window_end, count(*) AS n FROM session(bids PARTITION BY bidder, at, INTERVAL '10 seconds') GROUP BY bidder, window_start, window_end EMIT ON WINDOW CLOSE`},
+		{"bidder_stats", `SELECT bidder, count(*) AS n, sum(price) AS s, max(price) AS m, avg(price) AS a FROM bids GROUP BY bidder`},
+	} {
+		b.Run(q.name, func(b *testing.B) {
+			cat := catalog{}
+			items := sql.Parse(source)
+			r, err := plan.BindRelation(items[0].Stmt.(*sql.CreateRelation), source)
+			if err != nil {
+				b.Fatal(err)
+			}
+			cat["bids"] = r
+			text := "CREATE MATERIALIZED VIEW v AS " + q.sql
+			query, rel, err := plan.BindView(sql.Parse(text)[0].Stmt.(*sql.CreateView), text, cat)
+			if err != nil {
+				b.Fatal(err)
+			}
+			pub := &state.Publication{}
+			table := state.NewTable(pub, columnTypes(rel.Columns), rel.Key)
+			ctx := &op.Ctx{Replaces: true, Watermark: op.NoTime, Lateness: 7 * 24 * 3600 * 1e6, OnClose: query.Emit == plan.EmitOnWindowClose}
+			p, err := op.Build(query, ctx, func(x *vec.Batch) { table.Stage(x) })
+			if err != nil {
+				b.Fatal(err)
+			}
+			const size, batches = 4096, 64
+			var bufs [][]byte
+			var recs [][]decode.Record
+			bytes := 0
+			for i := range batches {
+				buf, rs := nexmarkBids(size, i*size)
+				bufs, recs = append(bufs, buf), append(recs, rs)
+				bytes += len(buf)
+			}
+			dec := decode.New(p.Sources[0].Scan.Columns, nil)
+			dec.Foreign = true
+			step := func(i int) {
+				dec.Begin(bufs[i%batches], size)
+				for _, r := range recs[i%batches] {
+					dec.Add(r)
+				}
+				p.Sources[0].Push(dec.Batch())
+				p.EndStep(noon.UnixMicro() + int64(i%batches)*size*10 - 4e6)
+				pub.Apply(uint64(i), func() { table.Publish() })
+				if i%batches == batches-1 {
+					for _, s := range append(p.Stores(), table) {
+						s.Dirty(func(k, v []byte) {})
+					}
+				}
+			}
+			for i := range batches {
+				step(i)
+			}
+			b.ReportAllocs()
+			b.SetBytes(int64(bytes / batches))
+			n := 0
+			began := cpuTime()
+			for b.Loop() {
+				step(n)
+				n++
+			}
+			used := cpuTime() - began // of the whole process, so with garbage collection, and right on a busy machine
+			b.ReportMetric(float64(n)*size/used.Seconds()/1e6, "Mev/core-s")
+			b.ReportMetric(float64(used.Nanoseconds())/(float64(n)*size), "cpu-ns/ev")
+		})
+	}
+}
