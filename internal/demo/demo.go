@@ -20,7 +20,7 @@ type Config struct {
 	BaseURL string
 	// Seed decides who comes and what they do; message ids are fresh in every run all the same. 0: 1.
 	Seed uint64
-	// VisitorsPerMinute is the average of arrivals. 0: 40, which makes about ten events a second.
+	// VisitorsPerMinute is the average of arrivals. 0: 80, which makes about ten events a second.
 	VisitorsPerMinute float64
 	// Past is how much history is sent first. 0: one hour. Negative: none.
 	Past  time.Duration
@@ -45,7 +45,7 @@ func New(cfg Config) *Shop {
 		cfg.Seed = 1
 	}
 	if cfg.VisitorsPerMinute == 0 {
-		cfg.VisitorsPerMinute = 40
+		cfg.VisitorsPerMinute = 80
 	}
 	if cfg.Past == 0 {
 		cfg.Past = time.Hour
