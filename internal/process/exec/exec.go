@@ -69,12 +69,14 @@ type Engine struct {
 	metrics metrics
 	kick    chan struct{} // there are new objects to run
 	flushes chan chan error
+	applied chan struct{} // closed by the first Apply
 	read    atomic.Pointer[positions]
 
 	mu struct {
 		sync.Mutex
 		views map[string]*View
 		sinks map[string]Sink
+		known bool // Apply was called
 	}
 }
 
@@ -147,7 +149,7 @@ func New(cfg Config, cluster *log.Cluster) (*Engine, error) {
 		cfg.Governed = func(string) bool { return false }
 	}
 	e := &Engine{cfg: cfg, cluster: cluster, pub: &state.Publication{}, metrics: newMetrics(cfg.Telemetry), kick: make(chan struct{}, 1)}
-	e.flushes = make(chan chan error)
+	e.flushes, e.applied = make(chan chan error), make(chan struct{})
 	e.mu.views = map[string]*View{}
 	e.mu.sinks = map[string]Sink{}
 	return e, nil
@@ -210,6 +212,10 @@ func (e *Engine) Apply(_ context.Context, want Objects) error {
 		}
 	}
 	e.mu.views, e.mu.sinks = views, sinks
+	if !e.mu.known {
+		e.mu.known = true
+		close(e.applied)
+	}
 	select {
 	case e.kick <- struct{}{}:
 	default:

@@ -40,7 +40,7 @@ type task struct {
 	cut     atomic.Int64 // offset in StepsTopic behind the last durable step
 }
 
-// Run restores the state and runs the objects until ctx ends or something is beyond repair; then what is durable is durable, and
+// Run waits for the first Apply, restores the state and runs the objects until ctx ends or something is beyond repair; then what is durable is durable, and
 // the rest is computed again by the next run.
 func (e *Engine) Run(ctx context.Context) error {
 	t := &task{
@@ -59,6 +59,11 @@ func (e *Engine) Run(ctx context.Context) error {
 	g.Go(func() error { return t.out.run(ctx) })
 	g.Go(func() error { return t.flush.run(ctx) })
 	g.Go(func() error {
+		select {
+		case <-t.applied: // before, nothing is known to be wanted, and all state would be dropped
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 		err := t.restore(ctx)
 		if err == nil {
 			err = t.loop(ctx)
