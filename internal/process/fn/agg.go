@@ -2,6 +2,7 @@ package fn
 
 import (
 	"slices"
+	"strings"
 
 	"myelin/internal/vec"
 )
@@ -106,4 +107,18 @@ func ResolveAgg(name string, args []vec.Type) (a *Agg, types []vec.Type, ambiguo
 		return nil, nil, ambiguous
 	}
 	return byFunc[f], f.argTypes(args), false
+}
+
+// Signature prints what the aggregate makes of what: numeric of bigint.
+func (a *Agg) Signature() string {
+	types := make([]vec.Type, len(a.Args))
+	names := make([]string, len(a.Args))
+	for i, k := range a.Args {
+		types[i], names[i] = vec.Of(k), kindName(k)
+	}
+	ret := a.Return(types)
+	if len(names) == 1 && ret.String() == names[0] {
+		return names[0]
+	}
+	return ret.String() + " of " + strings.Join(names, ", ")
 }

@@ -29,7 +29,7 @@ func otherFuncs() []Func {
 			}
 			c.out.CopyRow(i, c.args[1], c.at(1, i))
 		})},
-		fixed("current_database", "myelin", "name of the database"), fixed("current_catalog", "myelin", "name of the database"),
+		fixed("current_database", "myelin", "name of the database"), op("current_catalog", vec.Text, rows(func(c *cx, i int) { c.out.SetString(i, "myelin") })),
 		fixed("version", "PostgreSQL 15.0 (Myelin)", "version of the server, as PostgreSQL's clients expect it"),
 		{Name: "pg_typeof", Args: []vec.Kind{Any}, Return: returns(vec.Text), Help: "name of a value's type", Example: "pg_typeof(1)", Eval: rows(func(c *cx, i int) { c.out.SetString(i, c.args[0].Type.SQLName()) })},
 	}

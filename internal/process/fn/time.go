@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"strings"
 	_ "time/tzdata" // time zones must be there on every machine
 
 	"myelin/internal/vec"
@@ -171,6 +172,9 @@ func clockFuncs() []Func {
 	var out []Func
 	add := func(name string, k vec.Kind, f func(e *Env) int64, help string) {
 		x := def(name, k, rows(func(c *cx, i int) { c.setInt(i, f(c.env)) }), help, name+"()")
+		if strings.HasPrefix(name, "current_") || strings.HasPrefix(name, "local") {
+			x.Example = name // written without parentheses
+		}
 		x.Stable = true
 		out = append(out, x)
 	}
