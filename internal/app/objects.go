@@ -125,6 +125,9 @@ func (b *bound) bindView(o control.Object, s *sql.CreateView) error {
 	if err != nil {
 		return err
 	}
+	if err := exec.Check(q); err != nil {
+		return sql.At(o.SQL, int(s.Query.At0), sql.CodeNotSupported, "%v", err)
+	}
 	r.Schema, r.Comment = "public", o.Description
 	if err := b.catalog.add(r); err != nil {
 		return err
@@ -178,6 +181,9 @@ func (b *bound) bindTopicSink(o control.Object, s *sql.CreateSink, options conne
 	}
 	if f := options["format"]; f != "" && f != "json" {
 		return sql.At(o.SQL, int(s.At0), sql.CodeNotSupported, "format %q is not supported", f).WithHint("use format = 'json'")
+	}
+	if err := exec.Check(q); err != nil {
+		return sql.At(o.SQL, int(s.At0), sql.CodeNotSupported, "%v", err)
 	}
 	out := exec.Sink{Name: o.Name, Query: q, Topic: options["topic"]}
 	if s.From != nil {

@@ -180,7 +180,7 @@ func (e *Engine) Apply(_ context.Context, want Objects) error {
 		if _, dup := views[d.Relation.Name]; dup {
 			return fmt.Errorf("view %s: there are two objects of this name", d.Relation.Name)
 		}
-		if _, err := op.Build(d.Query, &op.Ctx{}, func(*vec.Batch) {}); err != nil {
+		if err := Check(d.Query); err != nil {
 			return fmt.Errorf("view %s: %w", d.Relation.Name, err)
 		}
 		views[d.Relation.Name] = &View{Relation: d.Relation, Query: d.Query}
@@ -223,6 +223,12 @@ func (e *Engine) Apply(_ context.Context, want Objects) error {
 	return nil
 }
 
+// Check reports why a query cannot be run for ever, as far as the binder could not know.
+func Check(q *plan.Query) error {
+	_, err := op.Build(q, &op.Ctx{}, func(*vec.Batch) {})
+	return err
+}
+
 func checkSink(s Sink, views map[string]*View) error {
 	if s.Topic == "" {
 		return errors.New("no topic given")
@@ -233,7 +239,7 @@ func checkSink(s Sink, views map[string]*View) error {
 		}
 		return nil
 	}
-	if _, err := op.Build(s.Query, &op.Ctx{}, func(*vec.Batch) {}); err != nil {
+	if err := Check(s.Query); err != nil {
 		return err
 	}
 	if !s.Query.AppendOnly {

@@ -45,7 +45,7 @@ func newAcc(c *plan.AggCall, retract bool) (acc, error) {
 		}
 		return newExtreme(in, c.Func), nil
 	}
-	return nil, fmt.Errorf("building the query: aggregate function %s is not supported", c.Func)
+	return nil, fmt.Errorf("aggregate function %s is not supported", c.Func)
 }
 
 // argAt is the row of an argument that stands for row i of the batch.

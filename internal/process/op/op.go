@@ -146,7 +146,7 @@ func (p *Pipeline) build(n plan.Node, out sink) error {
 	case *plan.SetOp:
 		return p.buildSetOp(n, out)
 	}
-	return fmt.Errorf("building the query: operator %T is not supported", n)
+	return fmt.Errorf("operator %T is not supported", n)
 }
 
 // unary builds an operator with one input.

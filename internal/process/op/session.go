@@ -55,14 +55,14 @@ const (
 
 func (p *Pipeline) buildSession(n *plan.Aggregate, out sink) error {
 	if !p.Ctx.Batch && !n.Input.Props().AppendOnly {
-		return fmt.Errorf("building the query: session() over rows that change is not supported; use a stream or an append-only view")
+		return fmt.Errorf("session() over rows that change is not supported; use a stream or an append-only view")
 	}
 	gap, err := spanOf(n.Session.Gap)
 	if err != nil {
 		return err
 	}
 	if gap.months > 0 {
-		return fmt.Errorf("building the query: a session's gap must be in days or shorter units")
+		return fmt.Errorf("a session's gap must be in days or shorter units")
 	}
 	s := &session{
 		ctx: p.Ctx, spec: n.Session, gap: gap.micros, tcol: n.Session.Time, parts: state.NewMap(1, 0),

@@ -30,7 +30,7 @@ type span struct{ months, micros int64 }
 func spanOf(v vec.IntervalValue) (span, error) {
 	s := span{int64(v.Months), int64(v.Days)*vec.MicrosPerDay + v.Micros}
 	if s.months < 0 || s.micros < 0 || (s.months == 0) == (s.micros == 0) {
-		return s, fmt.Errorf("building the query: a window must be a positive time span, either of whole months or of days and less")
+		return s, fmt.Errorf("a window must be a positive time span, either of whole months or of days and less")
 	}
 	return s, nil
 }
@@ -83,7 +83,7 @@ type window struct {
 
 func (p *Pipeline) buildWindow(n *plan.Window, out sink) error {
 	if n.Kind == plan.Session {
-		return fmt.Errorf("building the query: session() must be grouped by window_start, window_end and what it is partitioned by")
+		return fmt.Errorf("session() must be grouped by window_start, window_end and what it is partitioned by")
 	}
 	w := &window{ctx: p.Ctx, kind: n.Kind, time: n.Time, count: 1, out: out}
 	var err error
@@ -111,11 +111,11 @@ func windowsPerRow(size, slide span, exact bool) (int64, error) {
 	}
 	switch {
 	case b == 0 || (size.months > 0) != (slide.months > 0):
-		return 0, fmt.Errorf("building the query: window size and slide must both be months, or both shorter units")
+		return 0, fmt.Errorf("window size and slide must both be months, or both shorter units")
 	case exact && a%b != 0:
-		return 0, fmt.Errorf("building the query: cumulate() needs a size that is a multiple of its step")
+		return 0, fmt.Errorf("cumulate() needs a size that is a multiple of its step")
 	case (a+b-1)/b > maxWindows:
-		return 0, fmt.Errorf("building the query: a row would fall into %d windows; at most %d are allowed", (a+b-1)/b, maxWindows)
+		return 0, fmt.Errorf("a row would fall into %d windows; at most %d are allowed", (a+b-1)/b, maxWindows)
 	}
 	return (a + b - 1) / b, nil
 }
