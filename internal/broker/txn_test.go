@@ -129,7 +129,7 @@ func TestOpenTransactionContinuesAfterCrash(t *testing.T) {
 	}
 	produce(t, client(t, b2), "out", 10, 20)
 	rs := readAll(t, committed(t, b2, "out"), 10) // once it has timed out
-	if rs[0].Offset != 10 {
+	if string(rs[0].Value) != "v10" {
 		t.Fatalf("read %s at %d", rs[0].Value, rs[0].Offset)
 	}
 }
