@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Measures and writes the figures into docs/benchmarks.md. Let the machine be quiet meanwhile.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+out=docs/benchmarks.md
+table=$(mktemp)
+trap 'rm -f "$table"' EXIT
+seconds=${MYELIN_BENCH_SECONDS:-20}
+
+echo "==> myelin bench ($seconds s a load)"
+bin/myelin bench --seconds "$seconds" | tee "$table"
+{
+  cat <<TEXT
+# Measured figures
+
+\`make bench\` measures and writes this page: a running \`bin/myelin\` seen from outside, over HTTP on loopback, with the
+process's own CPU seconds as the kernel counts them. The load generator runs on the same machine and takes its share of the
+cores, so wall-clock rates are a floor; events per core-second are the number to compare.
+
+Measured on $(date -u +%Y-%m-%d): $(nproc) cores ($(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n1)), $(awk '/MemTotal/ {printf "%.0f GiB", $2 / 1048576}' /proc/meminfo), Linux $(uname -r | cut -d- -f1), $(go env GOVERSION).
+
+TEXT
+  cat "$table"
+  cat <<'TEXT'
+
+How each is measured: `internal/bench`. *Cold start*: from `exec` on an empty folder to the first 200. *Idle*: after three
+seconds, with a view over `events`. *Collector*: roles `log,collect`, 16 connections, batches of 100 order events of about
+600 bytes, each checked against a plan and in the log after fdatasync before the answer. *Latency*: single events at a steady
+rate; each is timed from when it was due until the row that it changed arrives over server-sent events.
+TEXT
+} >"$out"
+echo "==> written to $out"
