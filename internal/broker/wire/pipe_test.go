@@ -43,13 +43,23 @@ func TestPipeDeadlines(t *testing.T) {
 			t.Fatalf("read ended with %v after %v", err, time.Since(start))
 		}
 		a.SetReadDeadline(time.Time{})
-		if n, err := b.Write(make([]byte, pipeBytes)); n != pipeBytes || err != nil {
+		b.SetWriteDeadline(time.Now().Add(time.Second))
+		if n, err := b.Write(make([]byte, 100)); n != 100 || err != nil { // a small write does not wait
 			t.Fatalf("wrote %d with %v", n, err)
+		}
+		n, err := b.Write(make([]byte, 2*pipeBytes))
+		if n != pipeBytes-100 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("wrote %d with %v", n, err)
+		}
+		if n, err := io.ReadFull(a, make([]byte, pipeBytes)); n != pipeBytes || err != nil {
+			t.Fatalf("read %d with %v", n, err)
 		}
 		b.SetWriteDeadline(time.Now().Add(time.Second))
-		if n, err := b.Write([]byte("full")); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Fatalf("wrote %d with %v", n, err)
+		go a.Read(make([]byte, 10))
+		if n, err := b.Write(make([]byte, lendBytes)); n != 10 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("lent bytes: wrote %d with %v", n, err)
 		}
+		a.SetReadDeadline(time.Now().Add(time.Second))
 		if n, err := a.Read(make([]byte, 10)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatalf("read %d with %v of bytes that were taken back", n, err)
 		}
