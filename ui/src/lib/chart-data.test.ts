@@ -63,6 +63,11 @@ describe('lines', () => {
     expect(d.series.at(-1)!.values).toEqual([15, 15, 15]);
   });
 
+  test('where older rows are left out, the first window is not shown half', () => {
+    const rows: Row[] = [[at(0), 'a', 1, 5], [at(1), 'a', 2, 5], [at(2), 'a', 3, 5]];
+    expect(lineData(c, rows, axes, 2, true).series[0]!.values).toEqual([2, 3]);
+  });
+
   test('no campaign is a campaign too', () => {
     const d = lineData(c, [[at(0), null, 1, 5], [at(1), null, 1, 5]], axes, 2);
     expect(d.series[0]!.name).toBe('(none)');

@@ -87,7 +87,8 @@ const labelOf = (v: Row[number] | undefined): string => (v === null || v === und
 
 const measureName = (columns: Column[], m: number): string => (m === -1 ? 'rows' : columns[m]!.name);
 
-export function lineData(columns: Column[], rows: Row[], axes: Axes, measure: number): LineData {
+/** Sums up rows per moment and line. Of a view whose older rows are left out, the first moment is too: it would be half. */
+export function lineData(columns: Column[], rows: Row[], axes: Axes, measure: number, olderLeftOut = false): LineData {
   const points = rows
     .map((r) => ({
       at: parseTime(r[axes.x] as string | null),
@@ -104,7 +105,8 @@ export function lineData(columns: Column[], rows: Row[], axes: Axes, measure: nu
     line.set(at, sums ? (line.get(at) ?? 0) + p.value : Math.max(line.get(at) ?? -Infinity, p.value));
     cells.set(p.name, line);
   }
-  const times = timeline([...cells.values()].flatMap((l) => [...l.keys()]), size);
+  const all = timeline([...cells.values()].flatMap((l) => [...l.keys()]), size);
+  const times = olderLeftOut && all.length > 1 && Math.min(...points.map((p) => p.at)) + size > all[0]! ? all.slice(1) : all;
   const series = [...cells].map(([name, line]) => ({
     name,
     values: times.map((t) => line.get(t) ?? (size && sums ? 0 : NaN)),

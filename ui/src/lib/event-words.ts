@@ -23,13 +23,14 @@ const members = (v: unknown): Members => (typeof v === 'object' && v !== null &&
 // What tells most comes first; ids tell least.
 const telling = ['name', 'product', 'product_name', 'query', 'total', 'revenue', 'value', 'price', 'amount', 'reason', 'coupon', 'quantity', 'items', 'path'];
 
-function rank(key: string): number {
+function rank(key: string, value: unknown): number {
   const at = telling.indexOf(key);
   if (at >= 0) return at;
+  if (typeof value === 'string' && /^[0-9a-f-]{24,}$/i.test(value)) return 200;
   return /(^|_)(id|key|token|hash|url|sku)$|Id$/.test(key) ? 200 : 100;
 }
 
-/** "name Rain jacket · price 89.9 EUR · quantity 2": the most telling plain values of what the event carries. */
+/** "Rain jacket · price 89.90 EUR · quantity 2": the most telling plain values of what the event carries. */
 export function eventFacts(json: unknown, most = 4): string {
   const e = members(json);
   const page = members(members(e.context).page);
@@ -37,12 +38,12 @@ export function eventFacts(json: unknown, most = 4): string {
   if (typeof page.path === 'string' && (e.type === 'page' || e.type === 'screen')) carried.path = page.path;
   const money = ['total', 'revenue', 'value', 'price', 'amount'].find((k) => typeof carried[k] === 'number');
   if (money && typeof carried.currency === 'string') {
-    carried[money] = `${carried[money]} ${carried.currency}`;
+    carried[money] = `${(carried[money] as number).toFixed(2)} ${carried.currency}`;
     delete carried.currency;
   }
   if (carried.path) delete carried.url;
   return Object.entries(carried)
-    .sort(([a], [b]) => rank(a) - rank(b))
+    .sort(([a, v], [b, w]) => rank(a, v) - rank(b, w))
     .map(([k, v]) => fact(k, v))
     .filter(Boolean)
     .slice(0, most)
@@ -54,5 +55,6 @@ function fact(key: string, v: unknown): string {
   if (Array.isArray(v)) return `${key} ${v.length}`;
   if (typeof v === 'object') return '';
   const text = String(v);
-  return `${key} ${text.length > 40 ? `${text.slice(0, 39)}…` : text}`;
+  const short = text.length > 40 ? `${text.slice(0, 39)}…` : text;
+  return key === 'name' ? short : `${key} ${short}`;
 }

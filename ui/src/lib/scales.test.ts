@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { bucketSize, linear, linePath, niceTicks, timeTicks, windowSize } from './scales';
+import { bucketSize, linear, linePath, niceTicks, sparkTop, timeTicks, windowSize } from './scales';
 
 const minute = 60_000;
 
@@ -51,4 +51,10 @@ test('the window of times is their smallest distance when all fit it', () => {
 
 test('a line lifts the pen over gaps', () => {
   expect(linePath([[0, 1], [1, NaN], [2, 3], [3, 4]])).toBe('M0 1M2 3L3 4');
+});
+
+test('one burst does not press the rest of a small line flat', () => {
+  expect(sparkTop([3, 4, 5, 9])).toBe(9);
+  expect(sparkTop([0, 0, 3000, 4, 4, 5, 4])).toBe(20);
+  expect(sparkTop([0, 0])).toBe(1);
 });

@@ -81,3 +81,11 @@ export function linePath(points: [number, number][]): string {
 }
 
 const round = (v: number): number => Math.round(v * 100) / 100;
+
+/** The top of a small line: its largest value, unless one burst would press all the rest flat; then the burst is cut. */
+export function sparkTop(values: number[]): number {
+  const busy = values.filter((v) => v > 0).sort((a, b) => a - b);
+  if (busy.length === 0) return 1;
+  const usual = busy[Math.floor(busy.length / 2)]!;
+  return Math.min(busy.at(-1)!, 5 * usual);
+}

@@ -78,7 +78,7 @@ test('events in a few words', () => {
   expect(eventTitle({ event: 'Home', type: 'page' })).toBe('Page viewed: Home');
   expect(eventTitle({ event: 'Order Completed', type: 'track' })).toBe('Order Completed');
   expect(eventFacts({ type: 'track', properties: { cart_id: 'c1', color: 'red', currency: 'EUR', price: 89.9, name: 'Rain jacket' } })).toBe(
-    'name Rain jacket · price 89.9 EUR · color red · cart_id c1',
+    'Rain jacket · price 89.90 EUR · color red · cart_id c1',
   );
   expect(eventFacts(null)).toBe('');
 });
