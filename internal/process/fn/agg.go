@@ -25,6 +25,8 @@ func agg(name string, ret vec.Kind, invertible bool, help string, args ...vec.Ki
 	return Agg{Name: name, Args: args, Return: returns(ret), Invertible: invertible, Help: help}
 }
 
+func pending(a Agg) Agg { a.Pending = true; return a }
+
 // aggs lists all aggregate functions. Result types are PostgreSQL's.
 var aggs = func() []Agg {
 	out := []Agg{
@@ -33,12 +35,12 @@ var aggs = func() []Agg {
 		agg("sum", vec.Numeric, true, "sum of the values", vec.Int64),
 		agg("sum", vec.Numeric, true, "sum of the values", vec.Numeric),
 		agg("sum", vec.Float64, true, "sum of the values; it does not depend on their order", vec.Float64),
-		agg("sum", vec.Interval, true, "sum of the values", vec.Interval),
+		pending(agg("sum", vec.Interval, true, "sum of the values", vec.Interval)),
 		agg("avg", vec.Numeric, true, "mean of the values", vec.Int32),
 		agg("avg", vec.Numeric, true, "mean of the values", vec.Int64),
 		agg("avg", vec.Numeric, true, "mean of the values", vec.Numeric),
 		agg("avg", vec.Float64, true, "mean of the values", vec.Float64),
-		agg("avg", vec.Interval, true, "mean of the values", vec.Interval),
+		pending(agg("avg", vec.Interval, true, "mean of the values", vec.Interval)),
 		agg("bool_and", vec.Bool, true, "true if all values are true", vec.Bool),
 		agg("every", vec.Bool, true, "true if all values are true", vec.Bool),
 		agg("bool_or", vec.Bool, true, "true if any value is true", vec.Bool),
@@ -54,11 +56,10 @@ var aggs = func() []Agg {
 	for _, name := range []string{"stddev", "stddev_samp", "stddev_pop", "variance", "var_samp", "var_pop"} {
 		help := "standard deviation or variance, of a sample or of the population"
 		for _, k := range []vec.Kind{vec.Int32, vec.Int64, vec.Numeric, vec.Float64} {
-			a := agg(name, vec.Numeric, true, help, k)
+			a := pending(agg(name, vec.Numeric, true, help, k))
 			if k == vec.Float64 {
 				a.Return = returns(vec.Float64)
 			}
-			a.Pending = true
 			out = append(out, a)
 		}
 	}

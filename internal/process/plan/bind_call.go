@@ -131,7 +131,7 @@ func (b *binder) aggregate(e *sql.Call, name string, x *env) Expr {
 			b.noAggregate(name, e.Pos(), args, ambiguous)
 		}
 		if a.Pending {
-			b.fail(e.Pos(), sql.CodeNotSupported, "use count, sum, avg, min, max, bool_and or bool_or", "the aggregate function %s is not supported yet", name)
+			b.fail(e.Pos(), sql.CodeNotSupported, "use count, sum, avg, min, max, bool_and or bool_or", "the aggregate function %s of %v is not supported yet", name, types[0])
 		}
 		for i := range args {
 			args[i] = b.coerce(args[i], types[i], fn.ImplicitCast, e.Args[i].Pos())

@@ -147,3 +147,28 @@ SELECT dept, boss, count(*) FROM emp GROUP BY dept, boss ORDER BY dept, boss
 SELECT name || '!' AS n FROM emp WHERE name > 'B' ORDER BY lower(name) DESC
 SELECT DISTINCT name FROM emp ORDER BY salary
 SELECT hired + INTERVAL '1 month' FROM emp WHERE hired < '2022-01-01'
+SELECT min(x), max(x), count(DISTINCT x) FROM (VALUES (INTERVAL '1 day'), (INTERVAL '3 hours'), (NULL)) t(x)
+SELECT min(x), max(x) FROM (VALUES (TIME '10:00'), ('11:00')) t(x)
+SELECT min(x), max(x), count(DISTINCT x) FROM (VALUES (1.5), (2.25), (NULL), (2.25)) t(x)
+SELECT min(x), max(x) FROM (VALUES (TIMESTAMPTZ '2024-01-01 00:00+00'), ('2023-01-01 00:00+00')) t(x)
+SELECT x, count(*) FROM (VALUES ('{"a":1,"b":2}'::jsonb), ('{"b":2,"a":1.0}'), ('[1]'), (NULL)) t(x) GROUP BY x
+SELECT x, count(*) FROM (VALUES (0.0::float8), (-0.0::float8), ('NaN'), ('NaN')) t(x) GROUP BY x
+SELECT a.x, b.x FROM (VALUES (1), (2)) a(x) JOIN (VALUES (1.0), (3.0)) b(x) ON a.x = b.x
+SELECT count(*) FROM (VALUES ('a'), ('a '), ('A')) t(x) GROUP BY x ORDER BY x
+SELECT x FROM (VALUES (true), (false), (NULL)) t(x) ORDER BY x DESC
+SELECT x FROM (VALUES ('b'), ('B'), ('a'), ('ä'), (NULL)) t(x) ORDER BY x
+SELECT x FROM (VALUES (1.5::float8), ('NaN'), ('-Infinity'), (NULL)) t(x) ORDER BY x DESC NULLS LAST
+SELECT x, y FROM (VALUES (ARRAY[1,2], 1), (ARRAY[1], 2), (NULL, 3)) t(x, y) ORDER BY x
+SELECT sum(x) FROM (VALUES (9223372036854775807), (1)) t(x)
+SELECT sum(x) FROM (VALUES (2147483647), (1)) t(x)
+SELECT avg(x) FROM (VALUES (1), (2), (2)) t(x)
+SELECT avg(x), sum(x) FROM (VALUES (1.10), (2.2), (NULL)) t(x)
+SELECT sum(x), avg(x) FROM (VALUES (0.5::float8), (0.25), (NULL)) t(x)
+SELECT max(x) FROM (VALUES ('2024-01-01'::date), ('2025-01-01')) t(x)
+SELECT bool_and(x), bool_or(x) FROM (VALUES (true), (NULL)) t(x)
+SELECT bool_and(x), bool_or(x) FROM (VALUES (NULL::bool)) t(x)
+SELECT x FROM (VALUES (1), (1), (2)) t(x) GROUP BY x HAVING count(*) = 1
+SELECT x / 0 FROM (VALUES (1)) t(x)
+SELECT sum(1 / x) FROM (VALUES (1), (0)) t(x)
+SELECT x FROM (VALUES (1), (0)) t(x) WHERE 1 / x > 0
+SELECT x FROM (VALUES (1), (0)) t(x) WHERE x <> 0 AND 1 / x > 0
