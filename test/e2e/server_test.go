@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,6 +54,7 @@ type server struct {
 	dir                   string
 	http, kafka, postgres string // host:port
 	args                  []string
+	verb, projectDir      string // "": serve, dir
 	cmd                   *exec.Cmd
 	log                   lockedBuffer
 	ended                 chan error
@@ -101,7 +103,8 @@ func (s *server) launch() error {
 	if err != nil {
 		return err
 	}
-	args := append([]string{"serve", "--project", s.dir, "--data", filepath.Join(s.dir, "data"),
+	verb, projectDir := cmp.Or(s.verb, "serve"), cmp.Or(s.projectDir, s.dir)
+	args := append([]string{verb, "--project", projectDir, "--data", filepath.Join(s.dir, "data"),
 		"--http", s.http, "--kafka", s.kafka, "--postgres", s.postgres}, s.args...)
 	s.cmd = exec.Command(bin, args...)
 	s.cmd.Stderr = &s.log
