@@ -1,6 +1,8 @@
 package eval
 
 import (
+	"slices"
+
 	"myelin/internal/process/fn"
 	"myelin/internal/process/plan"
 	"myelin/internal/vec"
@@ -206,7 +208,13 @@ func (l *inList) run(env *fn.Env, b *vec.Batch, sel []int32) *vec.Vector {
 	return &l.out
 }
 
+// fewInts is how many whole numbers are looked for one by one.
+const fewInts = 8
+
 func (l *inList) has(v *vec.Vector, j int) bool {
+	if l.list.Type.Kind.InInts() && len(l.list.Ints) <= fewInts && !l.hasNull {
+		return slices.Contains(l.list.Ints, v.Ints[j])
+	}
 	for _, k := range l.table[vec.HashRow(v, j, 0)] {
 		if vec.Same(l.list, int(k), v, j) {
 			return true

@@ -170,8 +170,36 @@ func castToText(f vec.Kind) Kernel {
 	})
 }
 
-// castFromText reads each text into a scratch vector and copies it.
+// castFromText reads texts. Plain numbers are read in place, the rest goes by way of a scratch vector.
 func castFromText(to vec.Type) Kernel {
+	slow := castAnyText(to)
+	switch to.Kind {
+	case vec.Numeric:
+		return rows(func(c *cx, i int) {
+			d, err := vec.ParseDecimal(c.bytes(0, i))
+			if err == nil && to.Precision > 0 {
+				d, err = d.Fit(to)
+			}
+			if err != nil {
+				slow(c.env, c.args, []int32{int32(i)}, len(c.out.Decs), c.out) // words the error
+				return
+			}
+			c.out.Decs[i] = d
+		})
+	case vec.Float64:
+		return rows(func(c *cx, i int) {
+			f, err := vec.ParseFloat(c.bytes(0, i))
+			if err != nil {
+				slow(c.env, c.args, []int32{int32(i)}, len(c.out.Floats), c.out)
+				return
+			}
+			c.out.Floats[i] = f
+		})
+	}
+	return slow
+}
+
+func castAnyText(to vec.Type) Kernel {
 	return func(env *Env, args []*vec.Vector, sel []int32, n int, out *vec.Vector) {
 		tmp := vec.New(to, 0)
 		rows(func(c *cx, i int) {

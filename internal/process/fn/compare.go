@@ -64,7 +64,35 @@ func (c comparison) kernel(k vec.Kind) Kernel {
 			return bytesEqual(false)
 		}
 	}
+	if k == vec.Numeric {
+		return c.decimals
+	}
 	return c.any()
+}
+
+// of says whether the comparison holds for a three-way result.
+func (c comparison) of(r int) bool {
+	switch {
+	case r < 0:
+		return c.lt
+	case r > 0:
+		return c.gt
+	}
+	return c.eq
+}
+
+func (c comparison) decimals(_ *Env, args []*vec.Vector, sel []int32, n int, out *vec.Vector) {
+	a, b, sa, sb := args[0].Decs, args[1].Decs, stride(args[0]), stride(args[1])
+	o := out.Bools
+	if sel == nil {
+		for i := range n {
+			o[i] = c.of(a[i*sa].Cmp(b[i*sb]))
+		}
+		return
+	}
+	for _, i := range sel {
+		o[i] = c.of(a[int(i)*sa].Cmp(b[int(i)*sb]))
+	}
 }
 
 func intEqual(_ *Env, args []*vec.Vector, sel []int32, n int, out *vec.Vector) {
@@ -147,14 +175,7 @@ func bytesEqual(want bool) Kernel {
 
 func (c comparison) any() Kernel {
 	return rows(func(x *cx, i int) {
-		switch r := vec.Compare(x.args[0], x.at(0, i), x.args[1], x.at(1, i)); {
-		case r < 0:
-			x.setBool(i, c.lt)
-		case r > 0:
-			x.setBool(i, c.gt)
-		default:
-			x.setBool(i, c.eq)
-		}
+		x.setBool(i, c.of(vec.Compare(x.args[0], x.at(0, i), x.args[1], x.at(1, i))))
 	})
 }
 

@@ -21,7 +21,7 @@ func patternFuncs() []Func {
 		name      string
 		fold, not bool
 	}{{"like", false, false}, {"not like", false, true}, {"ilike", true, false}, {"not ilike", true, true}} {
-		k := rows(func(c *cx, i int) { likeRow(c, i, p.fold, p.not) })
+		k := likeKernel(p.fold, p.not)
 		out = append(out, op(p.name, vec.Bool, k, t, t), op(p.name, vec.Bool, k, t, t, t))
 	}
 	for alias, name := range map[string]string{"~~": "like", "!~~": "not like", "~~*": "ilike", "!~~*": "not ilike"} {
@@ -83,6 +83,36 @@ func patternFuncs() []Func {
 	add("substring", returns(t), rows(regexpSubstring), "the part that a regular expression matches", "substring('Thomas' FROM '...$')", tt)
 	add("regexp_split_to_array", returnsArray(t), rows(regexpSplit), "split where a regular expression matches", "regexp_split_to_array('hello world', '\\s+')", tt, ttt)
 	return out
+}
+
+// likeKernel looks at a constant pattern once: x%, %x, %x% and x need no matcher.
+func likeKernel(fold, not bool) Kernel {
+	general := rows(func(c *cx, i int) { likeRow(c, i, fold, not) })
+	if fold {
+		return general
+	}
+	return func(env *Env, args []*vec.Vector, sel []int32, n int, out *vec.Vector) {
+		if n == 1 || len(args) > 2 || args[1].Len() != 1 {
+			general(env, args, sel, n, out)
+			return
+		}
+		p := args[1].Bytes(0)
+		in := bytes.Trim(p, "%")
+		if bytes.ContainsAny(in, `%_\`) {
+			general(env, args, sel, n, out)
+			return
+		}
+		match := bytes.Contains
+		switch start, end := bytes.HasPrefix(p, []byte("%")), bytes.HasSuffix(p, []byte("%")); {
+		case !start && !end:
+			match = bytes.Equal
+		case !start:
+			match = bytes.HasPrefix
+		case !end:
+			match = bytes.HasSuffix
+		}
+		rows(func(c *cx, i int) { c.setBool(i, match(c.bytes(0, i), in) != not) })(env, args, sel, n, out)
+	}
 }
 
 func likeRow(c *cx, i int, fold, not bool) {
