@@ -2,8 +2,13 @@ package pgwire_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"math/big"
 	"net"
 	"strings"
 	"testing"
@@ -11,6 +16,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"myelin/internal/serve/pgwire"
 )
@@ -278,5 +284,93 @@ func TestGarbageIsRefusedAndTheServerLives(t *testing.T) {
 	}
 	if _, err := connect(t, dsn).Exec(limit(t), "SELECT rows 1"); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestClientsThatWantTLSGetIt(t *testing.T) {
+	cert, pool := certificate(t)
+	dsn := start(t, pgwire.Config{TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
+	cfg, err := pgx.ParseConfig(strings.Replace(dsn, "sslmode=disable", "sslmode=verify-full", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.TLSConfig.RootCAs = pool
+	c, err := pgx.ConnectConfig(limit(t), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close(context.Background()) }()
+	if _, err := c.Exec(limit(t), "SELECT rows 1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := connect(t, dsn).Exec(limit(t), "SELECT rows 1"); err != nil {
+		t.Fatal("TLS is offered, not forced:", err)
+	}
+	// Without a certificate the server says no, and a client that prefers TLS goes on without.
+	plain := start(t, pgwire.Config{})
+	if _, err := connect(t, strings.Replace(plain, "sslmode=disable", "sslmode=prefer", 1)).Exec(limit(t), "SELECT rows 1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pgx.Connect(limit(t), strings.Replace(plain, "sslmode=disable", "sslmode=require", 1)); err == nil {
+		t.Fatal("a client that demands TLS was let in without")
+	}
+}
+
+// certificate makes one for 127.0.0.1 that signs itself.
+func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(parsed)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+}
+
+func TestAStatementIsAnsweredInPartsWhenAskedTo(t *testing.T) {
+	dsn := start(t, pgwire.Config{})
+	c := connect(t, dsn).PgConn()
+	f := c.Frontend()
+	f.SendParse(&pgproto3.Parse{Query: "SELECT rows 5"})
+	f.SendBind(&pgproto3.Bind{DestinationPortal: "p"})
+	for range 3 {
+		f.SendExecute(&pgproto3.Execute{Portal: "p", MaxRows: 2})
+	}
+	f.SendSync(&pgproto3.Sync{})
+	if err := f.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for {
+		msg, err := f.Receive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch m := msg.(type) {
+		case *pgproto3.DataRow:
+			got = append(got, string(m.Values[0]))
+		case *pgproto3.PortalSuspended:
+			got = append(got, "suspended")
+		case *pgproto3.CommandComplete:
+			got = append(got, string(m.CommandTag))
+		case *pgproto3.ErrorResponse:
+			t.Fatal(m.Message)
+		case *pgproto3.ReadyForQuery:
+			if want := "0 1 suspended 2 3 suspended 4 SELECT 1"; strings.Join(got, " ") != want {
+				t.Fatalf("got %s, want %s", got, want)
+			}
+			return
+		}
 	}
 }
