@@ -56,6 +56,8 @@ type Func struct {
 	Volatile bool
 	// Stable functions depend on Env (now(), the time zone): the same within a step, folded only where a step begins.
 	Stable bool
+	// Clock functions are Stable ones that depend on the time.
+	Clock bool
 	// Variadic: the last of Args stands for one or more arguments.
 	Variadic bool
 	Eval     Kernel

@@ -175,7 +175,7 @@ func clockFuncs() []Func {
 		if strings.HasPrefix(name, "current_") || strings.HasPrefix(name, "local") {
 			x.Example = name // written without parentheses
 		}
-		x.Stable = true
+		x.Stable, x.Clock = true, true
 		out = append(out, x)
 	}
 	for _, name := range []string{"now", "current_timestamp", "transaction_timestamp", "statement_timestamp", "clock_timestamp"} {
@@ -194,6 +194,7 @@ func partFuncs() []Func {
 	d, tm, ts, tz, iv, t, n, f := vec.Date, vec.Time, vec.Timestamp, vec.Timestamptz, vec.Interval, vec.Text, vec.Int32, vec.Float64
 	var out []Func
 	stable := func(x Func) Func { x.Stable = true; return x }
+	clock := func(x Func) Func { x.Stable, x.Clock = true, true; return x }
 	for _, k := range []vec.Kind{d, tm, ts, tz, iv} {
 		ex := def("extract", vec.Numeric, rows(func(c *cx, i int) { extract(c, i, k) }), "a part of a time: year, month, day, hour, minute, second, dow, doy, week, epoch, …", "extract(hour FROM TIMESTAMP '2001-02-16 20:38:40')", t, k)
 		dp := def("date_part", f, rows(func(c *cx, i int) { datePart(c, i, k) }), "extract as double precision", "date_part('hour', TIMESTAMP '2001-02-16 20:38:40')", t, k)
@@ -232,8 +233,8 @@ func partFuncs() []Func {
 		}), "an interval of years, months, weeks, days, hours, minutes and seconds", "make_interval(0, 0, 0, 10, 0, 0, 0)", n, n, n, n, n, n, f),
 		def("age", iv, rows(func(c *cx, i int) { age(c, i, c.int(0, i), c.int(1, i)) }), "difference in years, months and days", "age(TIMESTAMP '2001-04-10', TIMESTAMP '1957-06-13')", ts, ts),
 		stable(def("age", iv, rows(func(c *cx, i int) { age(c, i, ToLocal(c.int(0, i), c.env.Zone), ToLocal(c.int(1, i), c.env.Zone)) }), "", "", tz, tz)),
-		stable(def("age", iv, rows(func(c *cx, i int) { age(c, i, today(c), c.int(0, i)) }), "", "", ts)),
-		stable(def("age", iv, rows(func(c *cx, i int) { age(c, i, today(c), ToLocal(c.int(0, i), c.env.Zone)) }), "", "", tz)),
+		clock(def("age", iv, rows(func(c *cx, i int) { age(c, i, today(c), c.int(0, i)) }), "", "", ts)),
+		clock(def("age", iv, rows(func(c *cx, i int) { age(c, i, today(c), ToLocal(c.int(0, i), c.env.Zone)) }), "", "", tz)),
 		def("justify_hours", iv, rows(func(c *cx, i int) { c.setInterval(i, justifyHours(c.interval(0, i))) }), "24 hours as days", "justify_hours(INTERVAL '27 hours')", iv),
 		def("justify_days", iv, rows(func(c *cx, i int) { c.setInterval(i, justifyDays(c.interval(0, i))) }), "30 days as months", "justify_days(INTERVAL '35 days')", iv),
 		def("justify_interval", iv, rows(func(c *cx, i int) { c.setInterval(i, justify(c.interval(0, i))) }), "both, and one sign", "justify_interval(INTERVAL '1 mon -1 hour')", iv),

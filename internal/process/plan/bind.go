@@ -132,6 +132,19 @@ func (b *binder) finish(q *sql.Query, root Node) *Query {
 		return e
 	})
 	out.Root = optimize(root, b.opt)
+	Walk(out.Root, func(n Node) {
+		w, ok := n.(*Window)
+		if !ok || w.Kind != Session {
+			return
+		}
+		at := int(q.At0) + max(strings.Index(strings.ToLower(b.text[q.At0:]), "session("), 0)
+		keys := ""
+		in := w.Input.Schema()
+		for _, p := range w.Partition {
+			keys += in[p].Name + ", "
+		}
+		b.fail(at, sql.CodeNotSupported, "write GROUP BY "+keys+"window_start, window_end", "session(…) must be grouped by its keys and its window")
+	})
 	if out.Emit == EmitOnWindowClose {
 		b.checkClose(q, out.Root)
 	}
@@ -206,11 +219,20 @@ func (b *binder) checkContinuous(q *sql.Query, root Node) {
 		if s, ok := n.(*Sort); ok && (s.LimitExpr != nil || s.OffsetExpr != nil) {
 			b.fail(int(q.At0), sql.CodeNotSupported, "write the number", "LIMIT of a view cannot be a parameter")
 		}
+		_, filter := n.(*Filter)
+		_, join := n.(*Join)
 		mapExprs(n, func(e Expr) Expr {
-			if c, ok := e.(*Call); ok && c.Func.Volatile {
-				at := max(strings.Index(strings.ToLower(b.text[q.At0:]), c.Func.Name), 0)
-				b.fail(int(q.At0)+at, sql.CodeNotSupported,
-					"a view must give the same answer when it is computed again", "%s() cannot be used in a view", c.Func.Name)
+			c, ok := e.(*Call)
+			if !ok {
+				return e
+			}
+			at := int(q.At0) + max(strings.Index(strings.ToLower(b.text[q.At0:]), c.Func.Name), 0)
+			if c.Func.Volatile {
+				b.fail(at, sql.CodeNotSupported, "a view must give the same answer when it is computed again", "%s() cannot be used in a view", c.Func.Name)
+			}
+			if (filter || join) && c.Func.Clock {
+				b.fail(at, sql.CodeNotSupported, "time passes, but a row of a view only changes when events come: use a window such as tumble(…), or compare with "+
+					c.Func.Name+" in the query that reads the view", "%s cannot be used in a condition of a view", c.Func.Name)
 			}
 			return e
 		})
