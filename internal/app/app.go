@@ -111,6 +111,9 @@ func (n *node) close() error {
 
 // safeAddresses refuses to open a port beyond this machine for everybody.
 func safeAddresses(cfg config.Config) error {
+	if len(cfg.Kafka.Brokers) == 0 && !loopback(cfg.Kafka.Listen) {
+		return fmt.Errorf("kafka.listen is %s, which others can reach, and the embedded broker knows no passwords yet: listen on 127.0.0.1, or run on a cluster with kafka.brokers", cfg.Kafka.Listen)
+	}
 	if len(cfg.Users) > 0 {
 		return nil
 	}

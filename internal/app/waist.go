@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 
 	"myelin/internal/broker"
 	"myelin/internal/broker/store"
@@ -30,6 +31,11 @@ type waist struct {
 
 func (n *node) openWaist(ctx context.Context) error {
 	n.waist = &waist{}
+	for name, t := range n.cfg.Topics {
+		if t.Governed {
+			n.governed = append(n.governed, name)
+		}
+	}
 	lc := log.Config{Brokers: n.cfg.Kafka.Brokers, Compress: true}
 	if len(lc.Brokers) == 0 {
 		if err := n.openBroker(); err != nil {
@@ -54,7 +60,7 @@ func (n *node) openBroker() error {
 	n.kafka = listener
 	n.cfg.Kafka.Listen = listener.Addr().String()
 	n.broker, err = broker.Open(broker.Config{
-		Dir: n.folder.path("log"), FS: n.folder.fs, Clock: n.Clock, Advertised: n.cfg.Kafka.Listen, AutoCreateTopics: true,
+		Dir: n.folder.path("log"), FS: n.folder.fs, Clock: n.Clock, Advertised: n.cfg.Kafka.Listen, AutoCreateTopics: true, Reserved: n.reserved,
 		Store:         store.Config{MinFreeBytes: n.cfg.Limits.FreeDiskBytes},
 		TopicDefaults: map[string]string{"retention.ms": "604800000"},
 		Log:           n.Log, Telemetry: n.metrics,
@@ -74,6 +80,11 @@ func (n *node) openBroker() error {
 	return nil
 }
 
+// reserved reports whether Myelin alone writes a topic: producers reach governed ones through their doorsteps.
+func (n *node) reserved(topic string) bool {
+	return n.isGoverned(topic) || strings.HasPrefix(topic, "myelin.")
+}
+
 // ensureTopics makes the topics of the river.
 func (n *node) ensureTopics(ctx context.Context) error {
 	var specs []log.TopicSpec
@@ -83,7 +94,6 @@ func (n *node) ensureTopics(ctx context.Context) error {
 		if !t.Governed {
 			continue
 		}
-		n.governed = append(n.governed, name)
 		doorstep := log.TopicSpec{Name: trust.Doorstep(name), Partitions: t.Partitions, Config: map[string]string{"retention.ms": retention(config.Days(3))}}
 		specs = append(specs, doorstep)
 	}

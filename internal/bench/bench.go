@@ -41,6 +41,7 @@ func measurements() []measurement {
 		{"idle", idle},
 		{"collector", collector},
 		{"latency", latency},
+		{"restart", restart},
 	}
 }
 

@@ -82,29 +82,49 @@ func start(ctx context.Context, cfg Config, p project) (*server, error) {
 		args = append(args, "--roles", p.roles)
 	}
 	s := &server{
-		cmd: exec.CommandContext(ctx, cfg.Binary, args...), base: "http://" + ports[0], ready: make(chan struct{}), failed: make(chan struct{}),
-		client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 256}},
+		base: "http://" + ports[0], client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 256}},
 	}
+	return s, s.launch(ctx, cfg.Binary, args)
+}
+
+func (s *server) launch(ctx context.Context, binary string, args []string) error {
+	s.cmd, s.ready, s.failed = exec.CommandContext(ctx, binary, args...), make(chan struct{}), make(chan struct{})
 	s.cmd.Stderr = &s.output
 	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(syscall.SIGTERM) }
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting %s: %w", cfg.Binary, err)
+		return fmt.Errorf("starting %s: %w", binary, err)
 	}
-	go s.watch(out)
-	return s, nil
+	go s.watch(out, s.ready, s.failed)
+	return nil
+}
+
+// crash kills the process and starts it again on the same folder; it returns how long it took to be ready.
+func (s *server) crash(ctx context.Context) (time.Duration, error) {
+	if err := s.cmd.Process.Kill(); err != nil {
+		return 0, fmt.Errorf("killing the server: %w", err)
+	}
+	<-s.failed
+	_ = s.cmd.Wait() // it was killed
+	s.client.CloseIdleConnections()
+	began := time.Now()
+	if err := s.launch(ctx, s.cmd.Path, s.cmd.Args[1:]); err != nil {
+		return 0, err
+	}
+	err := s.awaitReady(ctx)
+	return time.Since(began), err
 }
 
 // watch waits for the line ready; it ends with the process.
-func (s *server) watch(out io.Reader) {
-	defer close(s.failed)
+func (s *server) watch(out io.Reader, ready, failed chan struct{}) {
+	defer close(failed)
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if strings.HasPrefix(lines.Text(), "ready") {
-			close(s.ready)
+			close(ready)
 		}
 	}
 }

@@ -223,6 +223,9 @@ func TestAKafkaProducerIsJudgedLikeEveryoneElse(t *testing.T) {
 	produce(`{"type":"track","messageId":"k2","userId":"u1","event":"Order Completed","properties":{"order_id":"o2","total":"x"},"myelin":{"status":"valid"}}`)
 	produce(`this is not JSON`)
 	produce(`{"type":"track","messageId":"k1","userId":"u1","event":"Order Completed","properties":{"order_id":"o1","total":4}}`)
+	if _, err := command("kcat", "-b", s.kafka, "-P", "-t", "events", "-X", "message.timeout.ms=3000", "river_test.go"); err == nil {
+		t.Error("a Kafka producer wrote into events itself")
+	}
 	eventually(t, 20*time.Second, func() error {
 		events, err := s.topic("events")
 		if err != nil {
