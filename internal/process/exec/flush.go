@@ -32,6 +32,9 @@ type flusher struct {
 	waiting []waiter
 
 	completed atomic.Uint64
+
+	// of the writing goroutine: where the changelog begins; -1: to be asked
+	began int64
 }
 
 // flushed is the state as of a step.
@@ -51,6 +54,7 @@ type waiter struct {
 func newFlusher(t *task) *flusher {
 	return &flusher{
 		task: t, txn: txn{cluster: t.cluster, id: "myelin.state"}, work: make(chan *flushed, 1), done: make(chan struct{}, 1),
+		began: -1,
 	}
 }
 
@@ -183,17 +187,99 @@ func (f *flusher) write(ctx context.Context, w *flushed) error {
 	if err := f.task.disk.Apply(w.changes, mark); err != nil {
 		return err
 	}
-	var cut kadm.Offsets
-	cut.AddOffset(StepsTopic, 0, w.cut, -1)
-	if w.cut > 0 {
-		resp, err := f.task.cluster.Admin().DeleteRecords(ctx, cut)
-		if err == nil {
-			err = resp.Error()
-		}
-		if err != nil {
-			f.task.cfg.Log.Warn("cutting off steps that are not needed any more", "error", err)
-		}
+	f.task.cutTopic(ctx, StepsTopic, w.cut)
+	return f.rewrite(ctx, recs[len(recs)-1].Offset+1)
+}
+
+// cutTopic deletes the records of a topic's only partition before an offset. That is housekeeping: failures are only told.
+func (t *task) cutTopic(ctx context.Context, topic string, before int64) {
+	if before <= 0 {
+		return
 	}
+	var cut kadm.Offsets
+	cut.AddOffset(topic, 0, before, -1)
+	resp, err := t.cluster.Admin().DeleteRecords(ctx, cut)
+	if err == nil {
+		err = resp.Error()
+	}
+	if err != nil && ctx.Err() == nil {
+		t.cfg.Log.Warn("cutting off records that are not needed any more", "topic", topic, "error", err)
+	}
+}
+
+const (
+	// rewriteAfter is how many records the changelog may have beyond four per live key.
+	rewriteAfter = 200_000
+	// rewriteBatch is how many keys are written again in one transaction.
+	rewriteBatch = 50_000
+)
+
+// rewrite writes all live keys to the changelog again and cuts off what lies before, once most of it is outdated. Brokers that
+// compact leave nothing to do; until they have, it is long all the same.
+func (f *flusher) rewrite(ctx context.Context, next int64) error {
+	t := f.task
+	if f.began < 0 {
+		starts, err := t.startOffsets(ctx, StateTopic)
+		if err != nil {
+			return err
+		}
+		f.began = first(starts)
+	}
+	if next-f.began < rewriteAfter {
+		return nil
+	}
+	live := int64(0)
+	if err := t.disk.Each(nil, func(_, _ []byte) error { live++; return nil }); err != nil {
+		return err
+	}
+	if next-f.began < rewriteAfter+4*live {
+		return nil
+	}
+	var recs []*kgo.Record
+	begin := int64(-1)
+	send := func() error {
+		if len(recs) == 0 {
+			return nil
+		}
+		err := f.txn.commit(ctx, recs)
+		if err == nil && begin < 0 {
+			begin = recs[0].Offset
+		}
+		if err == nil {
+			next = recs[len(recs)-1].Offset + 1
+		}
+		recs = recs[:0]
+		return err
+	}
+	// The note of the last flush comes first by its key, and again at the end: whoever reads it then has everything.
+	var note []byte
+	err := t.disk.Each(nil, func(k, v []byte) error {
+		if string(k) == string(metaKey) {
+			note = append([]byte{}, v...)
+			return nil
+		}
+		recs = append(recs, &kgo.Record{Topic: StateTopic, Key: append([]byte{}, k...), Value: append([]byte{}, v...)})
+		if len(recs) < rewriteBatch {
+			return nil
+		}
+		return send()
+	})
+	if err != nil {
+		return err
+	}
+	recs = append(recs, &kgo.Record{Topic: StateTopic, Key: metaKey, Value: note})
+	if err := send(); err != nil {
+		return err
+	}
+	mark, err := t.markOf(ctx, next)
+	if err != nil {
+		return err
+	}
+	if err := t.disk.Apply(nil, mark); err != nil {
+		return err
+	}
+	f.began = begin
+	t.cutTopic(ctx, StateTopic, begin)
 	return nil
 }
 

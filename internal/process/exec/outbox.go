@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -22,13 +23,20 @@ type outbox struct {
 
 	mu struct {
 		sync.Mutex
-		queue  []outItem
-		bytes  int
-		sent   uint64
-		closed bool
-		wake   chan struct{} // closed and replaced when something changes
+		queue []outItem
+		bytes int
+		wake  chan struct{} // closed and replaced when something changes
 	}
+
+	// of the sending goroutine: the outputs' beginnings, and how many transactions noted only the last step since all of them were
+	// written
+	began map[string]uint64
+	since int
+	cut   func(ctx context.Context, before int64)
 }
+
+// outsEvery is after how many transactions OutsTopic is written anew and cut.
+const outsEvery = 1000
 
 // outItem is what one step sends, or an output's beginning.
 type outItem struct {
@@ -70,6 +78,7 @@ func (o *outbox) marks(ctx context.Context) (last uint64, began map[string]uint6
 	if err != nil {
 		return 0, nil, fmt.Errorf("reading which steps were sent: %w", err)
 	}
+	o.began = maps.Clone(began)
 	return last, began, nil
 }
 
@@ -180,8 +189,29 @@ func (o *outbox) send(ctx context.Context, batch []outItem) error {
 			recs = append(recs, &kgo.Record{Topic: OutsTopic, Key: []byte(it.ended)})
 		}
 	}
-	recs = append(recs, &kgo.Record{Topic: OutsTopic, Key: []byte(lastKey), Value: binary.AppendUvarint(nil, last)})
-	return o.txn.commit(ctx, recs)
+	lastRec := &kgo.Record{Topic: OutsTopic, Key: []byte(lastKey), Value: binary.AppendUvarint(nil, last)}
+	recs = append(recs, lastRec)
+	anew := o.since >= outsEvery
+	if anew {
+		for id, seq := range o.began {
+			recs = append(recs, &kgo.Record{Topic: OutsTopic, Key: []byte(id), Value: binary.AppendUvarint(nil, seq)})
+		}
+	}
+	if err := o.txn.commit(ctx, recs); err != nil {
+		return err
+	}
+	for i := range batch {
+		if id := batch[i].began; id != "" {
+			o.began[id] = batch[i].seq
+		}
+		delete(o.began, batch[i].ended)
+	}
+	o.since++
+	if anew {
+		o.since = 0
+		o.cut(ctx, lastRec.Offset)
+	}
+	return nil
 }
 
 // resend sends what of a batch has not arrived.

@@ -53,7 +53,12 @@ func (t *task) catchUpDisk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if b == nil || json.Unmarshal(b, &have) != nil || have.Topic != t.stateID {
+	starts, err := t.startOffsets(ctx, StateTopic)
+	if err != nil {
+		return err
+	}
+	// A copy of another log, or one so old that the changelog has been cut since, begins anew.
+	if b == nil || json.Unmarshal(b, &have) != nil || have.Topic != t.stateID || have.Next < first(starts) {
 		if err := t.disk.Reset(); err != nil {
 			return err
 		}

@@ -48,6 +48,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		out: newOutbox(e.cluster, e.cfg.Log),
 	}
 	t.flush = newFlusher(t)
+	t.out.cut = func(ctx context.Context, before int64) { t.cutTopic(ctx, OutsTopic, before) }
 	defer t.close()
 	if err := t.open(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -81,7 +82,8 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // open makes the topics and clients that the task needs.
 func (t *task) open(ctx context.Context) error {
-	compact := map[string]string{"cleanup.policy": "compact"}
+	// Old records are cut by us as well, where the brokers do not compact by themselves.
+	compact := map[string]string{"cleanup.policy": "compact,delete", "retention.ms": "-1", "retention.bytes": "-1"}
 	keep := map[string]string{"retention.ms": "-1", "retention.bytes": "-1"} // cut by us
 	_, err := t.cluster.EnsureTopics(ctx,
 		log.TopicSpec{Name: StepsTopic, Partitions: 1, Config: keep}, log.TopicSpec{Name: StateTopic, Partitions: 1, Config: compact},

@@ -140,6 +140,9 @@ func (p *Pipeline) build(n plan.Node, out sink) error {
 	case *plan.Join:
 		return p.buildJoin(n, out)
 	case *plan.Sort:
+		if !p.Ctx.Batch && n.Limit < 0 && n.Offset == 0 && n.LimitExpr == nil && n.OffsetExpr == nil {
+			return p.build(n.Input, out) // the order of a view is its reader's business
+		}
 		return p.unary(n.Input, newSort(p.Ctx, n, out))
 	case *plan.Distinct:
 		return p.unary(n.Input, newDistinct(p.Ctx, n, out))

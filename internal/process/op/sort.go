@@ -10,7 +10,7 @@ import (
 	"myelin/internal/vec"
 )
 
-// sorter orders rows and cuts them to LIMIT and OFFSET. It runs once: the order of a view is its reader's business.
+// sorter orders rows and cuts them to LIMIT and OFFSET, in a query that runs once; see topN for one that runs for ever.
 type sorter struct {
 	plain
 	ctx    *Ctx
@@ -27,6 +27,9 @@ type sorter struct {
 }
 
 func newSort(ctx *Ctx, n *plan.Sort, out sink) Op {
+	if !ctx.Batch {
+		return newTopN(ctx, n, out)
+	}
 	s := &sorter{ctx: ctx, node: n, rows: state.NewRows(typesOf(n.Schema())), out: out}
 	s.limit, s.offset = bound(ctx, n.LimitExpr, n.Limit, -1), max(bound(ctx, n.OffsetExpr, n.Offset, 0), 0)
 	for _, k := range n.Keys {
@@ -111,8 +114,10 @@ func (s *sorter) order() []int32 {
 	return idx
 }
 
-func compareKey(v *vec.Vector, i, j int, k plan.SortKey) int {
-	ni, nj := v.IsNull(i), v.IsNull(j)
+func compareKey(v *vec.Vector, i, j int, k plan.SortKey) int { return compareValues(v, i, v, j, k) }
+
+func compareValues(v *vec.Vector, i int, w *vec.Vector, j int, k plan.SortKey) int {
+	ni, nj := v.IsNull(i), w.IsNull(j)
 	if ni || nj {
 		switch {
 		case ni && nj:
@@ -122,7 +127,7 @@ func compareKey(v *vec.Vector, i, j int, k plan.SortKey) int {
 		}
 		return 1
 	}
-	c := vec.Compare(v, i, v, j)
+	c := vec.Compare(v, i, w, j)
 	if k.Desc {
 		return -c
 	}
