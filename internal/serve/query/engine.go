@@ -194,9 +194,12 @@ func origin(n plan.Node, col int) (*plan.Relation, int) {
 
 // run starts a query over versions that are pinned now.
 func (e *Engine) run(ctx context.Context, s *Session, q *plan.Query, snap *view.Snapshot, args []*vec.Vector) (Rows, error) {
-	versions := e.pin(q, snap)
+	versions, byKey := e.pin(q, snap), lookups(q.Root)
 	rows := func(ctx context.Context, scan *plan.Scan) iter.Seq2[*vec.Batch, error] {
 		if v := versions[scan.Relation]; v != nil {
+			if exprs := byKey[scan]; exprs != nil {
+				return looked(scan, v, exprs, args)
+			}
 			return stored(ctx, scan, v)
 		}
 		if e.cfg.Streams == nil {
@@ -246,15 +249,33 @@ func stored(ctx context.Context, scan *plan.Scan, v *state.Version) iter.Seq2[*v
 				yield(nil, context.Cause(ctx))
 				return
 			}
-			cols := make([]*vec.Vector, len(scan.Columns))
-			for i, c := range scan.Columns {
-				cols[i] = b.Cols[c.Index]
-			}
-			if !yield(&vec.Batch{Cols: cols, N: b.N}, nil) {
+			if !yield(columns(scan, b), nil) {
 				return
 			}
 		}
 	}
+}
+
+// looked reads the one row with a key.
+func looked(scan *plan.Scan, v *state.Version, exprs []plan.Expr, args []*vec.Vector) iter.Seq2[*vec.Batch, error] {
+	return func(yield func(*vec.Batch, error) bool) {
+		key, ok := keyOf(exprs, args)
+		if !ok {
+			return
+		}
+		if b := v.Get(key); b != nil {
+			yield(columns(scan, b), nil)
+		}
+	}
+}
+
+// columns are those of a stored batch that a scan reads.
+func columns(scan *plan.Scan, b *vec.Batch) *vec.Batch {
+	cols := make([]*vec.Vector, len(scan.Columns))
+	for i, c := range scan.Columns {
+		cols[i] = b.Cols[c.Index]
+	}
+	return &vec.Batch{Cols: cols, N: b.N}
 }
 
 func failing(err error) iter.Seq2[*vec.Batch, error] {

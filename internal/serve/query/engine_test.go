@@ -1,0 +1,163 @@
+package query_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"myelin/internal/process/exec"
+	"myelin/internal/process/plan"
+	"myelin/internal/serve/query"
+	"myelin/internal/serve/value"
+	"myelin/internal/vec"
+)
+
+// answer runs a statement and returns its rows as text.
+func answer(t *testing.T, e *query.Engine, sql string, args ...*vec.Vector) ([]string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	hints := make([]vec.Type, len(args))
+	for i, a := range args {
+		hints[i] = a.Type
+	}
+	st, err := e.Prepare(ctx, query.NewSession("ana", "myelin"), sql, hints)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := st.Run(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []string
+	for {
+		b, err := rows.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		for n := range b.Rows() {
+			i := n
+			if b.Sel != nil {
+				i = int(b.Sel[n])
+			}
+			line := ""
+			for _, c := range b.Cols {
+				at := i
+				if c.Len() == 1 {
+					at = 0
+				}
+				if line += "|"; !c.IsNull(at) {
+					line += string(value.Style{}.AppendText(nil, c, at))
+				}
+			}
+			out = append(out, line[1:])
+		}
+	}
+}
+
+func engine(t *testing.T, w *world) *query.Engine {
+	t.Helper()
+	e, err := query.New(query.Config{Batch: exec.RunBatch, Views: w.dir, Publication: w.pub})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestALookUpByKeyGivesWhatAScanGives(t *testing.T) {
+	w := newWorld(t)
+	e := engine(t, w)
+	for _, tc := range []struct {
+		where string
+		args  []*vec.Vector
+		want  int
+	}{
+		{"user_id = 'u07'", nil, 1},
+		{"'u07' = user_id AND ltv < 100", nil, 1},
+		{"user_id = 'u07' AND ltv > 100", nil, 0},
+		{"user_id = 'nobody'", nil, 0},
+		{"user_id = NULL", nil, 0},
+		{"user_id = $1", []*vec.Vector{vec.TextOf("u07")}, 1},
+		{"user_id = $1", []*vec.Vector{vec.NullOf(vec.Of(vec.Text))}, 0},
+		{"user_id = 'u07' OR user_id = 'u08'", nil, 2},
+		{"user_id = 'u07' AND user_id = 'u08'", nil, 0},
+	} {
+		got, err := answer(t, e, "SELECT user_id FROM crm WHERE "+tc.where, tc.args...)
+		if err != nil || len(got) != tc.want {
+			t.Errorf("%s: %v, %v", tc.where, got, err)
+		}
+	}
+	// A key of two columns, given in the other order and with a kind that must be converted first.
+	got, err := answer(t, e, "SELECT orders FROM revenue_per_minute WHERE campaign = 'c1' AND window_start = TIMESTAMPTZ '2023-11-14 22:13:20+00'")
+	if err != nil || len(got) != 1 || got[0] != "1" {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func TestAQuerySeesOneMomentOfAllViews(t *testing.T) {
+	w := newWorld(t)
+	left := w.put("lefts", plan.View, []int{0}, "", column("k", vec.Of(vec.Int64)), column("v", vec.Of(vec.Int64)))
+	right := w.put("rights", plan.View, []int{0}, "", column("k", vec.Of(vec.Int64)), column("v", vec.Of(vec.Int64)))
+	row := func(v int64, diff int8) *vec.Batch {
+		return &vec.Batch{N: 1, Diff: []int8{diff}, Cols: []*vec.Vector{vec.IntOf(vec.Int64, 1), vec.IntOf(vec.Int64, v)}}
+	}
+	e := engine(t, w)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for v := int64(0); ; v++ {
+			for _, tb := range []interface{ Stage(*vec.Batch) }{left, right} {
+				if v > 0 {
+					tb.Stage(row(v-1, -1))
+				}
+				tb.Stage(row(v, 1))
+			}
+			w.pub.Apply(uint64(v)+10, func() { left.Publish(); right.Publish() })
+			select {
+			case <-stop:
+				return
+			default:
+			}
+		}
+	}()
+	for range 300 {
+		got, err := answer(t, e, "SELECT l.v - r.v FROM lefts l JOIN rights r ON l.k = r.k")
+		if err != nil || len(got) > 1 || len(got) == 1 && got[0] != "0" {
+			t.Errorf("%v, %v", got, err)
+			break
+		}
+	}
+	close(stop)
+	<-stopped
+}
+
+func TestAStatementOutlivesChangesOfTheDirectory(t *testing.T) {
+	w := newWorld(t)
+	e := engine(t, w)
+	ctx := context.Background()
+	st, err := e.Prepare(ctx, query.NewSession("ana", "myelin"), "SELECT count(*) FROM crm", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.dir.Drop("", "crm")
+	var own *query.Error
+	if _, err := st.Run(ctx, nil); !errors.As(err, &own) || own.Code != query.CodeUndefinedTable {
+		t.Fatalf("after DROP: %v", err)
+	}
+	w.put("crm", plan.Table, []int{0}, "", column("user_id", vec.Of(vec.Text)))
+	rows, err := st.Run(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	if b, err := rows.Next(ctx); err != nil || fmt.Sprint(b.Cols[0].Ints) != "[0]" {
+		t.Fatalf("%v, %v", b, err)
+	}
+}
