@@ -281,3 +281,67 @@ func (g *guide) expect(want string) func(out string) error {
 		return nil
 	}
 }
+
+var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+
+// TestLinksOfThePagesLeadSomewhere follows every relative link of the README and of docs/.
+func TestLinksOfThePagesLeadSomewhere(t *testing.T) {
+	pages := []string{"../../README.md", "../../CHANGELOG.md"}
+	err := filepath.WalkDir("../../docs", func(path string, d os.DirEntry, err error) error {
+		if err == nil && filepath.Ext(path) == ".md" {
+			pages = append(pages, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			target, _, _ := strings.Cut(m[1], "#")
+			if target == "" || strings.Contains(target, "://") || strings.HasPrefix(target, "mailto:") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), target)); err != nil {
+				t.Errorf("%s links to %s, which is not there", page, target)
+			}
+		}
+	}
+}
+
+var named = regexp.MustCompile("\\[`([A-Za-z0-9_.]+)`\\]\\(([^)]+\\.go)\\)")
+
+// TestArchitectureNamesWhatIsThere finds every function, method and type that ARCHITECTURE.md names in the file that it links to.
+func TestArchitectureNamesWhatIsThere(t *testing.T) {
+	text, err := os.ReadFile("../../docs/ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := named.FindAllStringSubmatch(string(text), -1)
+	if len(found) < 50 {
+		t.Fatalf("only %d names found; the pattern does not fit the page any more", len(found))
+	}
+	for _, m := range found {
+		name, file := m[1], m[2]
+		if strings.HasSuffix(name, ".go") {
+			continue // the link itself is checked with all others
+		}
+		code, err := os.ReadFile(filepath.Join("../../docs", file))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		kind, method, isMethod := strings.Cut(name, ".")
+		declared := `(?m)^(func|type|var|const) ` + name + `\b|^\t` + name + ` .*=`
+		if isMethod {
+			declared = `(?m)^func \(\w* ?\*?` + kind + `\) ` + method + `\(`
+		}
+		if !regexp.MustCompile(declared).Match(code) {
+			t.Errorf("ARCHITECTURE.md: %s is not in %s", name, file)
+		}
+	}
+}
