@@ -26,7 +26,7 @@ ui/dist/app/index.html: ui/node_modules/.stamp $(UI_SOURCES)
 .PHONY: build
 build: check-tools ui/dist/app/index.html ## build bin/myelin
 	@echo "==> building bin/myelin (the first time downloads Go modules)"
-	@go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/myelin ./cmd/myelin
+	@go build -ldflags "-X main.version=$(VERSION)" -o bin/myelin ./cmd/myelin
 
 .PHONY: run
 run: build ## set everything up and start the demo shop
