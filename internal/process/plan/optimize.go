@@ -4,11 +4,24 @@ import "myelin/internal/vec"
 
 // optimize rewrites a bound tree into one that gives the same rows with less work.
 func optimize(n Node, opt Options) Node {
+	if opt.Continuous {
+		n = unsorted(n)
+	}
 	n = pushDown(n, nil)
 	n = fuseSessions(n)
 	n = chooseLookups(n, opt)
 	n = pruneAll(n)
 	return mergeProjects(n)
+}
+
+// unsorted drops the sorts that only order: a view has no order, whoever reads it says ORDER BY.
+func unsorted(n Node) Node {
+	return rebuild(n, func(n Node) Node {
+		if s, ok := n.(*Sort); ok && s.Limit < 0 && s.Offset == 0 && s.LimitExpr == nil && s.OffsetExpr == nil {
+			return s.Input
+		}
+		return n
+	})
 }
 
 // filtered puts conditions on a node.

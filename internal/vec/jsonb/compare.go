@@ -114,9 +114,9 @@ func contains(a, b []byte, depth int) bool {
 	ka, kb := KindOf(a), KindOf(b)
 	switch {
 	case ka == Object && kb == Object:
-		for k, v := range Members(b) {
-			have := Get(a, string(AppendUnquoted(nil, k)))
-			if have == nil || !contains(have, v, depth+1) {
+		for _, m := range members(b) {
+			have := Get(a, string(m.key))
+			if have == nil || !contains(have, m.value, depth+1) {
 				return false
 			}
 		}

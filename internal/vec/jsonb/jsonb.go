@@ -6,7 +6,7 @@ package jsonb
 import "unicode/utf8"
 
 // maxDepth bounds recursion. What lies deeper is compared and printed as the bytes it is.
-const maxDepth = 512
+const maxDepth = 128
 
 // Kind is the kind of a JSON value, in PostgreSQL's sort order.
 type Kind uint8
