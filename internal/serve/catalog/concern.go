@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"myelin/internal/process/sql"
+	"myelin/internal/serve/query"
 	"myelin/internal/serve/view"
 )
 
@@ -11,25 +12,30 @@ import (
 // casts to one of its types, or needs a set-returning function.
 func concerns(q *sql.Query, snap *view.Snapshot) bool {
 	w := &walker{}
-	found := false
+	found, asks, reads := false, false, false
 	w.table = func(t sql.TableExpr) {
 		switch t := t.(type) {
 		case *sql.TableRef:
 			if slices.Contains(w.ctes, t.Name) && t.Schema == "" {
 				return
 			}
-			if _, user := snap.Lookup(t.Schema, t.Name); user && t.Schema == "" {
+			if _, user := snap.Lookup(t.Schema, t.Name); user && lookup(t.Schema, t.Name) == nil {
+				reads = true
 				return
 			}
 			found = found || lookup(t.Schema, t.Name) != nil
-		case *sql.FuncRef:
+		case *sql.FuncRef: // the engine has generate_series too
 			_, set := setFuncs[t.Name]
-			found = found || set
+			found = found || set && t.Name != "generate_series"
 		}
 	}
 	w.expr = func(x sql.Expr) {
 		switch x := x.(type) {
 		case *sql.Call:
+			if query.SessionFunctions[x.Name[len(x.Name)-1]] {
+				asks = true
+				return
+			}
 			found = found || systemCall(x.Name)
 		case *sql.Cast:
 			switch x.Type.Name {
@@ -41,7 +47,7 @@ func concerns(q *sql.Query, snap *view.Snapshot) bool {
 		}
 	}
 	w.query(q)
-	return found
+	return found || asks && !reads
 }
 
 // refersTo reports whether a query reads a relation of that name.

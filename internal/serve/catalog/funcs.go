@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"myelin/internal/process/sql"
 	"myelin/internal/serve/query"
 	"myelin/internal/serve/value"
 	"myelin/internal/serve/view"
@@ -45,7 +46,7 @@ func privilege(n int) *systemFunc {
 
 // systemFuncs are the functions of the catalog by name.
 var systemFuncs = map[string]*systemFunc{
-	"version":            {ret: tText, eval: func(rt *runtime, _ []any) any { return rt.version() }},
+	"version":            {ret: tText, eval: func(*runtime, []any) any { return query.Version() }},
 	"current_database":   {ret: tName, eval: func(rt *runtime, _ []any) any { return rt.sess.Database }},
 	"current_catalog":    {ret: tName, eval: func(rt *runtime, _ []any) any { return rt.sess.Database }},
 	"current_user":       {ret: tName, eval: func(rt *runtime, _ []any) any { return rt.sess.User }},
@@ -142,7 +143,7 @@ var systemFuncs = map[string]*systemFunc{
 	"pg_stat_get_numscans":               fixed(tInt8, int64(0), tOid),
 	"pg_get_viewdef": {args: []typ{tRegclass, unknown}, least: 1, ret: tText, eval: func(rt *runtime, a []any) any {
 		if e, ok := rt.snap.ByOID(uint32(a[0].(int64))); ok && e.SQL != "" {
-			return e.SQL
+			return viewQuery(e)
 		}
 		return nil
 	}},
@@ -277,6 +278,15 @@ var systemFuncs = map[string]*systemFunc{
 	}},
 	"json_build_object":  {args: []typ{unknown}, list: true, ret: tJSON, lax: true, typed: jsonObject},
 	"jsonb_build_object": {args: []typ{unknown}, list: true, ret: tJSON, lax: true, typed: jsonObject},
+}
+
+// viewQuery is the SELECT of a view, without the CREATE around it.
+func viewQuery(e *view.Entry) string {
+	stmt, err := sql.ParseOne(e.SQL)
+	if v, ok := stmt.(*sql.CreateView); ok && err == nil {
+		return v.QueryText
+	}
+	return e.SQL
 }
 
 func lowerBound(t typ) int64 {

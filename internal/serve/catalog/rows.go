@@ -1,8 +1,6 @@
 package catalog
 
 import (
-	goruntime "runtime"
-
 	"myelin/internal/process/plan"
 	"myelin/internal/serve/query"
 	"myelin/internal/serve/view"
@@ -100,10 +98,6 @@ func relkind(e *view.Entry) string {
 		return "m"
 	}
 	return "v"
-}
-
-func (rt *runtime) version() string {
-	return "PostgreSQL " + query.ServerVersion + " on " + goruntime.GOARCH + "-" + goruntime.GOOS + ", compiled by Go, 64-bit"
 }
 
 // producers make the rows that depend on the directory and the session, by relation.

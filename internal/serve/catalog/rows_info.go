@@ -106,7 +106,7 @@ func yesNo(b bool) string {
 func infoViews(rt *runtime, emit func(record)) {
 	for _, e := range rt.snap.All() {
 		if relkind(e) != "r" {
-			emit(record{"table_catalog": rt.sess.Database, "table_schema": e.Schema(), "table_name": e.Relation.Name, "view_definition": e.SQL,
+			emit(record{"table_catalog": rt.sess.Database, "table_schema": e.Schema(), "table_name": e.Relation.Name, "view_definition": viewQuery(e),
 				"check_option": "NONE", "is_updatable": "NO", "is_insertable_into": "NO", "is_trigger_updatable": "NO", "is_trigger_deletable": "NO",
 				"is_trigger_insertable_into": "NO"})
 		}

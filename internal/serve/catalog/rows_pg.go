@@ -177,7 +177,7 @@ func tableRows(rt *runtime, emit func(record)) {
 func viewRows(rt *runtime, emit func(record)) {
 	for _, e := range rt.snap.All() {
 		if relkind(e) == "v" {
-			emit(record{"schemaname": e.Schema(), "viewname": e.Relation.Name, "viewowner": "myelin", "definition": e.SQL})
+			emit(record{"schemaname": e.Schema(), "viewname": e.Relation.Name, "viewowner": "myelin", "definition": viewQuery(e)})
 		}
 	}
 	for _, r := range relations() {
@@ -191,7 +191,7 @@ func matviewRows(rt *runtime, emit func(record)) {
 	for _, e := range rt.snap.All() {
 		if relkind(e) == "m" {
 			emit(record{"schemaname": e.Schema(), "matviewname": e.Relation.Name, "matviewowner": "myelin", "hasindexes": e.Relation.Key != nil,
-				"ispopulated": true, "definition": e.SQL})
+				"ispopulated": true, "definition": viewQuery(e)})
 		}
 	}
 }

@@ -215,7 +215,21 @@ func (ss *session) resetCommand(w *words) (*prepared, error) {
 	}), nil
 }
 
+// listings are what SHOW lists, as kinds of pg_class.
+var listings = map[string]string{"TABLES": "'r'", "VIEWS": "'m'", "SOURCES": "'v'", "STREAMS": "'v'"}
+
+const listing = `SELECT n.nspname AS schema, c.relname AS name, pg_catalog.obj_description(c.oid, 'pg_class') AS description
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND c.relkind IN (`
+
 func (ss *session) showCommand(w *words) (*prepared, error) {
+	if kinds, ok := listings[strings.ToUpper(w.text)]; ok {
+		w.next()
+		if !w.done() {
+			return nil, syntaxAt(w)
+		}
+		return ss.prepareQuery(listing+kinds+") ORDER BY 1, 2", nil)
+	}
 	name := ""
 	switch {
 	case w.is("ALL"):

@@ -106,7 +106,7 @@ func (e *Engine) Prepare(_ context.Context, s *Session, text string, hints []vec
 // selects binds a query for the columnar engine.
 func (e *Engine) selects(s *Session, q *sql.Query, text string, hints []vec.Type) (*Statement, error) {
 	snap := e.cfg.Views.Snapshot()
-	opt := plan.Options{Params: hints, Zone: s.Zone(), Funcs: e.cfg.Funcs}
+	opt := e.options(s, hints)
 	bound, err := plan.Bind(q, text, names{snap}, opt)
 	if err != nil {
 		return nil, convert(err)
@@ -127,6 +127,10 @@ func (e *Engine) selects(s *Session, q *sql.Query, text string, hints []vec.Type
 		return e.run(ctx, s, now, snapNow, args)
 	}
 	return st, nil
+}
+
+func (e *Engine) options(s *Session, hints []vec.Type) plan.Options {
+	return plan.Options{Params: hints, Zone: s.Zone(), Funcs: functions(s, e.cfg.Funcs)}
 }
 
 // names lets the planner find relations.
@@ -338,7 +342,7 @@ func (e *Engine) explain(s *Session, x *sql.Explain, text string, hints []vec.Ty
 	if !ok {
 		return nil, Errorf(CodeFeatureNotSupported, "only queries can be explained")
 	}
-	bound, err := plan.Bind(sel.Query, text, names{e.cfg.Views.Snapshot()}, plan.Options{Params: hints, Zone: s.Zone(), Funcs: e.cfg.Funcs})
+	bound, err := plan.Bind(sel.Query, text, names{e.cfg.Views.Snapshot()}, e.options(s, hints))
 	if err != nil {
 		return nil, convert(err)
 	}

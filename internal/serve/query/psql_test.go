@@ -43,8 +43,10 @@ func TestPsqlReadsViews(t *testing.T) {
 		"SELECT * FROM nothing":                                       "42P01",
 		"EXPLAIN SELECT count(*) FROM crm":                            "QUERY PLAN",
 		"SELECT version(), current_database()":                        "PostgreSQL 15.0 (Myelin)",
+		"SELECT current_user || count(*) FROM crm":                    " myelin50",
 		"BEGIN; SELECT 1; COMMIT":                                     "COMMIT",
 		"INSERT INTO crm VALUES ('x')":                                "25006",
+		"SHOW VIEWS":                                                  " public | revenue_per_minute | Revenue by campaign, minute by minute.",
 		"SHOW server_version":                                         "15.0 (Myelin)",
 		"COPY (SELECT user_id FROM crm ORDER BY 1 LIMIT 2) TO STDOUT": "u00\nu01\n",
 	} {

@@ -2,6 +2,7 @@ package query
 
 import (
 	"maps"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,6 +67,8 @@ var Settings = settingsTable(
 
 // ServerVersion is what clients are told. The catalog has the columns of PostgreSQL 15.
 const ServerVersion = "15.0 (Myelin)"
+
+const platform = runtime.GOARCH + "-" + runtime.GOOS
 
 func settingsTable(list ...Setting) map[string]Setting {
 	m := make(map[string]Setting, len(list))
