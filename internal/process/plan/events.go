@@ -16,24 +16,25 @@ func EventStream(schema, name, topic string, names []string, props []EventColumn
 		Schema: schema, Name: name, Kind: Stream, Topic: topic, Format: "json", Events: names, Delay: delay, AppendOnly: true, Comment: comment,
 	}
 	text, tz, js := vec.Of(vec.Text), vec.Of(vec.Timestamptz), vec.Of(vec.JSONB)
-	add := func(name string, t vec.Type, notNull bool, from Part, path ...string) {
-		c := Column{Name: name, Type: t, NotNull: notNull}
+	// No column is said to be never NULL: a quarantined event may lack any of them.
+	add := func(name string, t vec.Type, from Part, path ...string) {
+		c := Column{Name: name, Type: t}
 		r.Columns = append(r.Columns, c)
 		r.Scan = append(r.Scan, ScanColumn{Column: c, From: from, Path: path, Index: len(r.Columns) - 1})
 	}
-	add("message_id", text, true, FromValue, "messageId")
-	add("type", text, true, FromValue, "type")
-	add("event", text, false, FromValue, "event")
-	add("user_id", text, false, FromValue, "userId")
-	add("anonymous_id", text, false, FromValue, "anonymousId")
-	add("ts", tz, true, FromValue, "timestamp")
+	add("message_id", text, FromValue, "messageId")
+	add("type", text, FromValue, "type")
+	add("event", text, FromValue, "event")
+	add("user_id", text, FromValue, "userId")
+	add("anonymous_id", text, FromValue, "anonymousId")
+	add("ts", tz, FromValue, "timestamp")
 	r.TimeCol = len(r.Columns) - 1
-	add("received_at", tz, true, FromValue, "receivedAt")
-	add("source", text, false, FromValue, "myelin", "source")
-	add("user_key", text, false, FromUserKey)
-	add("context", js, false, FromValue, "context")
-	add("properties", js, false, FromValue, "properties")
-	add("traits", js, false, FromValue, "traits")
+	add("received_at", tz, FromValue, "receivedAt")
+	add("source", text, FromValue, "myelin", "source")
+	add("user_key", text, FromUserKey)
+	add("context", js, FromValue, "context")
+	add("properties", js, FromValue, "properties")
+	add("traits", js, FromValue, "traits")
 	taken := map[string]bool{}
 	for _, c := range r.Columns {
 		taken[c.Name] = true
