@@ -1,7 +1,7 @@
 // The live tail of events: newest first, bounded; while held, arrivals wait aside so that the list stands still.
 import type { EventRow } from './schema';
 
-export const maxShown = 200;
+export const maxShown = 120;
 
 export interface Tail {
   rows: EventRow[];

@@ -1,12 +1,12 @@
-// The events on the page: what the server remembers, then the live tail, drawn at most seven times a second.
+// The events on the page: what the server remembers, then the live tail, drawn at most four times a second.
 import { api, live, normalEvent, type APIError } from '../../lib/api';
 import { Live } from '../../lib/live.svelte';
 import type { EventRow, Status } from '../../lib/schema';
 import { arrive, emptyTail, hold, release, withHistory } from '../../lib/tail';
 
-const drawEveryMs = 140;
+const drawEveryMs = 250;
 /** Arrivals between two drawings; more count as dropped. */
-const maxBatch = 250;
+const maxBatch = 120;
 
 export class EventFeed {
   tail = $state.raw(emptyTail());

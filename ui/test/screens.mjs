@@ -1,0 +1,30 @@
+// Takes the pictures of the pages for the docs: each in light and dark, as a window of 1440 × 900 shows it.
+//   node test/screens.mjs BASE_URL FOLDER [VIEW]
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { launch, open } from './browser.mjs';
+
+const [base, folder, view] = process.argv.slice(2);
+if (!base || !folder) throw new Error('usage: node test/screens.mjs BASE_URL FOLDER [VIEW]');
+await mkdir(folder, { recursive: true });
+
+const list = await (await fetch(new URL('/api/views', base))).json();
+const name = view ?? list.views.find((v) => v.kind === 'view' && /revenue/.test(v.name))?.name ?? list.views[0].name;
+const pages = { overview: '/', events: '/events', quality: '/quality', views: '/views', view: `/views/${name}`, deliveries: '/deliveries' };
+
+const browser = await launch();
+for (const theme of ['light', 'dark']) {
+  for (const [page, path] of Object.entries(pages)) {
+    const p = await open(browser, { theme });
+    await p.goto(new URL(path, base).href);
+    await p.getByRole('heading', { level: 1 }).waitFor();
+    await p.getByRole('main').getByText(/^(Live|Up to date|Delivering|Most urgent)$/).first().waitFor();
+    // A page is worth a picture once its own data stands on it, so no placeholder may be left.
+    await p.waitForFunction(() => !document.querySelector('.skeleton'));
+    await p.evaluate(() => document.fonts.ready);
+    await p.screenshot({ path: join(folder, `${page}-${theme}.png`), animations: 'disabled' });
+    await p.context().close();
+  }
+}
+await browser.close();
+console.log(`pictures of ${Object.keys(pages).length} pages in ${folder}`);
