@@ -14,6 +14,7 @@ const (
 	NotAnObject     Code = "not_an_object"    // JSON, but not an object
 	UnknownType     Code = "unknown_type"     // no type, or none of Segment's six
 	UnknownSource   Code = "unknown_source"   // a Kafka record that names no configured source
+	PlanMissing     Code = "plan_missing"     // the source's plan cannot be read, and never could
 
 	UnplannedEvent     Code = "unplanned_event"
 	MisspelledEvent    Code = "misspelled_event"

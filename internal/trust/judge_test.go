@@ -73,6 +73,25 @@ func TestPlansThatDoNotFitAreRefused(t *testing.T) {
 	}
 }
 
+func TestASourceWhosePlanIsMissingGoesToQuarantine(t *testing.T) {
+	j := NewJudge(nil)
+	if err := j.SetPlans(nil, []Source{{Name: "web", Plan: "shop", PlanMissing: true}, {Name: "free"}}); err != nil {
+		t.Fatal(err)
+	}
+	var v event.Verdict
+	j.Judge("web", &event.Event{}, &v)
+	if v.Status != event.Quarantined || len(v.Violations) != 1 || v.Violations[0].Code != event.PlanMissing {
+		t.Errorf("verdict %+v; want plan_missing", v)
+	}
+	v.Reset()
+	if j.Judge("free", &event.Event{}, &v); v.Status != event.Accepted {
+		t.Errorf("a source that wants no plan: %+v", v)
+	}
+	if _, ok := j.rules.Load().plan(KafkaSource); ok {
+		t.Error("a record without a source passes while the plan is missing")
+	}
+}
+
 func TestRecordsWithoutSource(t *testing.T) {
 	j := NewJudge(nil)
 	one, two := plan(t, "one", "{}"), plan(t, "two", "{}")

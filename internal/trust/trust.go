@@ -22,6 +22,8 @@ type Source struct {
 	WriteKeys []string
 	// Plan is the name of its tracking plan; "" for none.
 	Plan string
+	// PlanMissing says that the plan is not to be had. All events of the source then go to quarantine: nothing unjudged flows on.
+	PlanMissing bool
 }
 
 // KafkaSource is the source of records on a doorstep that do not say where they come from.
@@ -40,6 +42,7 @@ type rules struct {
 	plans   []*schema.Plan
 	sources map[string]*schema.Plan // nil values: sources without a plan
 	keys    map[string]string       // write key to source
+	missing map[string]string       // source to the name of its plan, which is missing
 	only    *schema.Plan            // the one plan there is, else nil
 	unique  bool
 	longest time.Duration // of the uniqueness rules
@@ -57,7 +60,7 @@ func NewJudge(key []byte) *Judge {
 // SetPlans replaces all plans and sources at once. It fails, and changes nothing, when a source names a plan that is not
 // there or two plans share a name.
 func (j *Judge) SetPlans(plans []*schema.Plan, sources []Source) error {
-	r := &rules{plans: plans, sources: map[string]*schema.Plan{}, keys: map[string]string{}}
+	r := &rules{plans: plans, sources: map[string]*schema.Plan{}, keys: map[string]string{}, missing: map[string]string{}}
 	named := map[string]*schema.Plan{}
 	for _, p := range plans {
 		if other := named[p.Name]; other != nil {
@@ -73,7 +76,10 @@ func (j *Judge) SetPlans(plans []*schema.Plan, sources []Source) error {
 	}
 	for _, s := range sources {
 		p := named[s.Plan]
-		if s.Plan != "" && p == nil {
+		switch {
+		case s.PlanMissing:
+			r.missing[s.Name], p = s.Plan, nil
+		case s.Plan != "" && p == nil:
 			return fmt.Errorf("setting the tracking plans: source %s names the plan %s, which is not there; add plan/%s.yaml or change the source", s.Name, s.Plan, s.Plan)
 		}
 		r.sources[s.Name] = p
@@ -94,7 +100,12 @@ func (j *Judge) Plans() []*schema.Plan { return j.rules.Load().plans }
 // Judge checks e, which came from the named source, and adds to v what it finds. A source without a plan accepts all
 // that can be read.
 func (j *Judge) Judge(source string, e *event.Event, v *event.Verdict) {
-	p, _ := j.rules.Load().plan(source)
+	r := j.rules.Load()
+	if name, ok := r.missing[source]; ok {
+		v.Add(event.Violation{Code: event.PlanMissing, Expected: "the tracking plan " + name, Got: "no plan that can be read", Severity: event.Error})
+		return
+	}
+	p, _ := r.plan(source)
 	if p == nil {
 		return
 	}
@@ -109,7 +120,7 @@ func (r *rules) plan(source string) (p *schema.Plan, ok bool) {
 	if p, ok := r.sources[source]; ok {
 		return p, true
 	}
-	if source == KafkaSource && (r.only != nil || len(r.plans) == 0) {
+	if source == KafkaSource && (r.only != nil || len(r.plans) == 0 && len(r.missing) == 0) {
 		return r.only, true
 	}
 	return nil, false

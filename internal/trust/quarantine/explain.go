@@ -114,6 +114,9 @@ func explain(g *Group) (explanation, nextStep string) {
 	case event.UnknownSource:
 		return say(fate, "A record came in over Kafka that does not say which source it is from."),
 			"Set the record's header source to a source of myelin.yaml, or put its writeKey into the event."
+	case event.PlanMissing:
+		return say(fate, "%s from %s could not be checked: %s is not there or cannot be read.", what, from, g.Expected),
+			"Mend or add the file under plan/ and run myelin apply: the problems on the overview name the file and the line."
 	case event.SchemaViolation:
 		return say(fate, "In %s from %s, %s should be %s but was %s.", what, from, prop, g.Expected, g.Got), developer + ", or change the rule in the plan."
 	}
