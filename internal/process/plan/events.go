@@ -48,7 +48,7 @@ func EventStream(schema, name, topic string, names []string, props []EventColumn
 			continue
 		}
 		taken[n] = true
-		add(n, vec.Of(p.Kind), false, FromValue, append([]string{"properties"}, p.Path...)...)
+		add(n, vec.Of(p.Kind), FromValue, append([]string{"properties"}, p.Path...)...)
 	}
 	return r
 }
