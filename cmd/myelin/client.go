@@ -61,6 +61,7 @@ func apply(ctx context.Context, args []string) error {
 	if n := len(answer.Problems); n > 0 {
 		return fmt.Errorf("%d problems; everything else is applied", n)
 	}
+	fmt.Println("the plans and SQL files are in force")
 	return nil
 }
 
@@ -84,7 +85,7 @@ func planVerb(_ context.Context, args []string) error {
 	if n := len(report.Problems); n > 0 {
 		return fmt.Errorf("%d problems found", n)
 	}
-	fmt.Printf("%d plans with %d events and %d SQL objects are fine\n", report.Plans, report.Events, report.Objects)
+	fmt.Printf("all files are fine: plans: %d, events: %d, SQL objects: %d\n", report.Plans, report.Events, report.Objects)
 	return nil
 }
 

@@ -78,8 +78,6 @@ type Limits struct {
 	RequestBytes int64 `yaml:"request_bytes"`
 	// FreeDiskBytes is kept free on the data folder's disk.
 	FreeDiskBytes int64 `yaml:"free_disk_bytes"`
-	// StateBytes is the memory that views may use.
-	StateBytes int64 `yaml:"state_bytes"`
 }
 
 // Default is the configuration of an empty myelin.yaml.
@@ -89,7 +87,7 @@ func Default() Config {
 		Kafka:    Kafka{Listen: "127.0.0.1:9092"},
 		Postgres: Postgres{Listen: "127.0.0.1:5433"},
 		Topics:   map[string]Topic{"events": defaultTopic()},
-		Limits:   Limits{RequestBytes: 4 << 20, FreeDiskBytes: 512 << 20, StateBytes: 2 << 30},
+		Limits:   Limits{RequestBytes: 4 << 20, FreeDiskBytes: 512 << 20},
 	}
 }
 

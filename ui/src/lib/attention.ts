@@ -45,7 +45,7 @@ function sinkTasks(sinks: Sink[]): Task[] {
 
 function balanceTasks(o: Overview | null): Task[] {
   if (!o || missing(o) === 0) return [];
-  const detail = `In and out differ by ${plural(Math.abs(missing(o)), 'event')}. Run “myelin doctor” and keep its report.`;
+  const detail = `In and out differ by ${plural(Math.abs(missing(o)), 'event')}. Keep the page open and tell whoever runs the server.`;
   return [{ level: 'bad', title: 'The balance does not add up', detail, href: '#balance', action: 'See the balance' }];
 }
 
