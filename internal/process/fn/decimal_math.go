@@ -50,7 +50,15 @@ func decSqrt(d vec.Decimal) (vec.Decimal, error) {
 	if d.Sign() > 0 {
 		w = decWeight(d)
 	}
-	scale := max(sigDigits-((w+1)*2-1), d.Scale, 0)
+	return SqrtScale(d, max(sigDigits-((w+1)*2-1), d.Scale, 0))
+}
+
+// SqrtScale is the square root with the given number of digits behind the point. stddev is that of the variance with the variance's
+// scale.
+func SqrtScale(d vec.Decimal, scale int32) (vec.Decimal, error) {
+	if d.Sign() < 0 {
+		return d, errSqrt
+	}
 	return fromBigFloat(new(big.Float).SetPrec(bigPrec).Sqrt(toBigFloat(d)), scale)
 }
 
