@@ -108,7 +108,7 @@ func (b *bound) columns() []query.Column {
 
 func (b *bound) run(ctx context.Context, args []*vec.Vector) (rows query.Rows, err error) {
 	defer rescue(&err)
-	rt := &runtime{compiler: b.compiler, ctx: ctx, memo: map[*program][][]any{}}
+	rt := &runtime{compiler: b.compiler, ctx: ctx, memo: map[*program][][]any{}, made: map[*relation][][]any{}}
 	for i, a := range args {
 		v := fromVector(a, 0, b.params[i])
 		if name, is := v.(string); is && !isText(b.params[i]) { // names of objects come as text
@@ -179,6 +179,23 @@ func failAt(pos int, code, format string, args ...any) {
 	e := query.Errorf(code, format, args...)
 	e.Position = pos + 1
 	panic(failure{e})
+}
+
+// located gives errors within f that have no place the one at pos.
+func located(pos int, f func()) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		if e, ok := p.(failure); ok && e.err.Position == 0 {
+			at := *e.err
+			at.Position = pos + 1
+			panic(failure{&at})
+		}
+		panic(p)
+	}()
+	f()
 }
 
 // failWith passes an error of another package on.

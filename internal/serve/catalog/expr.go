@@ -310,7 +310,8 @@ func (c *compiler) cast(x *sql.Cast, s *scope) node {
 	if !ok {
 		failAt(x.Type.Pos(), query.CodeUndefinedObject, "type \"%s\" does not exist", x.Type.Name)
 	}
-	n := c.to(c.expr(x.X, s), t)
+	n := c.expr(x.X, s)
+	located(x.X.Pos(), func() { n = c.to(n, t) })
 	if n.name == "" || n.name == "?column?" || n.weak {
 		n.name, n.weak = strings.TrimPrefix(pgTypes().byOID[t].name, "_"), true
 	}

@@ -12,12 +12,16 @@ type record map[string]any
 
 // relationRows gives the rows of a relation of the catalog: those of the data files, and those made from the directory.
 func (rt *runtime) relationRows(r *relation) [][]any {
+	if rows, ok := rt.made[r]; ok {
+		return rows
+	}
 	rows := r.rows
 	if f, ok := producers[r.name]; ok && (r.schema == "pg_catalog" || r.schema == "information_schema") {
 		rows = rows[:len(rows):len(rows)]
 		f(rt, func(rec record) { rows = append(rows, r.fill(rec)) })
 	}
 	rt.step(len(rows))
+	rt.made[r] = rows
 	return rows
 }
 

@@ -34,7 +34,8 @@ type runtime struct {
 	*compiler
 	ctx  context.Context
 	args []any
-	memo map[*program][][]any // answers of sub-queries that do not depend on the rows around them
+	memo map[*program][][]any  // answers of sub-queries that do not depend on the rows around them
+	made map[*relation][][]any // rows of the catalog's relations
 	work int
 }
 

@@ -50,6 +50,8 @@ type Config struct {
 	Publication *state.Publication
 	// MaxRunning is how many queries compute at the same time (8); more wait.
 	MaxRunning int
+	// MaxMemory is by how many bytes the heap may grow while a query runs (512 MiB).
+	MaxMemory uint64
 	// Funcs are further functions, beside those of the engine.
 	Funcs func(name string) []*fn.Func
 	Clock clock.Clock
@@ -68,6 +70,9 @@ func New(cfg Config) (*Engine, error) {
 	}
 	if cfg.MaxRunning == 0 {
 		cfg.MaxRunning = 8
+	}
+	if cfg.MaxMemory == 0 {
+		cfg.MaxMemory = 512 << 20
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = clock.Real{}
@@ -216,7 +221,7 @@ func (e *Engine) run(ctx context.Context, s *Session, q *plan.Query, snap *view.
 	ctx, cancel := context.WithCancelCause(ctx)
 	env := fn.Env{Now: e.cfg.Clock.Now().UnixMicro(), Params: args, Zone: s.Zone()}
 	next, stop := iter.Pull2(e.cfg.Batch(ctx, q, env, rows))
-	return &running{engine: e, next: next, stop: stop, cancel: cancel}, nil
+	return &running{engine: e, next: next, stop: stop, ctx: ctx, cancel: cancel, guard: newGuard(e.cfg.MaxMemory, cancel)}, nil
 }
 
 // pin takes a version of each table that a query reads, all as of one step.
@@ -291,7 +296,9 @@ type running struct {
 	engine *Engine
 	next   func() (*vec.Batch, error, bool)
 	stop   func()
+	ctx    context.Context
 	cancel context.CancelCauseFunc
+	guard  *guard
 }
 
 // Next implements Rows. It computes only within one of the engine's slots, so that answers which are fetched slowly hold
@@ -305,10 +312,12 @@ func (r *running) Next(ctx context.Context) (*vec.Batch, error) {
 	}
 	unhook := context.AfterFunc(ctx, func() { r.cancel(context.Cause(ctx)) })
 	defer unhook()
+	r.guard.start()
 	b, err, ok := r.next()
+	r.guard.stop()
 	switch {
-	case !ok && ctx.Err() != nil:
-		return nil, context.Cause(ctx)
+	case r.ctx.Err() != nil:
+		return nil, context.Cause(r.ctx)
 	case !ok:
 		return nil, io.EOF
 	case err != nil:

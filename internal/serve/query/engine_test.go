@@ -161,3 +161,19 @@ func TestAStatementOutlivesChangesOfTheDirectory(t *testing.T) {
 		t.Fatalf("%v, %v", b, err)
 	}
 }
+
+func TestAQueryThatEatsMemoryIsEnded(t *testing.T) {
+	w := newWorld(t)
+	e, err := query.New(query.Config{Batch: exec.RunBatch, Views: w.dir, Publication: w.pub, MaxMemory: 8 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var own *query.Error
+	_, err = answer(t, e, "SELECT a.user_id || b.user_id || c.user_id || d.user_id AS k FROM crm a, crm b, crm c, crm d ORDER BY k")
+	if !errors.As(err, &own) || own.Code != query.CodeOutOfMemory {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := answer(t, e, "SELECT count(*) FROM crm"); err != nil {
+		t.Fatal(err)
+	}
+}
