@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"sync"
+	"sync/atomic"
 )
 
 // position is a place in the write-ahead log: everything before it is durable and published.
@@ -15,6 +16,9 @@ type position struct {
 
 // committer turns admitted entries into durable ones: all that is pending goes out in one write and one fdatasync, and is
 // then published and acknowledged in order. It is one goroutine; nothing waits to fill up.
+//
+// A large commit is synced in the background while the next one is written: disks take several flushes at once. Such
+// flights land in the order in which they took off.
 type committer struct {
 	s        *Store
 	frame    framer
@@ -22,17 +26,40 @@ type committer struct {
 	ch       *chunk
 	from     int // bytes of ch already written to the file
 	seq      uint64
-	durable  uint64
+	durable  atomic.Uint64 // all frames up to here are
+	synced   uint64        // frames up to here are durable or in flight
 	marked   uint64
 	first    uint64 // first frame of the current file
+	air      chan *flight
+	spare    chan []entry // emptied slices
+	flying   sync.WaitGroup
 	last     struct {
 		sync.Mutex
 		at position
 	}
 }
 
+// flight is a commit whose fdatasync runs in the background.
+type flight struct {
+	batch  []entry
+	at     position
+	synced chan error
+}
+
+const (
+	// flightShare of the largest commit makes one worth a flight: for smaller ones the hand-over costs more than it gains.
+	flightShare = 2
+	maxFlights  = 3
+)
+
+func newCommitter(s *Store, maxBytes int64) *committer {
+	return &committer{s: s, maxBytes: maxBytes, air: make(chan *flight, maxFlights-1), spare: make(chan []entry, maxFlights+1)}
+}
+
 // run commits until the queue is shut and empty.
 func (c *committer) run() {
+	var landing sync.WaitGroup
+	landing.Go(c.land)
 	var batch []entry
 	for range c.s.queue.wake {
 		for {
@@ -40,25 +67,91 @@ func (c *committer) run() {
 			if len(batch) == 0 {
 				break
 			}
-			err := c.s.Err()
-			if err == nil {
-				if err = c.write(batch); err != nil {
-					err = c.s.fail(err)
-				}
-			}
-			c.finish(batch, err)
-			clear(batch)
+			batch = c.commit(batch)
 		}
+		c.flying.Wait()
 		if err := c.mark(); err != nil {
 			_ = c.s.fail(err) // whoever appends next is told
 		}
 		if c.s.queue.drained() {
-			return
+			break
 		}
+	}
+	close(c.air)
+	landing.Wait()
+}
+
+// commit makes one batch of entries durable, or sends it on its way. It returns an emptied slice for the next one.
+func (c *committer) commit(batch []entry) []entry {
+	err := c.s.Err()
+	bytes := int64(0)
+	if err == nil {
+		for i := range batch {
+			bytes += batch[i].bytes
+		}
+		if err = c.write(batch); err != nil {
+			err = c.s.fail(err)
+		}
+	}
+	if err == nil && bytes >= c.maxBytes/flightShare {
+		c.send(batch)
+		select {
+		case batch = <-c.spare:
+			return batch
+		default:
+			return nil
+		}
+	}
+	c.flying.Wait() // they took off earlier, so they land earlier
+	if err == nil {
+		if err = c.sync(); err != nil {
+			err = c.s.fail(err)
+		}
+	}
+	c.finish(batch, c.written(), err)
+	clear(batch)
+	return batch[:0]
+}
+
+// send syncs what is written in the background.
+func (c *committer) send(batch []entry) {
+	f := &flight{batch: batch, at: c.written(), synced: make(chan error, 1)}
+	c.synced = c.seq
+	c.flying.Add(1)
+	file := c.s.wal.cur
+	c.air <- f // waits while too many are in flight
+	go func() {
+		err := c.s.Err() // after a failure no file is synced again
+		if err == nil {
+			if err = c.syncFile(file); err != nil {
+				err = c.s.fail(err)
+			}
+		}
+		f.synced <- err
+	}()
+}
+
+// land finishes flights in the order in which they took off.
+func (c *committer) land() {
+	for f := range c.air {
+		err := <-f.synced
+		if err == nil {
+			err = c.s.Err()
+		}
+		if err == nil {
+			c.durable.Store(f.at.seq)
+		}
+		c.finish(f.batch, f.at, err)
+		clear(f.batch)
+		select {
+		case c.spare <- f.batch[:0]:
+		default:
+		}
+		c.flying.Done()
 	}
 }
 
-// write lays the frames out, writes and syncs them.
+// write lays the frames out and writes them.
 func (c *committer) write(batch []entry) error {
 	w := c.s.wal
 	for i := range batch {
@@ -81,7 +174,7 @@ func (c *committer) write(batch []entry) error {
 		}
 		c.lay(e)
 	}
-	return c.sync()
+	return c.flushRun()
 }
 
 // mark writes, when nothing is pending, a frame that says how far the log is durable. It is not synced: it is there so that
@@ -99,7 +192,7 @@ func (c *committer) mark() error {
 	if err := c.flushRun(); err != nil {
 		return err
 	}
-	c.reached()
+	c.reached(c.written())
 	return nil
 }
 
@@ -119,7 +212,7 @@ func (c *committer) lay(e *entry) {
 	c.seq++
 	c.frame.put(buf, frameHeader{
 		length: uint32(at - frameHeaderBytes), crc: crc32.Checksum(buf[frameHeaderBytes:at], castagnoli),
-		seq: c.seq, epoch: c.s.wal.cur.num, durable: c.durable, first: c.first, kind: e.kind, count: uint16(len(items)),
+		seq: c.seq, epoch: c.s.wal.cur.num, durable: c.durable.Load(), first: c.first, kind: e.kind, count: uint16(len(items)),
 	})
 	e.ch, e.at = c.ch, start+frameHeaderBytes
 	c.ch.used += int(e.bytes)
@@ -141,26 +234,36 @@ func (c *committer) flushRun() error {
 	return nil
 }
 
-// sync makes all frames laid out so far durable.
+// sync makes all frames laid out so far durable, those in flight included.
 func (c *committer) sync() error {
 	if err := c.flushRun(); err != nil {
 		return err
 	}
-	if c.durable == c.seq {
-		return nil
+	c.flying.Wait()
+	if err := c.s.Err(); err != nil || c.synced == c.seq {
+		return err
 	}
-	if err := c.s.wal.cur.f.SyncData(); err != nil {
-		return fmt.Errorf("syncing write-ahead file %d: %w", c.s.wal.cur.num, syncError{err})
+	if err := c.syncFile(c.s.wal.cur); err != nil {
+		return err
 	}
-	c.durable = c.seq
+	c.synced = c.seq
+	c.durable.Store(c.seq)
+	return nil
+}
+
+func (c *committer) syncFile(f *walFile) error {
+	if err := f.f.SyncData(); err != nil {
+		return fmt.Errorf("syncing write-ahead file %d: %w", f.num, syncError{err})
+	}
 	c.s.count.commits.Add(1)
 	return nil
 }
 
 // finish publishes durable entries and tells their owners; with err it only tells them.
-func (c *committer) finish(batch []entry, err error) {
+func (c *committer) finish(batch []entry, at position, err error) {
 	if err == nil {
 		c.publish(batch)
+		c.reached(at)
 	}
 	for i := range batch {
 		batch[i].finish(err)
@@ -187,14 +290,18 @@ func (c *committer) publish(batch []entry) {
 	}
 	s.count.appends.Add(n)
 	s.count.appendBytes.Add(bytes)
-	c.reached()
 	s.flusher.pending(unflushed)
 }
 
-// reached moves position to the end of what is written.
-func (c *committer) reached() {
+// written is the end of what is written.
+func (c *committer) written() position {
+	return position{seq: c.seq, file: c.s.wal.cur.num, pos: c.s.wal.pos}
+}
+
+// reached moves position forward: everything before at is durable and published.
+func (c *committer) reached(at position) {
 	c.last.Lock()
-	c.last.at = position{seq: c.seq, file: c.s.wal.cur.num, pos: c.s.wal.pos}
+	c.last.at = at
 	c.last.Unlock()
 }
 

@@ -46,6 +46,13 @@ func (r *recovery) run() (begun []scannedFile, spare []scannedFile, err error) {
 	if !found && len(begun) > 0 && begun[0].first > 1 {
 		return nil, nil, fmt.Errorf("%w: %s is missing, and the write-ahead log begins at frame %d", ErrFormat, checkpointName, begun[0].first)
 	}
+	if n := len(begun); n > 0 {
+		// What is about to be read becomes the truth and has effects, such as files that are removed. After a kill it may be in
+		// the page cache only: make sure that a power cut cannot take it back.
+		if err := s.wal.syncFile(begun[n-1].num); err != nil {
+			return nil, nil, err
+		}
+	}
 	pos := snap.at.pos
 	if len(begun) == 0 || begun[0].num != snap.at.file {
 		pos = 0
@@ -95,6 +102,10 @@ func (r *recovery) install(t *topicSnapshot) error {
 			p.mu.segs = append(p.mu.segs, &ps.segs[i])
 		}
 		if err := r.survey(p); err != nil {
+			return err
+		}
+		// The log start may have been saved just before the segments below it went.
+		if _, err := r.s.flusher.trim(p); err != nil {
 			return err
 		}
 	}

@@ -176,7 +176,7 @@ func Open(cfg Config) (*Store, error) {
 	s.space = &space{s: s}
 	s.wal = &wal{s: s, dir: s.fs.PathJoin(cfg.Dir, walDirName), minSize: min(max(16<<20, cfg.smallestWALFile()), cfg.WALFileBytes),
 		maxSize: cfg.WALFileBytes, limit: 16*cfg.CheckpointBytes + 4*cfg.WALFileBytes, kick: make(chan struct{}, 1)}
-	s.committer = &committer{s: s, maxBytes: min(8<<20, cfg.CacheBytes/4)}
+	s.committer = newCommitter(s, min(1<<20, cfg.CacheBytes/8))
 	s.life.stop, s.life.stopWork = make(chan struct{}), make(chan struct{})
 	s.life.stopped, s.life.failed = make(chan struct{}), make(chan struct{})
 	begin := s.clock.Now()
@@ -306,7 +306,8 @@ func (s *Store) recover() error {
 		return err
 	}
 	c := s.committer
-	c.seq, c.durable, c.first = r.replay.seq, r.replay.seq, r.replay.seq+1
+	c.seq, c.synced, c.first = r.replay.seq, r.replay.seq, r.replay.seq+1
+	c.durable.Store(c.seq)
 	c.ch = r.ch
 	if c.ch != nil {
 		c.from = c.ch.used

@@ -319,10 +319,6 @@ func (w *wal) begin(at position, begun, spare []scannedFile) error {
 	}
 	if n := len(begun); n > 0 {
 		after = max(after, begun[n-1].num)
-		// What was read is now the truth: make sure that it still is after a power cut.
-		if err := w.syncFile(begun[n-1].num); err != nil {
-			return err
-		}
 	}
 	for _, f := range spare {
 		wf := &walFile{num: f.num, size: f.size}
