@@ -15,7 +15,7 @@ func (f *from) run(outer *env) [][]any {
 	}
 	for _, st := range f.steps {
 		rows = st.join(rows, f.width, outer)
-		rt.hold(len(rows))
+		rt.hold(len(rows), f.width)
 		if len(rows) == 0 && st.kind != "full" && !hasFull(f.steps) {
 			return nil
 		}
@@ -91,6 +91,7 @@ func (st *joinStep) join(rows [][]any, width int, outer *env) [][]any {
 			}
 			if st.passes(st.after, joined, outer) {
 				out = append(out, joined)
+				rt.hold(len(out), width)
 			}
 		}
 		if !found && st.kind != "inner" && st.passes(st.after, row, outer) {

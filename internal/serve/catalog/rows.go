@@ -74,7 +74,7 @@ func (rt *runtime) userRows(e *view.Entry) [][]any {
 			rows = append(rows, row)
 		}
 		rt.step(b.Rows())
-		rt.hold(len(rows))
+		rt.hold(len(rows), len(cols))
 		return true
 	}
 	switch {

@@ -8,10 +8,11 @@ import (
 	"myelin/internal/serve/view"
 )
 
-// maxWork bounds how many rows one query may look at, maxHeld how many it may hold.
+// maxWork bounds how many rows one query may look at, maxHeld how many values it may hold (16 bytes each, and what they
+// point to).
 const (
 	maxWork = 20_000_000
-	maxHeld = 1_000_000
+	maxHeld = 8_000_000
 )
 
 // compiler turns the syntax tree of one statement into closures. It is not changed once compilation is over.
@@ -55,10 +56,11 @@ func (rt *runtime) step(n int) {
 	}
 }
 
-// hold checks how many rows are kept.
-func (rt *runtime) hold(n int) {
-	if n > maxHeld {
-		fail(query.CodeOutOfMemory, "this catalog query holds too many rows")
+// hold checks how much is kept: n rows of some width.
+func (rt *runtime) hold(n, width int) {
+	if n*(width+2) > maxHeld {
+		panic(failure{&query.Error{Code: query.CodeOutOfMemory, Message: "this catalog query holds too many rows",
+			Hint: "Join on object identifiers, or name the relation you want."}})
 	}
 }
 

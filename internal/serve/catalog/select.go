@@ -134,7 +134,7 @@ func (st *selection) run(outer *env) [][]any {
 	for _, row := range st.from.run(outer) {
 		envs = append(envs, &env{rt: rt, row: row, parent: outer})
 	}
-	rt.hold(len(envs))
+	rt.hold(len(envs), st.from.width)
 	if st.grouped {
 		envs = st.fold(envs, outer)
 	}
@@ -256,7 +256,7 @@ func (st *selection) expand(rows []*env) []*env {
 			}
 			out = append(out, &row)
 		}
-		e.rt.hold(len(out))
+		e.rt.hold(len(out), len(sets))
 	}
 	return out
 }

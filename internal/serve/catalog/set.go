@@ -49,7 +49,7 @@ func (sc *setCall) run(e *env) [][]any {
 		return nil
 	}
 	rows := sc.f.rows(e.rt, vals, types)
-	e.rt.hold(len(rows))
+	e.rt.hold(len(rows), len(sc.cols))
 	return rows
 }
 
@@ -95,7 +95,7 @@ var setFuncs = map[string]*setFunc{
 		}
 		var out [][]any
 		for i := from; step > 0 && i <= to || step < 0 && i >= to; i += step {
-			if out = append(out, []any{i}); len(out) > maxHeld {
+			if out = append(out, []any{i}); len(out) > maxHeld/3 {
 				break
 			}
 		}
