@@ -25,8 +25,6 @@ func agg(name string, ret vec.Kind, invertible bool, help string, args ...vec.Ki
 	return Agg{Name: name, Args: args, Return: returns(ret), Invertible: invertible, Help: help}
 }
 
-func pending(a Agg) Agg { a.Pending = true; return a }
-
 // aggs lists all aggregate functions. Result types are PostgreSQL's.
 var aggs = func() []Agg {
 	out := []Agg{
@@ -35,12 +33,12 @@ var aggs = func() []Agg {
 		agg("sum", vec.Numeric, true, "sum of the values", vec.Int64),
 		agg("sum", vec.Numeric, true, "sum of the values", vec.Numeric),
 		agg("sum", vec.Float64, true, "sum of the values; it does not depend on their order", vec.Float64),
-		pending(agg("sum", vec.Interval, true, "sum of the values", vec.Interval)),
+		agg("sum", vec.Interval, true, "sum of the values; it does not depend on their order", vec.Interval),
 		agg("avg", vec.Numeric, true, "mean of the values", vec.Int32),
 		agg("avg", vec.Numeric, true, "mean of the values", vec.Int64),
 		agg("avg", vec.Numeric, true, "mean of the values", vec.Numeric),
 		agg("avg", vec.Float64, true, "mean of the values", vec.Float64),
-		pending(agg("avg", vec.Interval, true, "mean of the values", vec.Interval)),
+		agg("avg", vec.Interval, true, "mean of the values", vec.Interval),
 		agg("bool_and", vec.Bool, true, "true if all values are true", vec.Bool),
 		agg("every", vec.Bool, true, "true if all values are true", vec.Bool),
 		agg("bool_or", vec.Bool, true, "true if any value is true", vec.Bool),
@@ -56,7 +54,7 @@ var aggs = func() []Agg {
 	for _, name := range []string{"stddev", "stddev_samp", "stddev_pop", "variance", "var_samp", "var_pop"} {
 		help := "standard deviation or variance, of a sample or of the population"
 		for _, k := range []vec.Kind{vec.Int32, vec.Int64, vec.Numeric, vec.Float64} {
-			a := pending(agg(name, vec.Numeric, true, help, k))
+			a := agg(name, vec.Numeric, true, help, k)
 			if k == vec.Float64 {
 				a.Return = returns(vec.Float64)
 			}
@@ -64,8 +62,8 @@ var aggs = func() []Agg {
 		}
 	}
 	return append(out,
-		Agg{Name: "string_agg", Args: []vec.Kind{vec.Text, vec.Text}, Return: returns(vec.Text), Ordered: true, Pending: true, Help: "the values, joined by a separator"},
-		Agg{Name: "array_agg", Args: []vec.Kind{AnyElement}, Ordered: true, Pending: true, Help: "the values as an array",
+		Agg{Name: "string_agg", Args: []vec.Kind{vec.Text, vec.Text}, Return: returns(vec.Text), Ordered: true, Help: "the values, joined by a separator"},
+		Agg{Name: "array_agg", Args: []vec.Kind{AnyElement}, Ordered: true, Help: "the values as an array",
 			Return: func(a []vec.Type) vec.Type { return vec.ArrayOf(a[0].Kind) }},
 	)
 }()
@@ -118,6 +116,9 @@ func (a *Agg) Signature() string {
 		types[i], names[i] = vec.Of(k), kindName(k)
 	}
 	ret := a.Return(types)
+	if ret.Kind == vec.Array && ret.Elem == AnyElement {
+		return kindName(AnyElement) + "[] of " + strings.Join(names, ", ")
+	}
 	if len(names) == 1 && ret.String() == names[0] {
 		return names[0]
 	}

@@ -32,8 +32,11 @@ func newAcc(c *plan.AggCall, retract bool) (acc, error) {
 	case "count":
 		return countAcc{}, nil
 	case "sum", "avg":
-		if in.Kind == vec.Float64 {
+		switch in.Kind {
+		case vec.Float64:
 			return floatSum{avg: c.Func == "avg"}, nil
+		case vec.Interval:
+			return newIntervalSum(c.Func == "avg")
 		}
 		return decSum{avg: c.Func == "avg"}, nil
 	case "min", "max", "bool_and", "every", "bool_or":
@@ -44,6 +47,15 @@ func newAcc(c *plan.AggCall, retract bool) (acc, error) {
 			return wordExtreme{max: c.Func == "max"}, nil
 		}
 		return newExtreme(in, c.Func), nil
+	}
+	switch c.Func {
+	case "stddev", "stddev_samp", "stddev_pop", "variance", "var_samp", "var_pop":
+		if in.Kind == vec.Float64 {
+			return floatVariance{sample: c.Func != "var_pop" && c.Func != "stddev_pop", root: c.Func[0] == 's'}, nil
+		}
+		return newVariance(c.Func)
+	case "array_agg", "string_agg":
+		return newList(c), nil
 	}
 	return nil, fmt.Errorf("aggregate function %s is not supported", c.Func)
 }
@@ -128,6 +140,15 @@ func (decSum) push(g *groups, at int, ids []uint32, b *vec.Batch, arg *vec.Vecto
 		storeDec(p, sum)
 	}
 	return nil
+}
+
+// widen implements widener.
+func (decSum) widen(p []uint64, scale int32) {
+	if d := loadDec(p); d.Scale < scale {
+		if w, err := d.Rescale(scale); err == nil {
+			storeDec(p, w)
+		}
+	}
 }
 
 func (a decSum) result(_ *groups, p []uint64, out *vec.Vector) error {

@@ -36,25 +36,28 @@ func (floatSum) push(g *groups, at int, ids []uint32, b *vec.Batch, arg *vec.Vec
 		if arg.IsNull(j) {
 			continue
 		}
-		p := g.m.At(ids[i])[at:]
-		sign := b.Sign(i)
-		p[0] += uint64(sign)
-		f := arg.Floats[j]
-		switch {
-		case math.IsNaN(f):
-			p[sumOdd] += uint64(sign) << oddNaN
-		case math.IsInf(f, 1):
-			p[sumOdd] += uint64(sign) << oddPos
-		case math.IsInf(f, -1):
-			p[sumOdd] += uint64(sign) << oddNeg
-		case f == 0:
-		case !addFixed(p[sumFixed:sumFixed+fixedWords], f, sign):
-			x := g.big(p[sumBig])
-			x.Add(x, bigUnits(f*float64(sign)))
-			g.setBig(ids[i], at+sumBig, x)
-		}
+		g.addFloat(ids[i], at, arg.Floats[j], b.Sign(i))
 	}
 	return nil
+}
+
+// addFloat adds sign*f to the floatSum at a payload word of a group.
+func (g *groups) addFloat(id uint32, at int, f float64, sign int64) {
+	p := g.m.At(id)[at:]
+	p[0] += uint64(sign)
+	switch {
+	case math.IsNaN(f):
+		p[sumOdd] += uint64(sign) << oddNaN
+	case math.IsInf(f, 1):
+		p[sumOdd] += uint64(sign) << oddPos
+	case math.IsInf(f, -1):
+		p[sumOdd] += uint64(sign) << oddNeg
+	case f == 0:
+	case !addFixed(p[sumFixed:sumFixed+fixedWords], f, sign):
+		x := g.big(p[sumBig])
+		x.Add(x, bigUnits(f*float64(sign)))
+		g.setBig(id, at+sumBig, x)
+	}
 }
 
 // split gives f = ±man * 2^exp.
@@ -148,6 +151,12 @@ func (g *groups) total(p []uint64) float64 {
 	if p[sumBig] == 0 {
 		return fixedFloat(p[sumFixed : sumFixed+fixedWords])
 	}
+	f, _ := new(big.Float).SetMantExp(new(big.Float).SetInt(g.units(p)), -1074).Float64()
+	return f
+}
+
+// units is the exact sum of the finite values in units of 2^-1074.
+func (g *groups) units(p []uint64) *big.Int {
 	x := g.big(p[sumBig])
 	fixed := new(big.Int)
 	m, neg := magnitude(p[sumFixed : sumFixed+fixedWords])
@@ -158,9 +167,7 @@ func (g *groups) total(p []uint64) float64 {
 	if neg {
 		fixed.Neg(fixed)
 	}
-	x.Add(x, fixed.Lsh(fixed, 1074-fixedLow))
-	f, _ := new(big.Float).SetMantExp(new(big.Float).SetInt(x), -1074).Float64()
-	return f
+	return x.Add(x, fixed.Lsh(fixed, 1074-fixedLow))
 }
 
 func magnitude(x []uint64) (m [fixedWords]uint64, neg bool) {

@@ -88,10 +88,10 @@ func newGroups(ctx *Ctx, calls []plan.AggCall, keyTypes []vec.Type, extra int, r
 	return g, nil
 }
 
-// idempotent functions give the same with and without DISTINCT.
+// idempotent functions give the same with and without DISTINCT, or see to it themselves.
 func idempotent(name string) bool {
 	switch name {
-	case "min", "max", "bool_and", "bool_or", "every":
+	case "min", "max", "bool_and", "bool_or", "every", "array_agg", "string_agg":
 		return true
 	}
 	return false

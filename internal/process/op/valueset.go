@@ -120,6 +120,10 @@ type distinctAcc struct {
 	ids   [1]uint32
 }
 
+// widener is implemented by accumulators whose result has as many digits behind the point as the longest value, also where that is
+// only another way to write a value seen already: else the result would depend on which way came first.
+type widener interface{ widen(p []uint64, scale int32) }
+
 func newDistinctAcc(c *plan.AggCall, inner acc) *distinctAcc {
 	return &distinctAcc{inner: inner, one: state.NewRows([]vec.Type{c.Args[0].Type()})}
 }
@@ -146,6 +150,9 @@ func (d *distinctAcc) push(g *groups, at int, ids []uint32, b *vec.Batch, arg *v
 		case after == 0:
 			d.diff[i] = -1
 		default:
+			if w, ok := d.inner.(widener); ok && arg.Type.Kind == vec.Numeric {
+				w.widen(p[at:], arg.Decs[j].Scale)
+			}
 			continue
 		}
 		d.sel = append(d.sel, int32(i))

@@ -64,6 +64,9 @@ func appendValue(dst []byte, v *vec.Vector, i int, canonical bool) []byte {
 		return appendDecimal(dst, d)
 	case vec.Interval:
 		x := v.Intervals[i]
+		if canonical {
+			x = canonicalInterval(x)
+		}
 		dst = binary.LittleEndian.AppendUint32(dst, uint32(x.Months))
 		dst = binary.LittleEndian.AppendUint32(dst, uint32(x.Days))
 		return binary.LittleEndian.AppendUint64(dst, uint64(x.Micros))
@@ -90,6 +93,13 @@ func canonicalFloat(f float64) float64 {
 		return math.NaN()
 	}
 	return f
+}
+
+// canonicalInterval gives intervals of one length, a month taken as 30 days and a day as 24 hours, one form.
+func canonicalInterval(v vec.IntervalValue) vec.IntervalValue {
+	days, micros := vec.SplitMicros(v.Micros)
+	days += int64(v.Months)*30 + int64(v.Days)
+	return vec.IntervalValue{Months: int32(days / 30), Days: int32(days % 30), Micros: micros}
 }
 
 func appendBytes(dst, b []byte) []byte {

@@ -172,3 +172,15 @@ SELECT x / 0 FROM (VALUES (1)) t(x)
 SELECT sum(1 / x) FROM (VALUES (1), (0)) t(x)
 SELECT x FROM (VALUES (1), (0)) t(x) WHERE 1 / x > 0
 SELECT x FROM (VALUES (1), (0)) t(x) WHERE x <> 0 AND 1 / x > 0
+-- spread, lists, intervals
+SELECT variance(salary), var_pop(salary), stddev(salary), stddev_pop(salary), stddev_samp(id), var_samp(id) FROM emp
+SELECT dept, variance(id), stddev_pop(salary), var_pop(id) FROM emp GROUP BY dept ORDER BY dept
+SELECT round(variance(salary::float8)::numeric, 6), round(stddev_pop(id::float8)::numeric, 9), var_samp(1.5::float8) FROM emp
+SELECT variance(DISTINCT salary), stddev(id) FILTER (WHERE id > 3) FROM emp
+SELECT string_agg(name, ', ' ORDER BY name), string_agg(name, '-' ORDER BY id DESC), string_agg(title, ', ' ORDER BY title) FROM emp LEFT JOIN dept ON dept = dept.id
+SELECT dept, string_agg(name, ',' ORDER BY name DESC), array_agg(id ORDER BY id), array_agg(name ORDER BY id DESC) FROM emp GROUP BY dept ORDER BY dept
+SELECT array_agg(DISTINCT dept ORDER BY dept), array_agg(salary ORDER BY salary NULLS FIRST, id) FROM emp
+SELECT string_agg(DISTINCT name, ';' ORDER BY name), array_agg(id ORDER BY name) FILTER (WHERE dept = 10) FROM emp
+SELECT array_agg(id), string_agg(name, ',') FROM emp WHERE false
+SELECT sum(hired - DATE '2020-01-01'), sum((hired - DATE '2020-01-01') * INTERVAL '1 day'), avg((hired - DATE '2020-01-01') * INTERVAL '1 hour') FROM emp
+SELECT dept, avg(id * INTERVAL '1 month 3 days 02:00') FROM emp GROUP BY dept ORDER BY dept
