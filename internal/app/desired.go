@@ -23,9 +23,12 @@ const controlTopic = "myelin.control"
 // desired is what the files and the people want, and what is wrong with it.
 type desired struct {
 	table    *log.Table
+	plans    *log.Table // texts of the plans that were in force last, by file
+	texts    map[string][]byte
 	registry *control.Registry
 	// applying is held while a change goes through all stages, so that two changes do not mix.
 	applying sync.Mutex
+	running  map[string]control.Object // what the stages run, by name; under applying
 	mu       struct {
 		sync.Mutex
 		files   []config.Problem // of the plan and SQL texts
@@ -44,13 +47,22 @@ func (n *node) openDesired(ctx context.Context) error {
 	if d.registry, err = control.Open(ctx, d.table); err != nil {
 		return err
 	}
-	_, err = n.readFiles(false)
+	if d.plans, err = n.cluster.OpenTable(ctx, plansTopic); err != nil {
+		return err
+	}
+	if d.texts, err = d.plans.Load(ctx); err != nil {
+		return err
+	}
+	_, err = n.readFiles(ctx, false)
 	return err
 }
 
 // readFiles brings the project's files into the registry and the plans into force.
-func (n *node) readFiles(prune bool) (control.Change, error) {
+func (n *node) readFiles(ctx context.Context, prune bool) (control.Change, error) {
 	p := readProject(n.files, os.Getenv)
+	if err := n.desired.keepPlans(ctx, &p); err != nil {
+		return control.Change{}, err
+	}
 	sources := n.trustSources()
 	for i := range sources {
 		plan := sources[i].Plan
@@ -60,12 +72,16 @@ func (n *node) readFiles(prune bool) (control.Change, error) {
 		}
 		if !known {
 			p.add(config.Problem{File: "myelin.yaml", Line: 1, Column: 1, Message: fmt.Sprintf("source %s wants the plan %q, which is not there", sources[i].Name, plan),
-				Hint: "its events are checked against no plan until plan/*.yaml has one with this name"})
-			sources[i].Plan = ""
+				Hint: "its events go to quarantine until plan/*.yaml has one with this name"})
+			sources[i].PlanMissing = true
 		}
 	}
 	if err := n.judge.SetPlans(p.plans, sources); err != nil {
 		p.add(config.Problem{File: "plan", Line: 1, Column: 1, Message: err.Error(), Hint: "the plans in force before stay in force"})
+	}
+	if prune && p.stuck {
+		p.add(config.Problem{File: "sql", Line: 1, Column: 1, Message: "nothing was removed, because not all SQL files can be read", Hint: "mend them and run myelin apply --prune again"})
+		prune = false
 	}
 	n.desired.setProblems(p.problems)
 	change, err := n.desired.registry.Reconcile(p.objects, prune)
@@ -95,7 +111,7 @@ func (d *desired) problems() []config.Problem {
 
 // Apply implements api.Files.
 func (n *node) Apply(ctx context.Context, prune bool) (api.Applied, error) {
-	change, err := n.readFiles(prune)
+	change, err := n.readFiles(ctx, prune)
 	if err == nil {
 		err = n.applyObjects(ctx)
 	}
@@ -126,7 +142,7 @@ func (n *node) Change(ctx context.Context, _ *query.Session, stmt sql.Statement,
 	}
 	o.SQL = strings.TrimSuffix(strings.TrimSpace(text), ";")
 	objects, _ := n.desired.registry.Snapshot()
-	b := n.bindObjects(append(objects, o))
+	b := n.bindObjects(append(objects, o), nil)
 	for _, p := range b.problems {
 		if strings.HasPrefix(p.Message, fmt.Sprintf("%s %s: ", o.Kind, o.Name)) {
 			return "", &query.Error{Code: query.CodeSyntax, Message: p.Message, Hint: p.Hint}
@@ -140,12 +156,42 @@ func (n *node) Change(ctx context.Context, _ *query.Session, stmt sql.Statement,
 }
 
 func (n *node) drop(ctx context.Context, d *sql.Drop) error {
+	objects, _ := n.desired.registry.Snapshot()
+	left := slices.Clone(objects)
+	for _, name := range d.Names {
+		i := slices.IndexFunc(left, func(o control.Object) bool { return o.Name == name.Name })
+		if i < 0 && !d.IfExists {
+			return &query.Error{Code: query.CodeUndefinedTable, Message: fmt.Sprintf("%s %q does not exist", d.Kind, name.Name)}
+		}
+		if i >= 0 {
+			left = slices.Delete(left, i, i+1)
+		}
+	}
+	if lost := n.bindObjects(left, nil).lost(left, n.bindObjects(objects, nil)); len(lost) > 0 {
+		return &query.Error{Code: codeDependent, Message: fmt.Sprintf("cannot drop %s, because other objects read it: %s", d.Names[0].Name, strings.Join(lost, ", ")),
+			Hint: "drop those first"}
+	}
 	for _, name := range d.Names {
 		if err := n.desired.registry.Drop(ctx, name.Name); err != nil {
 			return ownedError(err)
 		}
 	}
 	return n.applyObjects(ctx)
+}
+
+// codeDependent is PostgreSQL's dependent_objects_still_exist.
+const codeDependent = "2BP01"
+
+// lost names the objects that could be bound before and now cannot.
+func (b *bound) lost(objects []control.Object, before *bound) []string {
+	var out []string
+	for _, o := range objects {
+		_, could := before.running[o.Name]
+		if _, can := b.running[o.Name]; could && !can {
+			out = append(out, o.Name)
+		}
+	}
+	return out
 }
 
 func ownedError(err error) error {

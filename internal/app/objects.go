@@ -25,11 +25,13 @@ type bound struct {
 	engine   exec.Objects
 	sinks    []activate.Definition
 	problems []config.Problem
+	running  map[string]control.Object // those that could be bound
 }
 
 // bindObjects binds every object in an order in which each finds what it reads. What is wrong with one leaves the others.
-func (n *node) bindObjects(objects []control.Object) *bound {
-	b := &bound{catalog: newCatalog(n.cfg.Topics, n.judge.Plans())}
+// An object that is wrong is taken as it is in running, if it is there.
+func (n *node) bindObjects(objects []control.Object, running map[string]control.Object) *bound {
+	b := &bound{catalog: newCatalog(n.cfg.Topics, n.judge.Plans()), running: map[string]control.Object{}}
 	for _, r := range b.catalog.all() {
 		b.entries = append(b.entries, view.Entry{Relation: r, Description: r.Comment})
 	}
@@ -40,17 +42,39 @@ func (n *node) bindObjects(objects []control.Object) *bound {
 		for _, o := range left {
 			if err := n.bindObject(b, o); err != nil {
 				waiting, errs = append(waiting, o), append(errs, err)
+			} else {
+				b.running[o.Name] = o
 			}
 		}
 		if len(waiting) == len(left) { // nobody can go on: these are wrong
-			for i, o := range waiting {
-				b.problems = append(b.problems, problemOf(o, errs[i]))
+			if waiting = b.blame(waiting, errs, running); len(waiting) == 0 {
+				break
 			}
-			break
 		}
 		left = waiting
 	}
 	return b
+}
+
+// blame reports what is wrong with objects, once for each, and returns those to try again as they ran before: a slip in a
+// declaration must not take away a view that people and sinks rely on, nor what was computed for it.
+func (b *bound) blame(stuck []control.Object, errs []error, running map[string]control.Object) []control.Object {
+	var again []control.Object
+	for i, o := range stuck {
+		before, ran := running[o.Name]
+		ran = ran && before.Kind == o.Kind && before.SQL != o.SQL
+		if slices.ContainsFunc(stuck, func(x control.Object) bool { r, ok := running[x.Name]; return ok && r.SQL != x.SQL }) && !ran {
+			again = append(again, o) // it may only lack one of those that come back
+			continue
+		}
+		p := problemOf(o, errs[i])
+		if ran {
+			again = append(again, before)
+			p.Message += "; it goes on as it was before"
+		}
+		b.problems = append(b.problems, p)
+	}
+	return again
 }
 
 // problemOf places an error in the file that declares the object.
@@ -201,13 +225,14 @@ func (n *node) applyObjects(ctx context.Context) error {
 	n.desired.applying.Lock()
 	defer n.desired.applying.Unlock()
 	objects, _ := n.desired.registry.Snapshot()
-	b := n.bindObjects(objects)
+	b := n.bindObjects(objects, n.desired.running)
 	n.desired.setRuntime(b.problems)
 	if n.engine != nil {
 		if err := n.engine.Apply(ctx, b.engine); err != nil {
 			return fmt.Errorf("running the project's views: %w", err)
 		}
 	}
+	n.desired.running = b.running
 	n.publish(b.entries)
 	if n.activate != nil {
 		if err := n.activate.Apply(b.sinks); err != nil {

@@ -19,13 +19,16 @@ import (
 // rest as it is.
 type project struct {
 	plans    []*schema.Plan
+	texts    map[string]string // of the plans, by file
+	broken   []string          // files of plans that cannot be used
+	stuck    bool              // some SQL could not be read, so that what the files declare is not wholly known
 	objects  []control.Object
 	problems []config.Problem
 }
 
 // readProject reads plan/*.yaml and sql/*.sql.
 func readProject(files fs.FS, getenv func(string) string) project {
-	var p project
+	p := project{texts: map[string]string{}}
 	for _, name := range p.glob(files, "plan/*.yaml", "plan/*.yml") {
 		p.readPlan(files, name)
 	}
@@ -53,6 +56,7 @@ func (p *project) add(problem config.Problem) { p.problems = append(p.problems, 
 func (p *project) read(files fs.FS, name string) (string, bool) {
 	text, err := fs.ReadFile(files, name)
 	if err != nil {
+		p.stuck = true
 		p.add(config.Problem{File: name, Line: 1, Column: 1, Message: "the file cannot be read: " + err.Error(), Hint: "check its permissions"})
 		return "", false
 	}
@@ -62,10 +66,14 @@ func (p *project) read(files fs.FS, name string) (string, bool) {
 func (p *project) readPlan(files fs.FS, name string) {
 	text, ok := p.read(files, name)
 	if !ok {
+		p.broken = append(p.broken, name)
 		return
 	}
 	plan, err := schema.Parse(name, []byte(text))
 	var problems schema.Problems
+	if err != nil {
+		p.broken = append(p.broken, name)
+	}
 	switch {
 	case errors.As(err, &problems):
 		for _, x := range problems {
@@ -84,6 +92,7 @@ func (p *project) readPlan(files fs.FS, name string) {
 		}
 	}
 	p.plans = append(p.plans, plan)
+	p.texts[name] = text
 }
 
 func (p *project) readSQL(files fs.FS, name string, getenv func(string) string) {
@@ -100,6 +109,7 @@ func (p *project) readSQL(files fs.FS, name string, getenv func(string) string) 
 	for _, item := range sql.Parse(text) {
 		line := 1 + strings.Count(text[:item.Pos], "\n")
 		if item.Err != nil {
+			p.stuck = true
 			p.add(config.Problem{File: name, Line: max(item.Err.Line, 1), Column: max(item.Err.Column, 1), Message: item.Err.Msg, Hint: item.Err.Hint})
 			continue
 		}

@@ -16,6 +16,9 @@ func TestABrokenFileLeavesTheRestAsItIs(t *testing.T) {
 			"CREATE MATERIALIZED VIEW bad AS SELEC 1;\nSELECT 1;\nCREATE SINK s FROM good WITH (connector = 'webhook', url = '${URL}');\n")},
 		"sql/b.sql": {Data: []byte("CREATE TABLE good (a TEXT PRIMARY KEY) WITH (connector = 'file', path = 'x.csv');")},
 	}, noEnv)
+	if len(p.broken) != 1 || p.broken[0] != "plan/b.yaml" || !p.stuck {
+		t.Errorf("broken %v, stuck %v; want plan/b.yaml, and that a statement could not be read", p.broken, p.stuck)
+	}
 	if len(p.plans) != 1 || p.plans[0].Name != "a" {
 		t.Errorf("plans %v; want a alone", p.plans)
 	}

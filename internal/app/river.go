@@ -12,6 +12,7 @@ import (
 
 	"myelin/internal/activate"
 	"myelin/internal/connect"
+	"myelin/internal/log"
 	"myelin/internal/process/exec"
 	"myelin/internal/process/plan"
 	"myelin/internal/serve/api"
@@ -201,8 +202,12 @@ func (n *node) closeRiver(ctx context.Context) error {
 		errs = append(errs, n.activate.Close(ctx))
 		n.stopSinks()
 	}
-	if n.desired != nil && n.desired.table != nil {
-		errs = append(errs, n.desired.table.Close(ctx))
+	if n.desired != nil {
+		for _, t := range []*log.Table{n.desired.table, n.desired.plans} {
+			if t != nil {
+				errs = append(errs, t.Close(ctx))
+			}
+		}
 	}
 	return errors.Join(errs...)
 }
