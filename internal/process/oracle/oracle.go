@@ -106,6 +106,9 @@ func (p *Postgres) Close() error {
 	return errors.Join(p.conn.Close(ctx), p.stop())
 }
 
+// Conn is the connection, for what Ask cannot say: parameters, formats, descriptions.
+func (p *Postgres) Conn() *pgconn.PgConn { return p.conn }
+
 // own gives the folder to the user that PostgreSQL runs as.
 func own(dir string) error {
 	if err := os.Chmod(dir, 0o755); err != nil || os.Getuid() != 0 {

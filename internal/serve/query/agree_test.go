@@ -3,12 +3,14 @@ package query_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"myelin/internal/process/oracle"
 )
 
 // statements must give the same rows, in both formats, and the same description here and on PostgreSQL.
@@ -53,26 +55,27 @@ var statements = []struct {
 }
 
 func TestAnswersAgreeWithPostgreSQL(t *testing.T) {
-	dsn := os.Getenv("MYELIN_TEST_POSTGRES")
-	if dsn == "" {
-		t.Skip("MYELIN_TEST_POSTGRES names no PostgreSQL 15")
+	pg, err := oracle.Open()
+	if errors.Is(err, oracle.ErrNotInstalled) {
+		t.Skip(err)
 	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := pg.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	w := newWorld(t)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	open := func(dsn string) *pgconn.PgConn {
-		c, err := pgconn.Connect(ctx, dsn)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = c.Close(context.Background()) })
-		if err := c.Exec(ctx, "SET timezone = 'UTC'").Close(); err != nil {
-			t.Fatal(err)
-		}
-		return c
+	ours, err := pgconn.Connect(ctx, fmt.Sprintf("postgres://myelin@127.0.0.1:%d/myelin?sslmode=disable", w.addr.Port))
+	if err != nil {
+		t.Fatal(err)
 	}
-	ours := open(fmt.Sprintf("postgres://myelin@127.0.0.1:%d/myelin?sslmode=disable", w.addr.Port))
-	theirs := open(dsn)
+	defer func() { _ = ours.Close(context.Background()) }()
+	theirs := pg.Conn()
 	for _, st := range statements {
 		for format := range int16(2) {
 			args := make([][]byte, len(st.args))
