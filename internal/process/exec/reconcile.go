@@ -233,9 +233,17 @@ func (t *task) begin(ctx context.Context, wanted map[string]want) error {
 		j.connect(t.find)
 	}
 	t.rebuild(g, starts, t.now())
+	// What views and tables hold already goes through at once, so that the flush which makes the group durable has all of it.
 	for _, j := range g.jobs {
-		j.prime(g, t.now())
+		j.prime(g, t.clock)
 	}
+	for _, j := range g.jobs {
+		if j.pipe != nil {
+			j.end(t.clock, j.mark)
+		}
+	}
+	t.publish(g, t.seq, t.clock)
+	g.settle()
 	g.created = t.flush.now()
 	return nil
 }

@@ -277,22 +277,29 @@ func (t *task) again(ctx context.Context, s *step) error {
 	}
 	g := t.groups[i]
 	if s.Kind == stepMerge {
+		t.main().setMarks(s.Marks)
+		g.setMarks(s.Marks)
 		t.merge(g, s.Clock)
-		return t.deliver(ctx, t.main(), s.Seq)
+		return t.finish(ctx, t.main(), s.Seq, s.Clock)
 	}
 	for _, r := range s.Ranges {
 		if err := t.reread(ctx, g, r, s.Clock); err != nil {
 			return err
 		}
 	}
-	for _, m := range s.Marks {
+	g.setMarks(s.Marks)
+	g.endStep(s.Clock)
+	t.ripple(g, s.Clock)
+	return t.finish(ctx, g, s.Seq, s.Clock)
+}
+
+// setMarks gives the streams the watermarks of a recorded step.
+func (g *group) setMarks(marks []mark) {
+	for _, m := range marks {
 		if w := g.marks[m.Stream]; w != nil {
 			w.At = m.At
 		}
 	}
-	g.endStep(s.Clock)
-	t.publish(g, s.Seq, s.Clock)
-	return t.deliver(ctx, g, s.Seq)
 }
 
 // reread pushes a recorded range of records.
@@ -330,16 +337,18 @@ func (t *task) reread(ctx context.Context, g *group, r offsets, clock int64) err
 }
 
 func (t *task) rereadTables(ctx context.Context, g *group, r offsets, clock int64) error {
+	var all []tableChange // applied at once, as in the step itself
 	for g.tables != nil && g.tables.pos < r.To {
 		g.fetch()
 		changes, o := g.tables.next(r.To)
-		g.applyTables(changes, clock)
+		all = append(all, changes...)
 		if o.To == o.From {
 			if err := awaitRecords(ctx, g); err != nil {
 				return fmt.Errorf("reading %s at offset %d again: %w", r.Topic, o.From, err)
 			}
 		}
 	}
+	g.applyTables(all, clock)
 	return nil
 }
 

@@ -222,12 +222,53 @@ func (t *task) advance(ctx context.Context, g *group) (bool, error) {
 	s.Seq = t.seq
 	durable := t.append(ctx, s)
 	g.apply(tables, pieces, clock)
+	t.ripple(g, clock)
 	if err := t.await(ctx, durable); err != nil {
 		return false, err
 	}
-	t.publish(g, s.Seq, clock)
+	err := t.finish(ctx, g, s.Seq, clock)
 	t.metrics.stepTime.Observe(time.Since(began))
-	return true, t.deliver(ctx, g, s.Seq)
+	return true, err
+}
+
+// finish shows a step and sends its changes. Groups that read views of the group which took the step have got rows from it.
+func (t *task) finish(ctx context.Context, g *group, seq uint64, clock int64) error {
+	t.publish(g, seq, clock)
+	if err := t.deliver(ctx, g, seq); err != nil {
+		return err
+	}
+	for _, r := range t.readers(g) {
+		t.publish(r, seq, clock)
+		if err := t.deliver(ctx, r, seq); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readers are the groups that read views of another.
+func (t *task) readers(of *group) []*group {
+	var out []*group
+	for _, g := range t.groups {
+		if g != of && slices.ContainsFunc(g.jobs, func(j *job) bool {
+			return slices.ContainsFunc(j.ups, func(up *job) bool { return up.group == of })
+		}) {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// ripple ends the step in the groups that got rows from the group which takes it, so that between steps no operator has anything
+// that it did not let out. Their watermarks stay: they belong to their own steps.
+func (t *task) ripple(g *group, clock int64) {
+	for _, r := range t.readers(g) {
+		for _, j := range r.jobs {
+			if j.pipe != nil {
+				j.end(clock, j.mark)
+			}
+		}
+	}
 }
 
 // until is the offset that a group must not pass: a group that catches up stops where the main one is.
@@ -331,13 +372,13 @@ func (t *task) mergeReady(ctx context.Context) error {
 			continue
 		}
 		t.seq++
-		s := &step{Seq: t.seq, Kind: stepMerge, Group: g.id, Clock: t.now()}
+		s := &step{Seq: t.seq, Kind: stepMerge, Group: g.id, Clock: t.now(), Marks: append(t.main().marksOf(), g.marksOf()...)}
 		if err := t.await(ctx, t.append(ctx, s)); err != nil {
 			return err
 		}
 		t.merge(g, s.Clock)
 		t.flush.now()
-		if err := t.deliver(ctx, t.main(), s.Seq); err != nil {
+		if err := t.finish(ctx, t.main(), s.Seq, s.Clock); err != nil {
 			return err
 		}
 	}
@@ -392,7 +433,7 @@ func (t *task) merge(g *group, clock int64) {
 		}
 		j.stat().phase.Store(int32(Live))
 	}
-	t.publish(m, t.seq, clock)
+	t.ripple(m, clock)
 }
 
 // position is where the group reads a partition.

@@ -1,0 +1,251 @@
+package exec
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"myelin/internal/log"
+)
+
+// apply gives a running engine the world's objects as declared by now.
+func (w *world) apply() {
+	w.t.Helper()
+	if err := w.engine.Apply(w.ctx, w.objects); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) status(view string) Status {
+	w.t.Helper()
+	v, ok := w.engine.View(view)
+	if !ok {
+		w.t.Fatalf("there is no view %s", view)
+	}
+	return v.Status()
+}
+
+const numbersDDL = `CREATE SOURCE numbers (n BIGINT, k TEXT, at TIMESTAMP, WATERMARK FOR at AS at - INTERVAL '4 seconds') WITH (topic = 'numbers');`
+
+// number is a record of numbers at a second before noon of the world.
+func number(n int, k string, second int) string {
+	return fmt.Sprintf(`{"n":%d,"k":%q,"at":%q}`, n, k, noon.Add(time.Duration(second-3600)*time.Second).Format("2006-01-02T15:04:05"))
+}
+
+func TestLateRowsGoToTheLedgerOrCorrectTheView(t *testing.T) {
+	w := newWorld(t, 1)
+	w.mustDeclare(numbersDDL + `
+		CREATE MATERIALIZED VIEW closed AS SELECT window_start, count(*) AS c FROM tumble(numbers, at, INTERVAL '10 seconds') GROUP BY window_start EMIT ON WINDOW CLOSE;
+		CREATE MATERIALIZED VIEW changing AS SELECT window_start, count(*) AS c FROM tumble(numbers, at, INTERVAL '10 seconds') GROUP BY window_start;`)
+	w.start()
+	w.send("numbers", number(1, "a", 1), number(2, "a", 2), number(3, "a", 20))
+	w.settle()
+	if got, want := w.rows("closed"), "2026-01-15 11:00:00 | 2"; got != want {
+		t.Errorf("closed shows\n%s\nwant\n%s", got, want)
+	}
+	w.send("numbers", number(4, "late", 3))
+	w.settle()
+	if got, want := w.rows("closed"), "2026-01-15 11:00:00 | 2"; got != want {
+		t.Errorf("a late row changed a closed window:\n%s", got)
+	}
+	s := w.status("closed")
+	if s.Late != 1 || len(s.RecentLate) != 1 || !strings.Contains(s.RecentLate[0].Row, "2026-01-15T11:00:03") {
+		t.Errorf("the late ledger holds %d: %+v", s.Late, s.RecentLate)
+	}
+	if got, want := w.rows("changing"), "2026-01-15 11:00:00 | 3\n2026-01-15 11:00:20 | 1"; got != want {
+		t.Errorf("changing shows\n%s\nwant\n%s", got, want)
+	}
+	// Eight days on nothing corrects the first window any more.
+	w.clock.Advance(9 * 24 * time.Hour)
+	w.send("numbers", number(5, "a", 8*24*3600))
+	w.settle()
+	w.send("numbers", number(6, "very late", 4))
+	w.settle()
+	if s := w.status("changing"); s.Late != 1 || !strings.Contains(w.rows("changing"), "2026-01-15 11:00:00 | 3") {
+		t.Errorf("%d late; rows\n%s", s.Late, w.rows("changing"))
+	}
+}
+
+func TestARowThatErrsIsToldAndTheRestGoesOn(t *testing.T) {
+	w := newWorld(t, 1)
+	w.mustDeclare(numbersDDL + `
+		CREATE MATERIALIZED VIEW shares AS SELECT k, 100 / n AS share FROM numbers;
+		CREATE MATERIALIZED VIEW sums AS SELECT k, sum(100 / n) AS s, count(*) AS c FROM numbers GROUP BY k;
+		CREATE MATERIALIZED VIEW large AS SELECT k FROM numbers WHERE 100 / n > 10;`)
+	w.start()
+	w.send("numbers", number(2, "a", 1), number(0, "a", 2), number(4, "a", 3), `not json`, `{"n":"x"}`, `[1]`)
+	w.settle()
+	for view, want := range map[string]string{"shares": "NULL | NULL\na | 25\na | 50", "sums": "NULL | NULL | 1\na | 75 | 2", "large": "a\na"} {
+		if got := w.rows(view); got != want {
+			t.Errorf("%s:\n%s\nwant\n%s", view, got, want)
+		}
+		s := w.status(view)
+		if s.Errors != 1 || len(s.RecentErrors) != 1 || !strings.Contains(s.RecentErrors[0].Reason, "division by zero") {
+			t.Errorf("%s has %d errors: %+v", view, s.Errors, s.RecentErrors)
+		}
+	}
+}
+
+func TestANewViewReadsHistoryAndJoinsWhileRecordsKeepComing(t *testing.T) {
+	w := newWorld(t, 2)
+	w.mustDeclare(numbersDDL + `CREATE MATERIALIZED VIEW first AS SELECT k, count(*) AS c, sum(n) AS s FROM numbers GROUP BY k;`)
+	w.start()
+	sent := 0
+	burst := func(n int) {
+		var recs []string
+		for range n {
+			recs = append(recs, number(sent, fmt.Sprint("k", sent%5), sent))
+			sent++
+		}
+		w.send("numbers", recs...)
+	}
+	burst(1500)
+	w.settle()
+	w.mustDeclare(`
+		CREATE MATERIALIZED VIEW second AS SELECT k, count(*) AS c, sum(n) AS s FROM numbers GROUP BY k;
+		CREATE MATERIALIZED VIEW above AS SELECT sum(c) AS c, sum(s) AS s FROM first;`)
+	w.apply()
+	for range 20 {
+		burst(50)
+	}
+	w.settle()
+	if a, b := w.rows("first"), w.rows("second"); a != b {
+		t.Errorf("the later view differs:\n%s\nwant\n%s", b, a)
+	}
+	if got, want := w.rows("above"), fmt.Sprintf("%d | %d", sent, sent*(sent-1)/2); got != want {
+		t.Errorf("the view over the first shows %s; want %s", got, want)
+	}
+	w.crash()
+	w.settle()
+	burst(10)
+	w.settle()
+	if a, b := w.rows("first"), w.rows("second"); a != b || !strings.HasPrefix(w.rows("above"), fmt.Sprint(sent)) {
+		t.Errorf("after a crash:\n%s\nand\n%s\nand %s", a, b, w.rows("above"))
+	}
+}
+
+func TestAChangedViewIsComputedAnewAndADroppedOneLeavesNothing(t *testing.T) {
+	w := newWorld(t, 1)
+	w.mustDeclare(numbersDDL + `
+		CREATE MATERIALIZED VIEW v AS SELECT k, count(*) AS c FROM numbers GROUP BY k;
+		CREATE MATERIALIZED VIEW over_v AS SELECT sum(c) AS c FROM v;`)
+	w.start()
+	w.send("numbers", number(1, "a", 1), number(2, "b", 2), number(3, "b", 3))
+	w.settle()
+	before := w.table("v")
+	_, sub := before.Subscribe(4)
+	w.objects.Views = nil
+	w.mustDeclare(`CREATE MATERIALIZED VIEW v AS SELECT k, count(*) * 10 AS c FROM numbers GROUP BY k;
+		CREATE MATERIALIZED VIEW over_v AS SELECT sum(c) AS c FROM v;`)
+	w.apply()
+	w.settle()
+	if got := w.rows("v") + "; " + w.rows("over_v"); got != "a | 10\nb | 20; 30" {
+		t.Errorf("the changed view shows %s", got)
+	}
+	if w.table("v") == before {
+		t.Error("a changed view kept its table")
+	}
+	for range sub.C() { // closed by the drop
+	}
+	w.objects.Views = w.objects.Views[:1]
+	w.apply()
+	if err := w.engine.Flush(w.ctx); err != nil {
+		t.Fatal(err)
+	}
+	w.crash()
+	w.settle()
+	if got := w.rows("v"); got != "a | 10\nb | 20" {
+		t.Errorf("after a restart the view shows %s", got)
+	}
+	if _, ok := w.engine.View("over_v"); ok {
+		t.Error("the dropped view is back")
+	}
+}
+
+func TestATableFollowsItsFile(t *testing.T) {
+	w := newWorld(t, 1)
+	path := filepath.Join(t.TempDir(), "crm.csv")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("id,segment\na,gold\nb,silver\n")
+	w.mustDeclare(numbersDDL + `
+		CREATE TABLE crm (id TEXT PRIMARY KEY, segment TEXT) WITH (connector = 'file', path = 'x');
+		CREATE MATERIALIZED VIEW seen AS SELECT n, segment FROM numbers LEFT JOIN crm ON id = k;
+		CREATE MATERIALIZED VIEW per_segment AS SELECT segment, count(*) AS c FROM crm GROUP BY segment;`)
+	w.objects.Tables[0].File = path
+	w.start()
+	w.settle()
+	w.send("numbers", number(1, "a", 1), number(2, "c", 2))
+	w.settle()
+	write("id,segment\na,bronze\nc,gold\n\n")
+	w.until("the table follows", func() bool {
+		w.clock.Advance(time.Second)
+		return w.rows("crm") == "a | bronze\nc | gold" && w.rows("per_segment") == "bronze | 1\ngold | 1"
+	})
+	w.send("numbers", number(3, "a", 3), number(4, "c", 4), number(5, "b", 5))
+	w.settle()
+	if got, want := w.rows("seen"), "1 | gold\n2 | NULL\n3 | bronze\n4 | gold\n5 | NULL"; got != want {
+		t.Errorf("lookups found\n%s\nwant\n%s", got, want)
+	}
+	write("id,segment\na,one\na,two\n")
+	w.until("the broken file is told of", func() bool {
+		w.clock.Advance(time.Second)
+		return strings.Contains(w.status("crm").Problem, "appears twice")
+	})
+	if got := w.rows("crm"); got != "a | bronze\nc | gold" {
+		t.Errorf("a broken file changed the table: %s", got)
+	}
+	w.crash()
+	w.settle()
+	if got := w.rows("crm") + "/" + w.rows("per_segment"); got != "a | bronze\nc | gold/bronze | 1\ngold | 1" {
+		t.Errorf("after a restart: %s", got)
+	}
+}
+
+func TestASinkBeginsWithWhatTheViewHolds(t *testing.T) {
+	w := newWorld(t, 1)
+	w.mustDeclare(numbersDDL + `CREATE MATERIALIZED VIEW v AS SELECT k, sum(n) AS s FROM numbers GROUP BY k;`)
+	w.start()
+	w.send("numbers", number(1, "a", 1), number(2, "b", 2))
+	w.settle()
+	w.mustDeclare(`CREATE SINK out FROM v WITH (topic = 'out');`)
+	w.apply()
+	w.topic("out")
+	w.until("the sink began", func() bool { return len(w.outRecords("out")) == 2 })
+	w.crash()
+	w.send("numbers", number(5, "a", 3))
+	w.settle()
+	if err := w.engine.Flush(w.ctx); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range w.outRecords("out") {
+		got = append(got, fmt.Sprintf("%s=%s", r.Key, r.Value))
+	}
+	if len(got) != 3 || got[2] != `a={"k":"a","s":6}` {
+		t.Errorf("the topic holds %q", got)
+	}
+}
+
+func TestAViewWaitsForItsTopic(t *testing.T) {
+	w := newWorld(t, 1)
+	w.mustDeclare(numbersDDL + `CREATE MATERIALIZED VIEW v AS SELECT count(*) AS c FROM numbers;`)
+	scans(w.objects.Views[0].Query.Root)[0].Relation.Topic = "not_yet"
+	w.start()
+	w.until("it is told that the topic is missing", func() bool { return strings.Contains(w.status("v").Problem, "not_yet does not exist") })
+	if _, err := w.cluster.EnsureTopics(w.ctx, log.TopicSpec{Name: "not_yet", Partitions: 1}); err != nil {
+		t.Fatal(err)
+	}
+	w.send("not_yet", `{"n":1}`)
+	w.until("it has begun", func() bool {
+		w.clock.Advance(time.Second)
+		return w.rows("v") == "1" && w.status("v").Problem == ""
+	})
+}
