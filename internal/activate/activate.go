@@ -76,6 +76,9 @@ type Config struct {
 	Clock   clock.Clock
 	// Ledger is the topic of outcomes. "": myelin.deliveries.
 	Ledger string
+	// Node names this process among those of one installation, the same after a restart: a process that was killed takes its
+	// sinks up again at once, instead of waiting until its former self is given up. "": node.
+	Node string
 }
 
 // LedgerTopic is the default topic of outcomes.
@@ -103,6 +106,9 @@ type running struct {
 func Open(ctx context.Context, cfg Config) (*Runtime, error) {
 	if cfg.Ledger == "" {
 		cfg.Ledger = LedgerTopic
+	}
+	if cfg.Node == "" {
+		cfg.Node = "node"
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = clock.Real{}

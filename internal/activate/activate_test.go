@@ -290,3 +290,21 @@ func TestOptionsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestAKilledProcessTakesItsSinksUpAtOnce(t *testing.T) {
+	r, web := open(t), listen(t, ok)
+	killed, err := r.cluster.NewClient(kgo.ConsumerGroup("myelin.sink.mail"), kgo.InstanceID("node"), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer killed.Close()
+	r.produce(`{"user_key":"u1"}`)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if f := killed.PollFetches(ctx); f.NumRecords() != 1 { // it owns the partition, and never leaves the group
+		t.Fatalf("%d records, %v", f.NumRecords(), f.Errors())
+	}
+	r.apply(web.URL, nil)
+	r.until("delivery", func(s Status) bool { return s.Delivered == 1 })
+}

@@ -75,6 +75,7 @@ func (d *delivery) run(ctx context.Context) error {
 	}
 	client, err := d.cfg.Cluster.NewClient(
 		kgo.ConsumerGroup("myelin.sink."+d.def.Name),
+		kgo.InstanceID(d.cfg.Node),
 		kgo.ConsumeTopics(d.def.Topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),

@@ -76,7 +76,7 @@ func (n *node) openActivate() error {
 	ctx, stop := context.WithCancel(context.Background())
 	n.stopSinks = stop
 	var err error
-	n.activate, err = activate.Open(ctx, activate.Config{Cluster: n.cluster, Client: out.Client(30 * time.Second), Clock: n.Clock})
+	n.activate, err = activate.Open(ctx, activate.Config{Cluster: n.cluster, Client: out.Client(30 * time.Second), Clock: n.Clock, Node: n.nodeName()})
 	return err
 }
 
