@@ -18,9 +18,10 @@ for (const theme of ['light', 'dark']) {
     const p = await open(browser, { theme });
     await p.goto(new URL(path, base).href);
     await p.getByRole('heading', { level: 1 }).waitFor();
-    await p.getByRole('main').getByText(/^(Live|Up to date|Delivering|Most urgent)$/).first().waitFor();
-    // A page is worth a picture once its own data stands on it, so no placeholder may be left.
-    await p.waitForFunction(() => !document.querySelector('.skeleton'));
+    // A page is worth a picture once its own data stands on it, and no placeholder is left.
+    await p.getByRole('heading', { level: 2 }).or(p.getByRole('row').nth(2)).first().waitFor({ state: 'attached' });
+    await p.getByText(/^Loading/).first().waitFor({ state: 'detached' });
+    await p.waitForLoadState('networkidle', { timeout: 3000 }).catch(() => {}); // never idle while a stream is open
     await p.evaluate(() => document.fonts.ready);
     await p.screenshot({ path: join(folder, `${page}-${theme}.png`), animations: 'disabled' });
     await p.context().close();

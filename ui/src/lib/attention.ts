@@ -2,6 +2,7 @@
 import { count, plural, span } from './format';
 import { parseTime } from './format';
 import type { Overview, Problem, Quality, Sink, Source } from './schema';
+import { plainError } from './sink-words';
 import { inWords } from './violations';
 
 export interface Task {
@@ -33,11 +34,15 @@ function sinkTasks(sinks: Sink[]): Task[] {
     const href = `/deliveries?sink=${encodeURIComponent(s.name)}`;
     if (s.state === 'failing' || s.state === 'paused') {
       const title = s.state === 'failing' ? `${s.name} cannot deliver` : `${s.name} is paused`;
-      return [{ level: 'bad', title, detail: s.lastError || `${plural(s.pending, 'delivery', 'deliveries')} wait.`, href, action: 'See the deliveries' }];
+      return [{ level: 'bad', title, detail: plainError(s.lastError) || `${plural(s.pending, 'row')} waiting.`, href, action: 'See the deliveries' }];
     }
     if (s.deadLettered > 0) {
-      const detail = `${s.name} gave up on ${s.deadLettered === 1 ? 'it' : 'them'} after several tries. They are kept and can be sent again.`;
+      const detail = `What ${s.name} sent was not taken. ${s.deadLettered === 1 ? 'It is' : 'They are'} kept and can be sent again.`;
       return [{ level: 'warn', title: plural(s.deadLettered, 'dead letter'), detail, href, action: 'Look and replay' }];
+    }
+    if (s.state === 'retrying' && s.pending > 0) {
+      const detail = `${plainError(s.lastError)} ${plural(s.pending, 'row')} waiting; nothing is lost.`.trim();
+      return [{ level: 'warn', title: `${s.name} waits for its receiver`, detail, href, action: 'See the deliveries' }];
     }
     return [];
   });

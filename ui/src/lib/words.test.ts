@@ -4,6 +4,7 @@ import { eventFacts, eventTitle } from './event-words';
 import { foldedAtFirst, jsonLines } from './json-lines';
 import { match } from './route';
 import type { Overview, Sink, Source } from './schema';
+import { plainError, sinkState, sinkToLookAt } from './sink-words';
 import { sqlTokens } from './sql-tokens';
 import { fieldName, inWords, placesIn } from './violations';
 
@@ -111,5 +112,26 @@ describe('what to do next', () => {
 
   test('a source that never sent anything is not silent', () => {
     expect(tasks({ ...facts, sources: [{ ...source, total: 0, lastSeen: null }] }, now)).toEqual([]);
+  });
+});
+
+describe('sinks in words', () => {
+  const sink = (over: Partial<Sink>): Sink => ({ name: 's', state: 'ok', delivered: 5, deadLettered: 0, pending: 0, lastError: '', ...over }) as Sink;
+
+  test('a sink whose rows nobody takes is not fine', () => {
+    expect(sinkState(sink({})).text).toBe('Delivering');
+    expect(sinkState(sink({ deadLettered: 2 })).text).toBe('Delivering, not all');
+    expect(sinkState(sink({ deadLettered: 2, delivered: 0 })).text).toBe('Nothing arrives');
+  });
+
+  test('known errors are said plainly, others as they came', () => {
+    expect(plainError('Post "http://127.0.0.1:1/x": dial tcp 127.0.0.1:1: connect: connection refused')).toMatch(/^Nobody answers/);
+    expect(plainError('422 Unprocessable Entity: unknown recipient')).toBe('422 Unprocessable Entity: unknown recipient');
+  });
+
+  test('the one with most dead letters is looked at first', () => {
+    expect(sinkToLookAt([sink({ state: 'retrying' }), sink({ name: 'd', deadLettered: 1 })])?.name).toBe('d');
+    expect(sinkToLookAt([sink({}), sink({ name: 'r', state: 'retrying' })])?.name).toBe('r');
+    expect(sinkToLookAt([])).toBeNull();
   });
 });
