@@ -76,7 +76,7 @@ func (c *crasher) recover(disk *vfs.MemFS, acked, asked state) error {
 	if c.depth < 2 && c.rng.IntN(3) == 0 {
 		at = c.rng.IntN(20)
 	}
-	next := &crasher{t: c.t, mem: disk, rng: c.rng, every: 12, depth: c.depth + 1}
+	next := &crasher{t: c.t, mem: disk, rng: rand.New(rand.NewPCG(c.rng.Uint64(), 1)), every: 12, depth: c.depth + 1}
 	ops := 0
 	fs := &faultFS{FS: disk}
 	fs.before = func(op faultOp) error {
@@ -84,9 +84,9 @@ func (c *crasher) recover(disk *vfs.MemFS, acked, asked state) error {
 		going := next.model != nil
 		if ops == at && !going {
 			if op.tear != nil {
-				op.tear(c.rng)
+				op.tear(next.rng)
 			}
-			again = disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: c.rng})
+			again = disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: next.rng})
 		}
 		ops++
 		next.mu.Unlock()

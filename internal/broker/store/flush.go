@@ -276,12 +276,8 @@ func (f *flusher) makeDir(p *Partition) error {
 	if err != nil {
 		return fmt.Errorf("creating %s: %w", metadataName, err)
 	}
-	if _, err = meta.Write([]byte(partitionMetadata(p.topic.id))); err == nil {
-		err = meta.Sync()
-		if err != nil {
-			err = syncError{err}
-		}
-	}
+	// Not synced: it is for Kafka's tools, the store itself has the id in the checkpoint.
+	_, err = meta.Write([]byte(partitionMetadata(p.topic.id)))
 	if cerr := meta.Close(); err == nil {
 		err = cerr
 	}
@@ -366,12 +362,15 @@ func (f *flusher) forgetSegments(drop func(*openSegment) bool) {
 
 // syncDirs makes new names durable, the partitions' folders before the folder that names them.
 func (f *flusher) syncDirs() error {
+	var group errgroup.Group
+	group.SetLimit(syncsAtOnce)
 	for p := range f.dirs {
-		if err := syncDir(f.s.fs, p.dir); err != nil {
-			return err
-		}
-		delete(f.dirs, p)
+		group.Go(func() error { return syncDir(f.s.fs, p.dir) })
 	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	clear(f.dirs)
 	if f.topicsDir {
 		if err := syncDir(f.s.fs, f.s.topicsDir); err != nil {
 			return err
