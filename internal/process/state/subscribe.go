@@ -77,6 +77,16 @@ func (s *Subscription) send(d Delta) {
 	}
 }
 
+// Lost reports whether deltas were dropped that no resync has told of yet, and forgets it: who gets true must read
+// Table.Version anew. A reader asks when it has taken all that C held, for nothing may follow the deltas that were dropped.
+func (s *Subscription) Lost() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lost := s.mu.lost
+	s.mu.lost = false
+	return lost
+}
+
 // lose makes the next delta a resync.
 func (s *Subscription) lose() {
 	s.mu.Lock()
