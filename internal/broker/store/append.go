@@ -1,6 +1,8 @@
 package store
 
-import "fmt"
+import (
+	"fmt"
+)
 
 // Append queues one whole RecordBatch v2, whose CRC the caller has checked. It assigns the next offset and writes it, with
 // the leader epoch, into the batch (neither is covered by the batch's CRC), and returns it at once. The batch's bytes belong

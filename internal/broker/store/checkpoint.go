@@ -5,23 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"strconv"
 	"strings"
-)
-
-// Names in the data folder.
-const (
-	lockName       = "LOCK"
-	versionName    = "VERSION"
-	checkpointName = "CHECKPOINT"
-	ballastName    = "BALLAST"
-	walDirName     = "wal"
-	topicsDirName  = "topics"
-	asideDirName   = "quarantine"
-	tmpSuffix      = ".tmp"
-	deletedSuffix  = "-delete"
-	metadataName   = "partition.metadata"
 )
 
 func partitionDirName(topic string, n int32) string {
@@ -158,8 +143,8 @@ func (f *flusher) checkpoint(clean bool) error {
 	if err := f.flushAll(); err != nil {
 		return err
 	}
-	for n := f.dirtyWithin(16 * syncsAtOnce); n > 0; n = f.dirtyWithin(16 * syncsAtOnce) {
-		if err := f.syncSegments(n); err != nil {
+	for n := f.files.dirtyWithin(16 * syncsAtOnce); n > 0; n = f.files.dirtyWithin(16 * syncsAtOnce) {
+		if err := f.files.sync(n); err != nil {
 			return err
 		}
 		if err := f.step(); err != nil { // in portions, so that deletes need not wait for all
@@ -169,12 +154,12 @@ func (f *flusher) checkpoint(clean bool) error {
 	if err := f.saveRebuilt(); err != nil {
 		return err
 	}
-	if err := f.syncDirs(); err != nil {
+	if err := f.files.syncDirs(); err != nil {
 		return err
 	}
-	snap := f.s.snapshot()
+	snap := f.snapshot()
 	snap.at, snap.clean = at, clean
-	if err := f.s.writeWhole(checkpointName, snap.encode()); err != nil {
+	if err := f.s.folder.write(checkpointName, snap.encode()); err != nil {
 		return fmt.Errorf("saving checkpoint: %w", err)
 	}
 	f.saved = at
@@ -182,10 +167,10 @@ func (f *flusher) checkpoint(clean bool) error {
 	return f.s.wal.release(at.seq)
 }
 
-// snapshot describes what the segment files hold now. The flusher calls it, so nothing is written meanwhile.
-func (s *Store) snapshot() *snapshot {
+// snapshot describes what the segment files hold now; nothing is written meanwhile.
+func (f *flusher) snapshot() *snapshot {
 	snap := &snapshot{}
-	live, leaving := s.topics.list()
+	live, leaving := f.s.topics.list()
 	for _, t := range leaving {
 		snap.leaving = append(snap.leaving, t.info())
 	}
@@ -194,14 +179,14 @@ func (s *Store) snapshot() *snapshot {
 		ts := topicSnapshot{info: t.info()}
 		ts.info.Partitions = int32(len(parts))
 		for _, p := range parts {
-			ts.parts = append(ts.parts, p.snapshot())
+			ts.parts = append(ts.parts, snapshotOf(p))
 		}
 		snap.topics = append(snap.topics, ts)
 	}
 	return snap
 }
 
-func (p *Partition) snapshot() partitionSnapshot {
+func snapshotOf(p *Partition) partitionSnapshot {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	// The log start may have moved beyond what was flushed for this checkpoint; then its frame is replayed.
@@ -216,41 +201,4 @@ func (p *Partition) snapshot() partitionSnapshot {
 		ps.segs = append(ps.segs, c)
 	}
 	return ps
-}
-
-// writeWhole replaces a small file of the data folder: after a crash it has the old content or the new.
-func (s *Store) writeWhole(name string, b []byte) error {
-	path := s.fs.PathJoin(s.cfg.Dir, name)
-	f, err := s.fs.Create(path+tmpSuffix, ioCategory)
-	if err != nil {
-		return err
-	}
-	if _, err = f.Write(b); err == nil {
-		if err = f.Sync(); err != nil {
-			err = syncError{err}
-		}
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return err
-	}
-	if err := s.fs.Rename(path+tmpSuffix, path); err != nil {
-		return err
-	}
-	return syncDir(s.fs, s.cfg.Dir)
-}
-
-// readWhole reads a small file of the data folder.
-func (s *Store) readWhole(name string) ([]byte, error) {
-	f, err := s.fs.Open(s.fs.PathJoin(s.cfg.Dir, name))
-	if err != nil {
-		return nil, err
-	}
-	b, err := io.ReadAll(f)
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	return b, err
 }

@@ -202,7 +202,7 @@ func TestIndexesMatchTheirSegment(t *testing.T) {
 		t.Fatal(err)
 	}
 	seg := p.mu.segs[0]
-	offs, times, err := p.scanIndex(seg, seg.flushed)
+	offs, times, err := scanIndex(p, seg, seg.flushed)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-
-	"github.com/cockroachdb/pebble/v2/vfs"
-	"golang.org/x/sync/errgroup"
 )
 
 // flusher moves durable batches from memory into segment files, saves checkpoints and removes files. It is one goroutine
@@ -18,12 +15,8 @@ type flusher struct {
 	unflushed atomic.Int64      // bytes durable but not yet in their segment
 	press     int64             // unflushed bytes at which flushing begins
 	stage     []byte
-	open      []*openSegment // written to lately
-	opened    atomic.Int32   // length of open
-	bySegment map[*segment]*openSegment
-	dirs      map[*Partition]bool // folders whose names changed since they were synced
-	topicsDir bool                // the same for the folder of folders
-	saved     position            // what the newest checkpoint covers
+	files     handles
+	saved     position // what the newest checkpoint covers
 	mu        struct {
 		sync.Mutex
 		dirty   []*Partition  // have unflushed batches, longest first
@@ -32,18 +25,10 @@ type flusher struct {
 	}
 }
 
-// openSegment is a segment file with writes that may not be on disk.
-type openSegment struct {
-	p     *Partition
-	seg   *segment
-	f     vfs.File
-	dirty bool
-}
-
 func newFlusher(s *Store, press int64) *flusher {
 	return &flusher{
 		s: s, kick: make(chan struct{}, 1), jobs: make(chan func() error), press: press,
-		bySegment: map[*segment]*openSegment{}, dirs: map[*Partition]bool{},
+		files: handles{fs: s.fs, root: s.topicsDir, max: s.cfg.MaxOpenFiles, bySegment: map[*segment]*openSegment{}, dirs: map[*Partition]bool{}},
 	}
 }
 
@@ -103,7 +88,7 @@ func (f *flusher) run(stop <-chan struct{}) {
 // overdue reports whether so much of the write-ahead log waits for a checkpoint that it should not wait for its time. Many
 // open segments make a checkpoint dear, and thus rarer.
 func (f *flusher) overdue() bool {
-	return f.s.wal.uncovered() >= f.s.cfg.CheckpointBytes+int64(f.opened.Load())*(f.s.cfg.CheckpointBytes/512)
+	return f.s.wal.uncovered() >= f.s.cfg.CheckpointBytes+int64(f.files.opened.Load())*(f.s.cfg.CheckpointBytes/512)
 }
 
 // check sorts errors: a full disk is waited out, everything else stops the store.
@@ -191,7 +176,7 @@ func (f *flusher) flush(p *Partition) error {
 			f.stage = append(f.stage, e.ch.buf[e.at:e.at+e.n]...)
 		}
 		seg := run[0].seg
-		file, err := f.file(p, seg)
+		file, err := f.files.file(p, seg)
 		if err != nil {
 			return err
 		}
@@ -213,171 +198,6 @@ func (f *flusher) flush(p *Partition) error {
 			f.stage = nil
 		}
 	}
-}
-
-// unflushedRun is the next batches of one segment that are not in its file, up to maxBytes but at least one. The lock is
-// held.
-func (p *Partition) unflushedRun(maxBytes int) []tailEntry {
-	from := p.mu.flushed
-	to, n := from, 0
-	for to < len(p.mu.tail) && p.mu.tail[to].seg == p.mu.tail[from].seg {
-		n += int(p.mu.tail[to].n)
-		if to > from && n > maxBytes {
-			break
-		}
-		to++
-	}
-	return p.mu.tail[from:to]
-}
-
-// file is the handle to write to a segment, which is created when it is not there.
-func (f *flusher) file(p *Partition, seg *segment) (vfs.File, error) {
-	if o := f.bySegment[seg]; o != nil {
-		o.dirty = true
-		return o.f, nil
-	}
-	if len(f.open) >= f.s.cfg.MaxOpenFiles {
-		if err := f.syncSegments(len(f.open) / 2); err != nil {
-			return nil, err
-		}
-		f.closeFirst(len(f.open) / 2)
-	}
-	fs := f.s.fs
-	if !p.io.exists {
-		if err := f.makeDir(p); err != nil {
-			return nil, err
-		}
-	}
-	name := fs.PathJoin(p.dir, offsetName(seg.base)+logSuffix)
-	file, err := fs.OpenReadWrite(name, ioCategory)
-	if err != nil {
-		return nil, fmt.Errorf("opening segment %s: %w", name, err)
-	}
-	if !seg.exists {
-		f.dirs[p] = true
-		p.mu.Lock()
-		seg.exists = true
-		p.mu.Unlock()
-	}
-	o := &openSegment{p: p, seg: seg, f: file, dirty: true}
-	f.open = append(f.open, o)
-	f.bySegment[seg] = o
-	f.opened.Store(int32(len(f.open)))
-	return file, nil
-}
-
-// makeDir creates the partition's folder with Kafka's partition.metadata.
-func (f *flusher) makeDir(p *Partition) error {
-	fs := f.s.fs
-	if err := fs.MkdirAll(p.dir, 0o755); err != nil {
-		return fmt.Errorf("creating folder of partition: %w", err)
-	}
-	meta, err := fs.Create(fs.PathJoin(p.dir, metadataName), ioCategory)
-	if err != nil {
-		return fmt.Errorf("creating %s: %w", metadataName, err)
-	}
-	// Not synced: it is for Kafka's tools, the store itself has the id in the checkpoint.
-	_, err = meta.Write([]byte(partitionMetadata(p.topic.id)))
-	if cerr := meta.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", metadataName, err)
-	}
-	p.io.exists = true
-	f.dirs[p] = true
-	f.topicsDir = true
-	return nil
-}
-
-// syncsAtOnce is how many segments are synced at the same time: disks take parallel flushes.
-const syncsAtOnce = 8
-
-// syncSegments makes the first n open segments durable, with their indexes.
-func (f *flusher) syncSegments(n int) error {
-	var group errgroup.Group
-	group.SetLimit(syncsAtOnce)
-	var synced []*openSegment
-	for _, o := range f.open[:n] {
-		if !o.dirty {
-			continue
-		}
-		if err := f.saveIndex(o.p, o.seg); err != nil {
-			_ = group.Wait() // the first error is the one to tell
-			return err
-		}
-		synced = append(synced, o)
-		group.Go(func() error {
-			if err := o.f.SyncData(); err != nil {
-				return fmt.Errorf("syncing segment %s of %s: %w", offsetName(o.seg.base), o.p.dir, syncError{err})
-			}
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	for _, o := range synced {
-		o.dirty = false
-	}
-	return nil
-}
-
-// dirtyWithin is how many open segments, from the first on, hold up to limit dirty ones; 0 when none is.
-func (f *flusher) dirtyWithin(limit int) int {
-	n, dirty := 0, 0
-	for i := 0; i < len(f.open) && dirty < limit; i++ {
-		if f.open[i].dirty {
-			n, dirty = i+1, dirty+1
-		}
-	}
-	return n
-}
-
-// closeFirst closes the first n open segments, which are synced.
-func (f *flusher) closeFirst(n int) {
-	for _, o := range f.open[:n] {
-		delete(f.bySegment, o.seg)
-		_ = o.f.Close() // synced: nothing is left that closing could lose
-	}
-	f.open = append(f.open[:0:0], f.open[n:]...)
-	f.opened.Store(int32(len(f.open)))
-}
-
-// forgetSegments closes the handles of segments that are being removed; drop says which.
-func (f *flusher) forgetSegments(drop func(*openSegment) bool) {
-	kept := f.open[:0]
-	for _, o := range f.open {
-		if !drop(o) {
-			kept = append(kept, o)
-			continue
-		}
-		delete(f.bySegment, o.seg)
-		_ = o.f.Close()
-	}
-	clear(f.open[len(kept):])
-	f.open = kept
-	f.opened.Store(int32(len(kept)))
-}
-
-// syncDirs makes new names durable, the partitions' folders before the folder that names them.
-func (f *flusher) syncDirs() error {
-	var group errgroup.Group
-	group.SetLimit(syncsAtOnce)
-	for p := range f.dirs {
-		group.Go(func() error { return syncDir(f.s.fs, p.dir) })
-	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	clear(f.dirs)
-	if f.topicsDir {
-		if err := syncDir(f.s.fs, f.s.topicsDir); err != nil {
-			return err
-		}
-		f.topicsDir = false
-	}
-	return nil
 }
 
 // do runs fn on the flusher's goroutine and waits for it.

@@ -19,7 +19,7 @@ const (
 
 // saveIndex appends the entries that are new to the index files; of a rolled segment it also syncs them. Index files are
 // caches: what is wrong or missing in them is rebuilt from the segment.
-func (f *flusher) saveIndex(p *Partition, seg *segment) error {
+func (h *handles) saveIndex(p *Partition, seg *segment) error {
 	p.mu.Lock()
 	sealed := seg != p.active()
 	x := &seg.idx
@@ -42,11 +42,11 @@ func (f *flusher) saveIndex(p *Partition, seg *segment) error {
 	}
 	offAt, timeAt := int64(x.offSaved)*offsetEntryBytes, int64(x.timeSaved)*timeEntryBytes
 	p.mu.Unlock()
-	name := f.s.fs.PathJoin(p.dir, offsetName(seg.base))
-	if err := f.saveEntries(p, name+indexSuffix, offs, offAt, sealed); err != nil {
+	name := h.fs.PathJoin(p.dir, offsetName(seg.base))
+	if err := h.saveEntries(p, name+indexSuffix, offs, offAt, sealed); err != nil {
 		return err
 	}
-	if err := f.saveEntries(p, name+timeSuffix, times, timeAt, sealed); err != nil {
+	if err := h.saveEntries(p, name+timeSuffix, times, timeAt, sealed); err != nil {
 		return err
 	}
 	p.mu.Lock()
@@ -85,23 +85,23 @@ func (f *flusher) saveRebuilt() error {
 				return fmt.Errorf("removing damaged index %s%s: %w", name, suffix, err)
 			}
 		}
-		if err := f.saveIndex(x.p, x.seg); err != nil {
+		if err := f.files.saveIndex(x.p, x.seg); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (f *flusher) saveEntries(p *Partition, name string, b []byte, at int64, sync bool) error {
+func (h *handles) saveEntries(p *Partition, name string, b []byte, at int64, sync bool) error {
 	if len(b) == 0 && !(sync && at == 0) {
 		return nil
 	}
-	file, err := f.s.fs.OpenReadWrite(name, ioCategory)
+	file, err := h.fs.OpenReadWrite(name, ioCategory)
 	if err != nil {
 		return fmt.Errorf("opening index %s: %w", name, err)
 	}
 	if at == 0 {
-		f.dirs[p] = true
+		h.dirs[p] = true
 	}
 	if len(b) > 0 {
 		_, err = file.WriteAt(b, at)
@@ -122,7 +122,7 @@ func (f *flusher) saveEntries(p *Partition, name string, b []byte, at int64, syn
 
 // loadIndex brings the entries that are only on disk into memory. When the files do not hold what they should, the index is
 // rebuilt from the segment.
-func (p *Partition) loadIndex(seg *segment) error {
+func loadIndex(p *Partition, seg *segment) error {
 	p.mu.Lock()
 	offN, timeN, limit, exists := seg.idx.offSkip, seg.idx.timeSkip, seg.flushed, seg.exists
 	p.mu.Unlock()
@@ -135,7 +135,7 @@ func (p *Partition) loadIndex(seg *segment) error {
 	rebuilt := !ok || !tok
 	if rebuilt {
 		var err error
-		if offs, times, err = p.scanIndex(seg, limit); err != nil {
+		if offs, times, err = scanIndex(p, seg, limit); err != nil {
 			return err
 		}
 	}
@@ -224,9 +224,9 @@ func readTimes(fs vfs.FS, name string, n int) (times []timeEntry, ok bool) {
 }
 
 // scanIndex rebuilds the index of a segment's first limit bytes. It stops quietly at damage: reads find that themselves.
-func (p *Partition) scanIndex(seg *segment, limit int64) ([]offsetEntry, []timeEntry, error) {
+func scanIndex(p *Partition, seg *segment, limit int64) ([]offsetEntry, []timeEntry, error) {
 	fresh := newSegment(seg.base, 0)
-	err := p.eachBatchHeader(seg, 0, limit, func(pos int64, b Batch, n int64) bool {
+	err := eachBatchHeader(p, seg, 0, limit, func(pos int64, b Batch, n int64) bool {
 		if pos != fresh.size || b.BaseOffset() < fresh.end {
 			return false
 		}
@@ -240,7 +240,7 @@ func (p *Partition) scanIndex(seg *segment, limit int64) ([]offsetEntry, []timeE
 
 // eachBatchHeader calls fn with the header of every batch of a segment file from pos to limit, until fn returns false or
 // what follows is no batch.
-func (p *Partition) eachBatchHeader(seg *segment, pos, limit int64, fn func(pos int64, b Batch, n int64) bool) error {
+func eachBatchHeader(p *Partition, seg *segment, pos, limit int64, fn func(pos int64, b Batch, n int64) bool) error {
 	r, err := p.s.readers.acquire(p, seg)
 	if err != nil {
 		return err

@@ -228,3 +228,18 @@ func (p *Partition) dropTail(n int) {
 func (p *Partition) segmentFor(offset int64) int {
 	return sort.Search(len(p.mu.segs), func(i int) bool { return p.mu.segs[i].end > offset })
 }
+
+// unflushedRun is the next batches of one segment that are not in its file, up to maxBytes but at least one. The lock is
+// held.
+func (p *Partition) unflushedRun(maxBytes int) []tailEntry {
+	from := p.mu.flushed
+	to, n := from, 0
+	for to < len(p.mu.tail) && p.mu.tail[to].seg == p.mu.tail[from].seg {
+		n += int(p.mu.tail[to].n)
+		if to > from && n > maxBytes {
+			break
+		}
+		to++
+	}
+	return p.mu.tail[from:to]
+}

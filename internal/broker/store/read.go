@@ -1,9 +1,7 @@
 package store
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"sort"
 )
@@ -55,14 +53,14 @@ func (p *Partition) Read(dst []byte, offset int64, maxBytes int, upTo int64) ([]
 		missing := seg.missing
 		p.mu.Unlock()
 		if !known && !missing {
-			if err := p.loadIndex(seg); err != nil {
+			if err := loadIndex(p, seg); err != nil {
 				return dst, p.gone404(err)
 			}
 			p.s.readers.trimIndexes()
 			continue
 		}
 		p.s.count.diskReads.Add(1)
-		out, err := p.readSegment(dst, seg, pos, flushed, want)
+		out, err := readSegment(p, dst, seg, pos, flushed, want)
 		if err != nil {
 			return dst, p.gone404(err)
 		}
@@ -136,188 +134,77 @@ func (p *Partition) copyTail(dst []byte, run []tailEntry) []byte {
 	return dst
 }
 
-// diskRead is what Read wants from a segment file; next is where reading can go on if the rest of the segment is bad.
-type diskRead struct {
-	offset   int64
-	maxBytes int
-	upTo     int64
-	next     int64
-	order    batchOrder
-}
-
-// batchOrder knows which batch must come next in a segment: the offset, unlike the rest, is not covered by the checksum.
-type batchOrder struct {
-	base, end int64 // the next batch begins at base (or later, if offsets may be missing) and none reaches end
-	last      int64 // it ends there, if not -1
-	sparse    bool
-}
-
-// next checks one batch and moves on.
-func (o *batchOrder) next(b Batch) bool {
-	base, last := b.BaseOffset(), b.LastOffset()
-	switch {
-	case o.last >= 0 && last != o.last, base < o.base, last >= o.end:
-		return false
-	case o.last < 0 && !o.sparse && base != o.base:
-		return false
-	}
-	o.base, o.last = last+1, -1
-	return true
-}
-
-// readSegment appends the batches wanted from the file, looking from pos on. Each is checked against its CRC.
-func (p *Partition) readSegment(dst []byte, seg *segment, pos, limit int64, want diskRead) ([]byte, error) {
-	r, err := p.s.readers.acquire(p, seg)
-	if err != nil {
-		return nil, p.corrupt(seg, pos, limit, want, err.Error())
-	}
-	defer p.s.readers.release(r)
-	head := len(dst)
-	window := int64(max(want.maxBytes, HeaderBytes)) + indexInterval
+// OffsetForTime finds the first batch that holds a record at or after ts (milliseconds since 1970) and returns its base
+// offset and largest timestamp: the caller looks into the batch for the exact record. found is false when all are older.
+func (p *Partition) OffsetForTime(ts int64) (base, maxTimestamp int64, found bool, err error) {
 	for {
-		n := min(window, limit-pos)
-		dst = slices.Grow(dst[:head], int(n))[:head+int(n)]
-		got, err := r.f.ReadAt(dst[head:], pos)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("reading segment %s of %s: %w", offsetName(seg.base), p.topic.name, err)
+		p.mu.Lock()
+		if p.mu.deleted {
+			p.mu.Unlock()
+			return 0, 0, false, ErrUnknownTopic
 		}
-		c := cutBatches(dst[head:head+got], &want)
-		switch {
-		case c.n > 0:
-			kept := copy(dst[head:], dst[head+c.from:head+c.from+c.n])
-			return dst[:head+kept], nil
-		case c.reason != "":
-			return nil, p.corrupt(seg, pos+int64(c.from), limit, want, c.reason)
-		case c.done:
-			return dst[:head], nil
-		case int64(got) < n:
-			return nil, p.corrupt(seg, pos+int64(got), limit, want, "the file ends too early")
-		case pos+n >= limit && c.need == 0:
-			return dst[:head], nil
-		}
-		// Nothing of use yet: skip the batches before offset, and widen the window to the batch that does not fit.
-		pos += int64(c.from)
-		window = max(window, c.need)
-		if pos+c.need > limit {
-			return nil, p.corrupt(seg, pos, limit, want, "a batch reaches beyond the end of the file")
-		}
-	}
-}
-
-// batchCut is what cutBatches found: n bytes of batches at from; or damage at from (reason); or that a batch of need bytes
-// at from is not all there; or that there is nothing to return (done).
-type batchCut struct {
-	from, n int
-	need    int64
-	reason  string
-	done    bool
-}
-
-// cutBatches finds in b, which begins with a batch, the batches that a read wants. want.order moves on to where it stops.
-func cutBatches(b []byte, want *diskRead) batchCut {
-	at := 0
-	c := batchCut{}
-	for at < len(b) {
-		rest := b[at:]
-		if len(rest) < HeaderBytes {
-			if c.n == 0 {
-				c.need, c.from = HeaderBytes, at
+		var seg *segment
+		for _, s := range p.mu.segs {
+			if s.size > 0 && s.maxTS >= ts && s.end > p.mu.start {
+				seg = s
+				break
 			}
-			return c
 		}
-		h := Batch(rest[:HeaderBytes])
-		n := h.wireBytes()
-		bad := ""
-		switch {
-		case n < HeaderBytes:
-			bad = "the batch length is wrong"
-		case h.Magic() != 2 || h.LastOffsetDelta() < 0 || h.BaseOffset() < 0:
-			bad = "the batch header is damaged"
+		if seg == nil {
+			p.mu.Unlock()
+			return 0, 0, false, nil
 		}
-		order := want.order
-		if bad == "" && !order.next(h) {
-			bad = "the batch has the wrong offset"
-		}
-		if bad != "" {
-			if c.n == 0 {
-				c.from, c.reason = at, bad
+		rel, known := seg.idx.before(ts)
+		from := max(seg.base+rel, p.mu.start)
+		missing := seg.missing
+		p.mu.Unlock()
+		if !known && !missing {
+			if err := loadIndex(p, seg); err != nil {
+				return 0, 0, false, p.gone404(err)
 			}
-			return c
-		}
-		if h.LastOffset() >= want.offset && h.BaseOffset() >= want.upTo {
-			c.done = c.n == 0
-			return c
-		}
-		if n > int64(len(rest)) {
-			if c.n == 0 {
-				c.need, c.from = n, at
-			}
-			return c
-		}
-		want.order = order
-		if h.LastOffset() < want.offset {
-			at += int(n)
-			c.from = at
+			p.s.readers.trimIndexes()
 			continue
 		}
-		if c.n > 0 && c.n+int(n) > want.maxBytes {
-			return c
-		}
-		if !Batch(rest[:n]).CRCValid() {
-			if c.n == 0 {
-				c.from, c.reason = at, "the batch checksum does not match"
-			}
-			return c
-		}
-		c.n += int(n)
-		at += int(n)
+		return p.scanForTime(from, ts)
 	}
-	return c
 }
 
-// corrupt reports damage in a segment file and says where reading can go on.
-func (p *Partition) corrupt(seg *segment, pos, limit int64, want diskRead, reason string) error {
-	e := &CorruptError{
-		Topic: p.topic.name, Partition: p.n, Offset: want.offset, Next: want.next, Position: pos, Reason: reason,
-		File: p.s.fs.PathJoin(topicsDirName, partitionDirName(p.topic.name, p.n), offsetName(seg.base)+logSuffix),
+// scanForTime reads batches from an offset on until one has a record at or after ts. When
+// DeleteRecords has cut it, what is sought may lie in a later one.
+func (p *Partition) scanForTime(from, ts int64) (base, maxTimestamp int64, found bool, err error) {
+	var buf []byte
+	for hw := p.hw.Load(); from < hw; {
+		buf, err = p.Read(buf[:0], from, 256<<10, hw)
+		if err != nil || len(buf) == 0 {
+			return 0, 0, false, err
+		}
+		for rest := buf; len(rest) > 0; {
+			b, err := ParseBatch(rest)
+			if err != nil {
+				return 0, 0, false, err
+			}
+			if b.MaxTimestamp() >= ts {
+				return b.BaseOffset(), b.MaxTimestamp(), true, nil
+			}
+			from = b.LastOffset() + 1
+			rest = rest[len(b):]
+		}
 	}
-	if next, ok := p.s.knownDamage(e.File, pos, e.Offset); ok {
-		e.Next = next
-		return e
-	}
-	if next, ok := p.resync(seg, pos+1, limit, want.offset); ok {
-		e.Next = next
-	}
-	p.s.report(Problem{File: e.File, Position: pos, Topic: e.Topic, Partition: e.Partition, Offset: e.Offset, Next: e.Next, Reason: reason})
-	return e
+	return 0, 0, false, nil
 }
 
-// resync looks for the next whole batch after damage.
-func (p *Partition) resync(seg *segment, pos, limit, after int64) (base int64, ok bool) {
-	r, err := p.s.readers.acquire(p, seg)
-	if err != nil {
-		return 0, false
+// MaxTimestamp is the largest record timestamp in the partition and the base offset of the first batch that has it; found
+// is false when the partition is empty.
+func (p *Partition) MaxTimestamp() (base, maxTimestamp int64, found bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.deleted {
+		return 0, 0, false, ErrUnknownTopic
 	}
-	defer p.s.readers.release(r)
-	const window = 1 << 20
-	buf := make([]byte, window)
-	for pos+HeaderBytes <= limit {
-		n, err := r.f.ReadAt(buf[:min(window, limit-pos)], pos)
-		if n < HeaderBytes || err != nil && !errors.Is(err, io.EOF) {
-			return 0, false
+	for _, s := range p.mu.segs {
+		if s.size > 0 && s.end > p.mu.start && (!found || s.maxTS > maxTimestamp) {
+			base, maxTimestamp, found = s.maxBase, s.maxTS, true
 		}
-		for i := 0; i+HeaderBytes <= n; i++ {
-			h := Batch(buf[i : i+HeaderBytes])
-			size := h.wireBytes()
-			if h.Magic() != 2 || size < HeaderBytes || h.BaseOffset() <= after || h.BaseOffset() >= seg.base+1<<32 || pos+int64(i)+size > limit || h.LastOffsetDelta() < 0 {
-				continue
-			}
-			whole := make([]byte, size)
-			if got, _ := r.f.ReadAt(whole, pos+int64(i)); int64(got) == size && Batch(whole).CRCValid() {
-				return h.BaseOffset(), true
-			}
-		}
-		pos += int64(n - HeaderBytes + 1)
 	}
-	return 0, false
+	return base, maxTimestamp, found, nil
 }

@@ -1,9 +1,7 @@
 package store
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math"
 	"slices"
@@ -45,7 +43,7 @@ func (r *recovery) reconcile() error {
 			}
 			continue
 		}
-		aside, err := s.moveAside(path)
+		aside, err := s.aside.move(path)
 		if err != nil {
 			return err
 		}
@@ -107,7 +105,7 @@ func (r *recovery) stray(p *Partition, base int64) error {
 	var aside string
 	if base >= p.mu.start {
 		var err error
-		if aside, err = s.setAside(path+logSuffix, 0, math.MaxInt64); err != nil {
+		if aside, err = s.aside.copy(path+logSuffix, 0, math.MaxInt64); err != nil {
 			return err
 		}
 		s.report(Problem{File: r.relative(p, offsetName(base)+logSuffix), Topic: p.topic.name, Partition: p.n, Offset: base, Next: -1,
@@ -129,15 +127,15 @@ func (r *recovery) cutTail(p *Partition, seg *segment, size int64) error {
 		return err
 	}
 	path := s.fs.PathJoin(p.dir, offsetName(seg.base)+logSuffix)
-	aside, err := s.setAside(path, seg.size, size)
+	aside, err := s.aside.copy(path, seg.size, size)
 	if err != nil {
 		return err
 	}
 	s.report(Problem{File: r.relative(p, offsetName(seg.base)+logSuffix), Position: seg.size, Topic: p.topic.name, Partition: p.n,
 		Offset: seg.end, Next: -1, Aside: aside, Reason: fmt.Sprintf("%d bytes after the last good batch", size-seg.size)})
 	s.readers.forget(seg)
-	s.flusher.forgetSegments(func(o *openSegment) bool { return o.seg == seg })
-	if err := s.copyRange(path, 0, seg.size, path+tmpSuffix); err != nil {
+	s.flusher.files.forget(func(o *openSegment) bool { return o.seg == seg })
+	if err := copyRange(s.fs, path, 0, seg.size, path+tmpSuffix); err != nil {
 		return err
 	}
 	if err := s.fs.Rename(path+tmpSuffix, path); err != nil {
@@ -145,93 +143,4 @@ func (r *recovery) cutTail(p *Partition, seg *segment, size int64) error {
 	}
 	r.moved = true
 	return syncDir(s.fs, p.dir)
-}
-
-// setAside copies part of a file into the quarantine folder and returns its name there, relative to the data folder.
-func (s *Store) setAside(path string, from, to int64) (string, error) {
-	name, err := s.asideName(path)
-	if err != nil {
-		return "", err
-	}
-	if err := s.copyRange(path, from, to, s.fs.PathJoin(s.cfg.Dir, asideDirName, name)); err != nil {
-		if oserror.IsNotExist(err) {
-			return "", nil
-		}
-		return "", err
-	}
-	return asideDirName + "/" + name, syncDir(s.fs, s.fs.PathJoin(s.cfg.Dir, asideDirName))
-}
-
-// moveAside moves a file or folder into the quarantine folder.
-func (s *Store) moveAside(path string) (string, error) {
-	name, err := s.asideName(path)
-	if err != nil {
-		return "", err
-	}
-	if err := s.fs.Rename(path, s.fs.PathJoin(s.cfg.Dir, asideDirName, name)); err != nil {
-		return "", fmt.Errorf("setting %s aside: %w", path, err)
-	}
-	if err := syncDir(s.fs, s.fs.PathJoin(s.cfg.Dir, asideDirName)); err != nil {
-		return "", err
-	}
-	return asideDirName + "/" + name, syncDir(s.fs, s.fs.PathDir(path))
-}
-
-// asideName is a free name in the quarantine folder, which is made when missing.
-func (s *Store) asideName(path string) (string, error) {
-	dir := s.fs.PathJoin(s.cfg.Dir, asideDirName)
-	if err := s.fs.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("creating quarantine folder: %w", err)
-	}
-	if err := syncDir(s.fs, s.cfg.Dir); err != nil {
-		return "", err
-	}
-	base := s.fs.PathBase(s.fs.PathDir(path)) + "." + s.fs.PathBase(path)
-	for i := 1; ; i++ {
-		name := fmt.Sprintf("%s.%d", base, i)
-		if _, err := s.fs.Stat(s.fs.PathJoin(dir, name)); oserror.IsNotExist(err) {
-			return name, nil
-		} else if err != nil {
-			return "", fmt.Errorf("looking for a free name in quarantine: %w", err)
-		}
-	}
-}
-
-// copyRange writes the bytes from..to of a file to another and syncs it.
-func (s *Store) copyRange(path string, from, to int64, dst string) error {
-	src, err := s.fs.Open(path)
-	if err != nil {
-		return fmt.Errorf("opening %s: %w", path, err)
-	}
-	defer func() { _ = src.Close() }() // read only
-	out, err := s.fs.Create(dst, ioCategory)
-	if err != nil {
-		return fmt.Errorf("creating %s: %w", dst, err)
-	}
-	buf := make([]byte, 1<<20)
-	for at := int64(0); from < to && err == nil; {
-		var n int
-		n, err = src.ReadAt(buf[:min(int64(len(buf)), to-from)], from)
-		if n == 0 && errors.Is(err, io.EOF) {
-			err = nil
-			break
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			break
-		}
-		_, err = out.WriteAt(buf[:n], at)
-		from, at = from+int64(n), at+int64(n)
-	}
-	if err == nil {
-		if err = out.Sync(); err != nil {
-			err = syncError{err}
-		}
-	}
-	if cerr := out.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return fmt.Errorf("copying %s: %w", path, err)
-	}
-	return nil
 }

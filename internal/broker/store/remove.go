@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -121,7 +120,7 @@ func (f *flusher) removeFiles(p *Partition, segs []*segment) error {
 		gone[seg] = true
 		f.s.readers.forget(seg)
 	}
-	f.forgetSegments(func(o *openSegment) bool { return gone[o.seg] })
+	f.files.forget(func(o *openSegment) bool { return gone[o.seg] })
 	for _, seg := range segs {
 		name := f.s.fs.PathJoin(p.dir, offsetName(seg.base))
 		for _, suffix := range []string{logSuffix, indexSuffix, timeSuffix} {
@@ -146,8 +145,8 @@ func (f *flusher) removeTopic(t *topic) error {
 		for _, seg := range segs {
 			f.s.readers.forget(seg)
 		}
-		f.forgetSegments(func(o *openSegment) bool { return o.p == p })
-		delete(f.dirs, p)
+		f.files.forget(func(o *openSegment) bool { return o.p == p })
+		delete(f.files.dirs, p)
 		if !p.io.exists {
 			continue
 		}
@@ -173,25 +172,4 @@ func (f *flusher) removeTopic(t *topic) error {
 		}
 	}
 	return nil
-}
-
-// ApplyRetention deletes the segments that retention no longer keeps and returns the bytes freed. It runs by itself every
-// Config.RetentionEvery.
-func (s *Store) ApplyRetention() (int64, error) {
-	var freed int64
-	now := s.clock.Now()
-	for _, t := range s.topicList() {
-		for _, p := range *t.parts.Load() {
-			start := p.expired(now)
-			if start <= p.LogStart() {
-				continue
-			}
-			before := p.Size()
-			if _, err := p.DeleteRecords(start); err != nil && !errors.Is(err, ErrUnknownTopic) {
-				return freed, fmt.Errorf("applying retention to %s-%d: %w", t.name, p.n, err)
-			}
-			freed += max(before-p.Size(), 0)
-		}
-	}
-	return freed, nil
 }

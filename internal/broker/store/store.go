@@ -15,103 +15,16 @@
 package store
 
 import (
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"io"
-	"io/fs"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/cockroachdb/errors/oserror"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"myelin/internal/clock"
 )
-
-// TopicID identifies a topic for its whole life; a topic created again under an old name gets another one.
-type TopicID [16]byte
-
-// Config says where the store lives and how much it may use. The zero value of every field but Dir is a usable default.
-type Config struct {
-	Dir   string      // the folder of the store; created when missing
-	FS    vfs.FS      // nil means the machine's file system
-	Clock clock.Clock // nil means the machine's clock
-
-	WALFileBytes    int64         // largest write-ahead file; files start at 16 MiB and grow to it under load (64 MiB)
-	MaxBatchBytes   int           // largest batch, or group of batches, accepted (8 MiB)
-	MaxPendingBytes int64         // batches waiting for the committer; more makes Append wait (32 MiB)
-	CacheBytes      int64         // recent batches kept in memory, including those not yet in their segment (64 MiB)
-	MaxOpenFiles    int           // segment files kept open (512)
-	CheckpointEvery time.Duration // longest time between checkpoints while there is something to save (30 s)
-	CheckpointBytes int64         // write-ahead bytes after which a checkpoint starts early (128 MiB)
-	RetentionEvery  time.Duration // how often retention runs by itself (5 min; negative: only when asked)
-	MinFreeBytes    int64         // free space below which appends answer ErrDiskFull (256 MiB; negative: no floor)
-	BallastBytes    int64         // file given up when the disk is full, so that deletes still work (64 MiB; negative: none)
-}
-
-// TopicConfig is what the store must know about a topic. It is durable with the topic.
-type TopicConfig struct {
-	SegmentBytes   int64         // a segment is rolled before it exceeds this (default 1 GiB)
-	SegmentAge     time.Duration // a segment is rolled when its first batch is older (default 7 days)
-	RetentionAge   time.Duration // batches whose newest record is older are deleted; 0 or less keeps them
-	RetentionBytes int64         // per partition; 0 or less is no limit
-	Compact        bool          // cleanup.policy contains compact (kept for the compactor)
-	Meta           []byte        // the caller's own description of the topic, kept verbatim
-}
-
-// TopicInfo describes one topic of the store.
-type TopicInfo struct {
-	ID         TopicID
-	Name       string
-	Partitions int32
-	Config     TopicConfig
-}
-
-// withDefaults fills in what is zero and refuses what cannot work.
-func (c Config) withDefaults() (Config, error) {
-	if c.Dir == "" {
-		return c, errors.New("no data folder given")
-	}
-	if c.FS == nil {
-		c.FS = vfs.Default
-	}
-	if c.Clock == nil {
-		c.Clock = clock.Real{}
-	}
-	setDefault(&c.WALFileBytes, 64<<20)
-	setDefault(&c.MaxBatchBytes, 8<<20)
-	setDefault(&c.MaxPendingBytes, 32<<20)
-	setDefault(&c.CacheBytes, 64<<20)
-	setDefault(&c.MaxOpenFiles, 512)
-	setDefault(&c.CheckpointEvery, 30*time.Second)
-	setDefault(&c.CheckpointBytes, 128<<20)
-	setDefault(&c.RetentionEvery, 5*time.Minute)
-	setDefault(&c.MinFreeBytes, 256<<20)
-	setDefault(&c.BallastBytes, 64<<20)
-	if c.WALFileBytes < c.smallestWALFile() {
-		return c, fmt.Errorf("write-ahead files of %d bytes cannot hold a batch of %d", c.WALFileBytes, c.MaxBatchBytes)
-	}
-	if c.WALFileBytes > 1<<31 {
-		return c, fmt.Errorf("write-ahead files of %d bytes are too large", c.WALFileBytes)
-	}
-	return c, nil
-}
-
-func setDefault[T int | int64 | time.Duration](v *T, value T) {
-	if *v == 0 {
-		*v = value
-	}
-}
-
-// smallestWALFile is the least size of a write-ahead file that can hold every admissible frame.
-func (c *Config) smallestWALFile() int64 {
-	return frameBytes(int64(itemHeaderBytes+c.MaxBatchBytes)) + 2*controlReserve
-}
 
 // Store is one open data folder. All methods may be called at the same time.
 type Store struct {
@@ -121,7 +34,7 @@ type Store struct {
 	topicsDir string
 	maxFrame  int64
 	frame     framer
-	lock      io.Closer
+	folder    folder
 
 	topics    *topics
 	queue     *queue
@@ -137,6 +50,7 @@ type Store struct {
 	recovery   Recovery
 	life       lifetime
 	problems   problems
+	aside      quarantine
 }
 
 // counters feed Stats.
@@ -180,113 +94,23 @@ func Open(cfg Config) (*Store, error) {
 	s.life.stop, s.life.stopWork = make(chan struct{}), make(chan struct{})
 	s.life.stopped, s.life.failed = make(chan struct{}), make(chan struct{})
 	begin := s.clock.Now()
-	if err := s.claim(); err != nil {
+	s.folder = folder{fs: s.fs, dir: cfg.Dir}
+	if err := s.folder.claim(); err != nil {
 		return nil, fmt.Errorf("opening store in %s: %w", cfg.Dir, err)
 	}
+	s.frame = newFramer(s.folder.salt)
+	s.committer.frame = s.frame
+	s.aside = quarantine{fs: s.fs, root: cfg.Dir}
 	if err := s.recover(); err != nil {
 		s.readers.close()
 		s.wal.close()
-		s.flusher.closeFirst(len(s.flusher.open))
-		_ = s.lock.Close()
+		s.flusher.files.closeFirst(len(s.flusher.files.open))
+		_ = s.folder.lock.Close()
 		return nil, fmt.Errorf("opening store in %s: %w", cfg.Dir, err)
 	}
 	s.recovery.Duration = s.clock.Now().Sub(begin)
 	s.start()
 	return s, nil
-}
-
-// claim makes the folder, locks it and checks its version.
-func (s *Store) claim() error {
-	dir := s.cfg.Dir
-	if err := s.fs.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("creating folder: %w", err)
-	}
-	lock, err := s.fs.Lock(s.fs.PathJoin(dir, lockName))
-	if err != nil {
-		var pe *fs.PathError
-		if errors.As(err, &pe) {
-			return fmt.Errorf("locking folder: %w", err)
-		}
-		return fmt.Errorf("%w (%w)", ErrLocked, err)
-	}
-	s.lock = lock
-	if err := s.claimed(); err != nil {
-		_ = lock.Close()
-		return err
-	}
-	return nil
-}
-
-func (s *Store) claimed() error {
-	b, err := s.readWhole(versionName)
-	if oserror.IsNotExist(err) {
-		return s.found()
-	}
-	if err != nil {
-		return fmt.Errorf("reading %s: %w", versionName, err)
-	}
-	var version int
-	var salt uint64
-	if _, err := fmt.Sscanf(string(b), "myelin log %d\nsalt %x\n", &version, &salt); version != 1 || err != nil {
-		return fmt.Errorf("%w: %s says %q, this program reads version 1", ErrFormat, versionName, firstLine(b))
-	}
-	if string(b) != versionFile(salt) {
-		return fmt.Errorf("%w: %s is damaged", ErrFormat, versionName)
-	}
-	s.setSalt(salt)
-	return s.makeFolders()
-}
-
-// versionFile is the content of the version file. Its checksum is there because with another salt the whole write-ahead log
-// would look like someone else's.
-func versionFile(salt uint64) string {
-	head := fmt.Sprintf("myelin log 1\nsalt %016x\n", salt)
-	return head + fmt.Sprintf("sum %08x\n", crc32.Checksum([]byte(head), castagnoli))
-}
-
-func firstLine(b []byte) string {
-	line, _, _ := strings.Cut(string(b[:min(len(b), 80)]), "\n")
-	return line
-}
-
-// found lays out a new data folder. The version file comes first: a folder with other files but no version is not ours.
-func (s *Store) found() error {
-	names, err := s.fs.List(s.cfg.Dir)
-	if err != nil {
-		return fmt.Errorf("listing folder: %w", err)
-	}
-	for _, name := range names {
-		if name != lockName && name != versionName+tmpSuffix {
-			return fmt.Errorf("%w: there is no %s file, but %q", ErrFormat, versionName, name)
-		}
-	}
-	if err := syncDir(s.fs, s.fs.PathDir(s.cfg.Dir)); err != nil {
-		return err
-	}
-	var b [8]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		return fmt.Errorf("drawing salt: %w", err)
-	}
-	salt := binary.LittleEndian.Uint64(b[:])
-	if err := s.writeWhole(versionName, []byte(versionFile(salt))); err != nil {
-		return fmt.Errorf("writing %s: %w", versionName, err)
-	}
-	s.setSalt(salt)
-	return s.makeFolders()
-}
-
-func (s *Store) setSalt(salt uint64) {
-	s.frame = newFramer(salt)
-	s.committer.frame = s.frame
-}
-
-func (s *Store) makeFolders() error {
-	for _, dir := range []string{s.wal.dir, s.topicsDir} {
-		if err := s.fs.MkdirAll(dir, 0o755); err != nil {
-			return fmt.Errorf("creating folder: %w", err)
-		}
-	}
-	return syncDir(s.fs, s.cfg.Dir)
 }
 
 // recover brings the state back and prepares the write-ahead log for new frames.
@@ -313,7 +137,7 @@ func (s *Store) recover() error {
 		c.from = c.ch.used
 	}
 	c.last.at = position{seq: c.seq, file: s.wal.cur.num}
-	s.flusher.topicsDir = len(begun) > 0
+	s.flusher.files.topicsDir = len(begun) > 0
 	if r.moved {
 		return s.flusher.checkpoint(false)
 	}
@@ -374,10 +198,10 @@ func (s *Store) Close() error {
 			err = fmt.Errorf("saving checkpoint while closing: %w", err)
 		}
 	}
-	s.flusher.closeFirst(len(s.flusher.open))
+	s.flusher.files.closeFirst(len(s.flusher.files.open))
 	s.readers.close()
 	s.wal.close()
-	if cerr := s.lock.Close(); err == nil && cerr != nil {
+	if cerr := s.folder.lock.Close(); err == nil && cerr != nil {
 		err = fmt.Errorf("releasing lock: %w", cerr)
 	}
 	return err
@@ -439,3 +263,24 @@ func (s *Store) Failed() <-chan struct{} { return s.life.failed }
 
 // DiskFull reports whether appends are refused for want of space.
 func (s *Store) DiskFull() bool { return s.queue.isFull() }
+
+// ApplyRetention deletes the segments that retention no longer keeps and returns the bytes freed. It runs by itself every
+// Config.RetentionEvery.
+func (s *Store) ApplyRetention() (int64, error) {
+	var freed int64
+	now := s.clock.Now()
+	for _, t := range s.topicList() {
+		for _, p := range *t.parts.Load() {
+			start := p.expired(now)
+			if start <= p.LogStart() {
+				continue
+			}
+			before := p.Size()
+			if _, err := p.DeleteRecords(start); err != nil && !errors.Is(err, ErrUnknownTopic) {
+				return freed, fmt.Errorf("applying retention to %s-%d: %w", t.name, p.n, err)
+			}
+			freed += max(before-p.Size(), 0)
+		}
+	}
+	return freed, nil
+}

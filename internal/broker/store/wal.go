@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -15,15 +14,6 @@ const (
 	ioCategory = vfs.WriteCategoryUnspecified
 	zeroBlock  = 1 << 20
 )
-
-// walFile is one file of the write-ahead log. It is written with zeros, or with the frames of an earlier life, before it
-// is used: overwriting needs no change of metadata, so one fdatasync makes it durable.
-type walFile struct {
-	num  uint64
-	size int64
-	last uint64   // last frame in it, once it is behind the current one
-	f    vfs.File // nil once it is behind the current one
-}
 
 // wal owns the files of the write-ahead log: the committer's current one, those ready after it, those that the next
 // checkpoint frees, and those free to be used again.
@@ -50,13 +40,6 @@ type wal struct {
 		consumed int // rotations since the last checkpoint
 		before   int // and in the interval before that
 	}
-}
-
-func walName(num uint64) string { return offsetName(int64(num)) + walSuffix }
-
-func parseWALName(name string) (uint64, bool) {
-	n, ok := parseOffsetName(name, walSuffix)
-	return uint64(n), ok && n > 0
 }
 
 func (w *wal) path(num uint64) string { return w.s.fs.PathJoin(w.dir, walName(num)) }
@@ -132,96 +115,6 @@ func (w *wal) lacking() bool {
 	return len(w.mu.ready) < target && (len(w.mu.free) > 0 || w.mu.total+w.mu.want <= w.limit)
 }
 
-// make returns a file that is fully on disk under its final name.
-func (w *wal) make() (*walFile, error) {
-	w.mu.Lock()
-	num, want := w.mu.next, w.mu.want
-	var old *walFile
-	if n := len(w.mu.free); n > 0 {
-		old = w.mu.free[n-1]
-		w.mu.free = w.mu.free[:n-1]
-	}
-	w.mu.Unlock()
-	if old != nil && old.size < want {
-		if err := w.remove(old); err != nil {
-			return nil, err
-		}
-		old = nil
-	}
-	f := &walFile{num: num, size: want}
-	fs, name := w.s.fs, w.path(num)
-	if old == nil {
-		if err := w.create(name, want); err != nil {
-			return nil, err
-		}
-	} else {
-		f.size = old.size
-		if err := fs.Rename(w.path(old.num), name); err != nil {
-			w.mu.Lock()
-			w.mu.free = append(w.mu.free, old)
-			w.mu.Unlock()
-			return nil, fmt.Errorf("reusing write-ahead file %d: %w", old.num, err)
-		}
-	}
-	if err := syncDir(fs, w.dir); err != nil {
-		return nil, err
-	}
-	var err error
-	if f.f, err = fs.OpenReadWrite(name, ioCategory); err != nil {
-		return nil, fmt.Errorf("opening write-ahead file %d: %w", num, err)
-	}
-	w.mu.Lock()
-	w.mu.next++
-	if old == nil {
-		w.mu.total += want
-	}
-	w.mu.Unlock()
-	return f, nil
-}
-
-// create writes a file of zeros and gives it its name only when it is complete.
-func (w *wal) create(name string, size int64) (err error) {
-	fs, tmp := w.s.fs, name+tmpSuffix
-	f, err := fs.Create(tmp, ioCategory)
-	if err != nil {
-		return fmt.Errorf("creating write-ahead file: %w", err)
-	}
-	defer func() {
-		if f != nil {
-			_ = f.Close()
-			_ = fs.Remove(tmp)
-		}
-	}()
-	zeros := make([]byte, min(size, zeroBlock))
-	for at := int64(0); at < size; at += int64(len(zeros)) {
-		if _, err := f.WriteAt(zeros[:min(size-at, int64(len(zeros)))], at); err != nil {
-			return fmt.Errorf("writing zeros to write-ahead file: %w", err)
-		}
-	}
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("syncing new write-ahead file: %w", syncError{err})
-	}
-	err = f.Close()
-	f = nil
-	if err != nil {
-		return fmt.Errorf("closing new write-ahead file: %w", err)
-	}
-	if err := fs.Rename(tmp, name); err != nil {
-		return fmt.Errorf("naming new write-ahead file: %w", err)
-	}
-	return nil
-}
-
-func (w *wal) remove(f *walFile) error {
-	if err := w.s.fs.Remove(w.path(f.num)); err != nil {
-		return fmt.Errorf("removing write-ahead file %d: %w", f.num, err)
-	}
-	w.mu.Lock()
-	w.mu.total -= f.size
-	w.mu.Unlock()
-	return nil
-}
-
 // release frees the files whose frames a checkpoint up to seq covers. As many are kept for use as were lately needed.
 func (w *wal) release(seq uint64) error {
 	w.mu.Lock()
@@ -276,34 +169,6 @@ func (w *wal) close() {
 	}
 }
 
-// syncError marks an error of fsync: after it nothing about the file is known, so it is never taken for a full disk.
-type syncError struct{ err error }
-
-func (e syncError) Error() string { return "fsync: " + e.err.Error() }
-func (e syncError) Unwrap() error { return e.err }
-
-// isNoSpace reports whether a write, not an fsync, found the disk full: nothing is in doubt and it can be tried again.
-func isNoSpace(err error) bool {
-	var se syncError
-	return vfs.IsNoSpaceError(err) && !errors.As(err, &se)
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(fs vfs.FS, dir string) error {
-	d, err := fs.OpenDir(dir)
-	if err != nil {
-		return fmt.Errorf("opening folder %s: %w", dir, err)
-	}
-	err = d.Sync()
-	if cerr := d.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return fmt.Errorf("syncing folder %s: %w", dir, syncError{err})
-	}
-	return nil
-}
-
 // begin takes over the files that recovery found and makes a file to write to. New frames never follow a torn end, nor go
 // where replay from the checkpoint at would not look: they begin a file of their own behind both.
 func (w *wal) begin(at position, begun, spare []scannedFile) error {
@@ -348,21 +213,6 @@ func (w *wal) begin(at position, begun, spare []scannedFile) error {
 	q.mu.room = w.cur.size
 	for _, f := range w.mu.ready {
 		q.mu.spares = append(q.mu.spares, f.size)
-	}
-	return nil
-}
-
-func (w *wal) syncFile(num uint64) error {
-	f, err := w.s.fs.OpenReadWrite(w.path(num), ioCategory)
-	if err != nil {
-		return fmt.Errorf("opening write-ahead file %d: %w", num, err)
-	}
-	err = f.Sync()
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return fmt.Errorf("syncing write-ahead file %d: %w", num, syncError{err})
 	}
 	return nil
 }
