@@ -308,3 +308,28 @@ func TestAKilledProcessTakesItsSinksUpAtOnce(t *testing.T) {
 	r.apply(web.URL, nil)
 	r.until("delivery", func(s Status) bool { return s.Delivered == 1 })
 }
+
+// TestTotalsStandInTheLedgerInOrder lets many rows settle at once: the newest entry of the ledger has the totals of all.
+func TestTotalsStandInTheLedgerInOrder(t *testing.T) {
+	r, web := open(t), listen(t, ok)
+	r.apply(web.URL, nil)
+	var rows []string
+	for i := range 200 {
+		rows = append(rows, fmt.Sprintf(`{"n":%d}`, i))
+	}
+	r.produce(rows...)
+	r.until("delivery", func(s Status) bool { return s.Delivered == 200 && s.Pending == 0 })
+	n := int64(0)
+	err := r.cluster.ReadTail(t.Context(), LedgerTopic, time.Time{}, func(rec *kgo.Record) {
+		var e Entry
+		if err := json.Unmarshal(rec.Value, &e); err != nil {
+			t.Error(err)
+		}
+		if n++; e.Totals.Delivered != n {
+			t.Errorf("entry %d of the ledger has the total %d", n, e.Totals.Delivered)
+		}
+	})
+	if err != nil || n != 200 {
+		t.Errorf("%d entries, %v", n, err)
+	}
+}

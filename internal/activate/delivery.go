@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -34,9 +35,11 @@ type delivery struct {
 	status status
 	sink   connect.Sink
 
-	slots   chan struct{} // bounds requests at once
-	replays chan Entry
-	sweepAt int // size of mu.last at which it is swept
+	slots    chan struct{} // bounds requests at once
+	replays  chan Entry
+	outcomes chan outcome // to the ledger's writer
+	reader   atomic.Pointer[kgo.Client]
+	sweepAt  int // size of mu.last at which it is swept
 
 	mu struct {
 		sync.Mutex
@@ -86,12 +89,23 @@ func (d *delivery) run(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
+	d.reader.Store(client)
+	defer d.reader.Store(nil)
 	w := newWindow(maxPending)
+	d.outcomes = make(chan outcome)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.consume(ctx, client, w, done, g) })
 	g.Go(func() error { return d.resend(ctx) })
 	g.Go(func() error { return d.commit(ctx, client, w) })
-	return g.Wait()
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		d.write()
+	}()
+	err = g.Wait()
+	close(d.outcomes)
+	<-written
+	return err
 }
 
 // restore reads the ledger: the cooldowns, the totals, the dead letters and which rows were settled after the last commit.
@@ -251,7 +265,7 @@ func (d *delivery) deliver(ctx context.Context, r row) (settled bool, err error)
 	if e.Outcome == Delivered && r.Key != "" {
 		d.cool(r.Key, e.At)
 	}
-	return true, d.record(ctx, d.status.settle(e))
+	return true, d.record(e)
 }
 
 // cool starts the cooldown of a key. Keys whose cooldown is over are forgotten when there are many.
@@ -342,26 +356,69 @@ func backoff(attempt int, atLeast time.Duration) time.Duration {
 	return max(d/2+rand.N(d/2+1), atLeast)
 }
 
-// record appends to the ledger. The row counts as settled in later runs only after this.
-func (d *delivery) record(ctx context.Context, e Entry) error {
-	value, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("encoding an outcome of sink %s: %w", d.def.Name, err)
+// outcome is an entry on its way into the ledger.
+type outcome struct {
+	entry Entry
+	done  chan error // takes one answer without waiting
+}
+
+// record writes an entry into the ledger. The row counts as settled in later runs only after this.
+func (d *delivery) record(e Entry) error {
+	o := outcome{entry: e, done: make(chan error, 1)}
+	d.outcomes <- o // the writer lives until every row has let go
+	return <-o.done
+}
+
+// write is the one writer of the ledger: totals are counted in the order in which entries stand there, so that the newest
+// entry has the totals of all before it, whenever the process ends. It takes what has gathered in one append.
+func (d *delivery) write() {
+	for o := range d.outcomes {
+		gathered := []outcome{o}
+		for more := true; more && len(gathered) < maxPending; {
+			select {
+			case next, open := <-d.outcomes:
+				if more = open; open {
+					gathered = append(gathered, next)
+				}
+			default:
+				more = false
+			}
+		}
+		err := d.append(gathered)
+		for _, o := range gathered {
+			o.done <- err
+		}
+	}
+}
+
+func (d *delivery) append(outcomes []outcome) error {
+	var records []*kgo.Record
+	for _, o := range outcomes {
+		value, err := json.Marshal(d.status.settle(o.entry))
+		if err != nil {
+			return fmt.Errorf("encoding an outcome of sink %s: %w", d.def.Name, err)
+		}
+		records = append(records, &kgo.Record{Topic: d.cfg.Ledger, Key: []byte(d.def.Name), Value: value})
 	}
 	// An answer that came in must be written even while the sink stops.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := d.ledger.Append(ctx, []*kgo.Record{{Topic: d.cfg.Ledger, Key: []byte(d.def.Name), Value: value}}); err != nil {
-		return fmt.Errorf("writing an outcome of sink %s: %w", d.def.Name, err)
+	if err := d.ledger.Append(ctx, records); err != nil {
+		return fmt.Errorf("writing outcomes of sink %s: %w", d.def.Name, err)
 	}
 	return nil
 }
 
-// replay hands the dead letters over to be sent again.
+// replay hands the dead letters over to be sent again and returns how many. What does not fit stays a dead letter.
 func (d *delivery) replay() int {
 	dead := d.status.takeDead()
-	for _, e := range dead {
-		d.replays <- e // has room for all that status keeps
+	for i, e := range dead {
+		select {
+		case d.replays <- e:
+		default:
+			d.status.returnDead(dead[i:])
+			return i
+		}
 	}
 	return len(dead)
 }

@@ -166,12 +166,16 @@ func (s *status) keepDead(dead map[string]Entry) {
 
 // report is the status for people.
 func (d *delivery) report() Status {
+	var waiting int64 // rows that are here and not taken yet
+	if c := d.reader.Load(); c != nil {
+		waiting = c.BufferedFetchRecords()
+	}
 	s := &d.status
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := Status{
 		Name: d.def.Name, From: d.def.From, Connector: d.def.Connector.Spec().Name, Target: d.def.Options["url"], State: "ok",
-		In: s.mu.in, Pending: s.mu.in - s.mu.totals.resolved(), Totals: s.mu.totals,
+		In: s.mu.in + waiting, Pending: s.mu.in + waiting - s.mu.totals.resolved(), Totals: s.mu.totals,
 		LastError: s.mu.lastError, LastDeliveryAt: s.mu.lastDelivery,
 	}
 	switch {
@@ -190,6 +194,13 @@ func (s *status) takeDead() []Entry {
 	dead := s.mu.dead
 	s.mu.dead = nil
 	return dead
+}
+
+// returnDead puts dead letters back in front of those that came meanwhile.
+func (s *status) returnDead(dead []Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.dead = append(dead, s.mu.dead...)
 }
 
 func (s *status) newest(limit int) []Entry {
