@@ -59,7 +59,7 @@ func apply(ctx context.Context, args []string) error {
 		fmt.Printf("%s:%d:%d: %s\n  hint: %s\n", p.File, p.Line, p.Column, p.Message, p.Hint)
 	}
 	if n := len(answer.Problems); n > 0 {
-		return fmt.Errorf("%d problems; everything else is applied", n)
+		return fmt.Errorf("problems: %d; everything else is applied", n)
 	}
 	fmt.Println("the plans and SQL files are in force")
 	return nil
@@ -83,7 +83,7 @@ func planVerb(_ context.Context, args []string) error {
 		fmt.Println(p.Error())
 	}
 	if n := len(report.Problems); n > 0 {
-		return fmt.Errorf("%d problems found", n)
+		return fmt.Errorf("problems found: %d", n)
 	}
 	fmt.Printf("all files are fine: plans: %d, events: %d, SQL objects: %d\n", report.Plans, report.Events, report.Objects)
 	return nil
