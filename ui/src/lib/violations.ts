@@ -57,6 +57,7 @@ const sentences: Record<string, (v: Finding, field: string, event: string) => st
   not_an_object: () => 'This is not an event but another kind of value',
   unknown_type: (v) => `The kind of call is unknown${v.got ? `: ${v.got}` : ''}`,
   unknown_source: () => 'It does not say which source it is from',
+  plan_missing: () => 'The tracking plan of its source is not there or cannot be read',
   schema_violation: (v, f) => `“${f}” should be ${v.expected}${seen(v.got)}`,
 };
 
@@ -74,6 +75,7 @@ export function inWords(v: Finding, event: string): string {
 const steps: Record<string, (who: string) => string> = {
   unplanned_event: (who) => `If the event is wanted, add it to the plan; else ask ${who} to stop sending it.`,
   misspelled_event: (who) => `Ask ${who} to use the plan’s spelling, or list this one under aliases of the event in the plan.`,
+  plan_missing: () => 'Mend the file of the plan (the banner says where) and run myelin apply.',
   required_missing: (who) => `Ask ${who} to send this field every time, or make it optional in the plan.`,
   type_mismatch: (who) => `Ask ${who} to send the right kind of value. Numbers sent as text can be repaired by the plan: on_error: {coerce: number}.`,
   additional_property: (who) => `If the field is useful, add it to the plan; else ask ${who} to stop sending it.`,
