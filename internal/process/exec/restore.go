@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 
 	"myelin/internal/log"
 	"myelin/internal/process/state"
@@ -207,17 +208,27 @@ func (t *task) restoreJob(g *group, w want, mj metaJob) error {
 	if j.ctx != nil {
 		j.ctx.Watermark = mj.Mark
 	}
+	// The rows that are shown load beside the operators: both are large where one is.
+	var loads errgroup.Group
 	for i, s := range j.stores() {
 		prefix := storeKey(j.id, i)
-		load := func(key, value []byte) error { return s.Load(key[len(prefix):], value) }
-		if _, ok := s.(*state.Table); ok { // readers may look at it at any time
-			t.pub.Apply(t.seq, func() { err = t.disk.Each(prefix, load) })
-		} else {
-			err = t.disk.Each(prefix, load)
+		load := func() error {
+			return t.disk.Each(prefix, func(key, value []byte) error { return s.Load(key[len(prefix):], value) })
 		}
-		if err != nil {
+		if _, ok := s.(*state.Table); ok {
+			loads.Go(func() (err error) {
+				t.pub.Apply(t.seq, func() { err = load() }) // readers may look at it at any time
+				return err
+			})
+			continue
+		}
+		if err := load(); err != nil {
+			_ = loads.Wait()
 			return fmt.Errorf("restoring %s: %w", j.name, err)
 		}
+	}
+	if err := loads.Wait(); err != nil {
+		return fmt.Errorf("restoring %s: %w", j.name, err)
 	}
 	if j.pipe != nil {
 		j.pipe.Restored()

@@ -132,9 +132,14 @@ func (w *world) mustDeclare(text string) {
 }
 
 // start runs an engine over what the world's disk holds.
-func (w *world) start() {
+func (w *world) start() { w.startWith(64) } // small steps, so that there are many
+
+// startQuick runs an engine as it is in earnest.
+func (w *world) startQuick() { w.startWith(0) }
+
+func (w *world) startWith(maxRows int) {
 	w.t.Helper()
-	e, err := New(Config{Dir: "state", FS: w.fs, Clock: w.clock, Log: slog.New(slog.NewTextHandler(logTo{w.t}, nil)), MaxRows: 64}, w.cluster)
+	e, err := New(Config{Dir: "state", FS: w.fs, Clock: w.clock, Log: slog.New(slog.NewTextHandler(logTo{w.t}, nil)), MaxRows: maxRows}, w.cluster)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -55,6 +55,9 @@ type Table struct {
 	dirty  *Map // the keys that changed since the last Dirty
 	subs   []*Subscription
 	staged staged
+
+	loading *Rows  // to check loaded rows in
+	row     []byte // the same, as bytes
 }
 
 // NewTable returns an empty table whose rows have the given types. key names the columns that identify a row; nil makes it
@@ -239,9 +242,12 @@ func (t *Table) Dirty(emit func(key, value []byte)) {
 
 // Load implements Store.
 func (t *Table) Load(key, value []byte) error {
-	rows := NewRows(t.order)
-	row := slices.Concat(key, value)
-	rest, err := rows.AppendPair(t.stored(), row)
+	if t.loading == nil {
+		t.loading = NewRows(t.order)
+	}
+	t.loading.Reset()
+	t.row = append(append(t.row[:0], key...), value...)
+	rest, err := t.loading.AppendPair(t.stored(), t.row)
 	if err != nil {
 		return err
 	}
@@ -253,7 +259,7 @@ func (t *Table) Load(key, value []byte) error {
 		}
 		n = int(u)
 	}
-	t.tree.set(keyHash(key), key, value)
+	t.tree.add(keyHash(key), key, value)
 	t.count += n
 	t.frozen = nil
 	return nil

@@ -120,7 +120,12 @@ func (l *leaf) adopt(from *leaf, s *slot) {
 }
 
 // set stores a value.
-func (t *tree) set(hash uint64, key, value []byte) {
+func (t *tree) set(hash uint64, key, value []byte) { t.put(hash, key, value, false) }
+
+// add stores the value of a key that is not there yet.
+func (t *tree) add(hash uint64, key, value []byte) { t.put(hash, key, value, true) }
+
+func (t *tree) put(hash uint64, key, value []byte, fresh bool) {
 	at := &t.root
 	for depth := 0; ; depth++ {
 		if *at == nil {
@@ -132,9 +137,11 @@ func (t *tree) set(hash uint64, key, value []byte) {
 			at = &n.kids[hash>>(depth*fanBits)&(fan-1)]
 			continue
 		}
-		if i := n.leaf.find(hash, key); i >= 0 {
-			t.replace(&n.leaf, i, value)
-			return
+		if !fresh {
+			if i := n.leaf.find(hash, key); i >= 0 {
+				t.replace(&n.leaf, i, value)
+				return
+			}
 		}
 		if len(n.slots) >= leafRows && depth < maxDepth {
 			t.split(n, depth)
