@@ -1,0 +1,94 @@
+package exec
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// mergeReady lets groups that have caught up join the main one.
+func (t *task) mergeReady(ctx context.Context) error {
+	for _, g := range slices.Clone(t.groups[1:]) {
+		if t.flush.pending(g.created) || !t.caughtUp(g) {
+			continue
+		}
+		t.seq++
+		s := &step{Seq: t.seq, Kind: stepMerge, Group: g.id, Clock: t.now(), Marks: append(t.main().marksOf(), g.marksOf()...)}
+		if err := t.await(ctx, t.append(ctx, s)); err != nil {
+			return err
+		}
+		t.merge(g, s.Clock)
+		t.flush.now()
+		if err := t.finish(ctx, t.main(), s.Seq, s.Clock); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// caughtUp reports whether a group is where the main one is, and at the end of the topics that only it reads.
+func (t *task) caughtUp(g *group) bool {
+	for _, in := range g.inputs {
+		for _, p := range in.parts {
+			if at, ok := t.main().position(in.topic, p.n); ok {
+				if at != p.pos {
+					return false
+				}
+			} else if g.behind(in.topic, p) {
+				return false
+			}
+		}
+	}
+	if g.tables == nil {
+		return true
+	}
+	if at, ok := t.main().position(TablesTopic, 0); ok {
+		return at == g.tables.pos
+	}
+	_, end := g.reader.Ends(TablesTopic, 0)
+	return g.tables.chunk == nil && end >= 0 && g.tables.pos >= end
+}
+
+// merge moves the jobs of a group to the main one, and lets out what they had from views that were there before.
+func (t *task) merge(g *group, clock int64) {
+	m := t.main()
+	pos := m.positions()
+	for topic, at := range g.positions() {
+		if _, ok := pos[topic]; !ok {
+			pos[topic] = at
+		}
+	}
+	for name, w := range g.marks {
+		if m.marks[name] == nil {
+			m.marks[name] = w
+		}
+	}
+	m.jobs = append(m.jobs, g.jobs...)
+	t.groups = slices.DeleteFunc(t.groups, func(x *group) bool { return x == g })
+	g.reader.Close()
+	t.rebuild(m, pos, clock)
+	t.look = time.Time{}
+	for _, j := range g.jobs {
+		if j.pipe != nil {
+			j.end(clock, j.limit(m.marks))
+		}
+		j.stat().phase.Store(int32(Live))
+	}
+	t.ripple(m, clock)
+}
+
+// position is where the group reads a partition.
+func (g *group) position(topic string, n int32) (int64, bool) {
+	if topic == TablesTopic {
+		if g.tables == nil {
+			return 0, false
+		}
+		return g.tables.pos, true
+	}
+	for _, in := range g.inputs {
+		if in.topic == topic && int(n) < len(in.parts) {
+			return in.parts[n].pos, true
+		}
+	}
+	return 0, false
+}
