@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"myelin/internal/process/decode"
 	"myelin/internal/process/op"
 	"myelin/internal/process/plan"
@@ -133,6 +135,64 @@ func BenchmarkPath(b *testing.B) {
 			used := cpuTime() - began // of the whole process, so with garbage collection, and right on a busy machine
 			b.ReportMetric(float64(n)*size/used.Seconds()/1e6, "Mev/core-s")
 			b.ReportMetric(float64(used.Nanoseconds())/(float64(n)*size), "cpu-ns/ev")
+		})
+	}
+}
+
+// BenchmarkViewsOverOneTopic measures how much dearer 100 views over a topic are than one: they share one decode.
+func BenchmarkViewsOverOneTopic(b *testing.B) {
+	cat := catalog{"events": plan.EventStream("", "events", "events", nil, nil, 5e6, "")}
+	const size = 4096
+	var buf []byte
+	var recs []decode.Record
+	for i := range size {
+		at := len(buf)
+		buf = append(buf, event(i, fmt.Sprint("user-", i%500), []string{"Product Viewed", "Product Added", "Order Completed"}[i%3], i/100,
+			fmt.Sprintf(`"product_id":"p-%d","price":%d.50,"currency":"EUR","country":"c%02d"`, i%97, i%50, i%20))...)
+		recs = append(recs, decode.Record{Key: vec.Span{Off: decode.NoBytes}, Value: vec.Span{Off: uint32(at), Len: uint32(len(buf) - at)}})
+	}
+	for _, views := range []int{1, 100} {
+		b.Run(fmt.Sprint(views), func(b *testing.B) {
+			e, err := New(Config{FS: vfs.NewMem(), Dir: "x"}, nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			in := &input{topic: "events", eventCol: -1, governed: true}
+			g := &group{}
+			for v := range views {
+				text := fmt.Sprintf(`CREATE MATERIALIZED VIEW v%d AS SELECT event, count(*) AS n FROM events WHERE properties->>'country' = 'c%02d' GROUP BY event`, v, v%20)
+				q, rel, err := plan.BindView(sql.Parse(text)[0].Stmt.(*sql.CreateView), text, cat)
+				if err != nil {
+					b.Fatal(err)
+				}
+				view := &View{Relation: rel, Query: q, Table: state.NewTable(e.pub, columnTypes(rel.Columns), rel.Key)}
+				j, err := e.newJob(uint32(v), rel.Name, view, q, fingerprint{}, &outputs{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				in.add(j, j.pipe.Sources[0])
+				g.jobs = append(g.jobs, j)
+			}
+			dec := decode.New(in.cols, nil)
+			b.ReportAllocs()
+			n := 0
+			began := cpuTime()
+			for b.Loop() {
+				dec.Begin(buf, size)
+				for _, r := range recs {
+					dec.Add(r)
+				}
+				pc := piece{in: in, batch: dec.Batch()}
+				pc.push(noon.UnixMicro())
+				g.endStep(noon.UnixMicro())
+				e.pub.Apply(uint64(n), func() {
+					for _, j := range g.jobs {
+						j.view.Table.Publish()
+					}
+				})
+				n++
+			}
+			b.ReportMetric(float64((cpuTime()-began).Nanoseconds())/(float64(n)*size), "cpu-ns/ev")
 		})
 	}
 }
