@@ -270,6 +270,9 @@ func (d Decimal) DivScale(b Decimal, scale int32) (Decimal, error) {
 	if b.Sign() == 0 {
 		return Decimal{}, ErrDivisionByZero
 	}
+	if q, ok := divSmall(d, b, scale); ok {
+		return q, nil
+	}
 	num, den := d.Big(), b.Big()
 	if shift := scale + b.Scale - d.Scale; shift >= 0 {
 		num.Mul(num, bigTen(shift))
@@ -286,6 +289,25 @@ func (d Decimal) DivScale(b Decimal, scale int32) (Decimal, error) {
 		}
 	}
 	return DecimalFromBig(q, scale)
+}
+
+// divSmall is DivScale where all fits 128 bits, as for most averages; ok is false where it may not.
+func divSmall(d, b Decimal, scale int32) (_ Decimal, ok bool) {
+	x, xneg := d.abs()
+	y, yneg := b.abs()
+	shift := scale + b.Scale - d.Scale
+	if x.hi != 0 || y.hi != 0 || y.lo>>63 != 0 || shift < 0 || shift > 19 || scale > MaxDigits {
+		return Decimal{}, false
+	}
+	hi, lo := bits.Mul64(x.lo, pow10[shift].lo)
+	qhi, rest := hi/y.lo, hi%y.lo
+	qlo, rest := bits.Div64(rest, lo, y.lo)
+	if 2*rest >= y.lo {
+		var carry uint64
+		qlo, carry = bits.Add64(qlo, 1, 0)
+		qhi += carry
+	}
+	return fromMag(u128{qhi, qlo}, xneg != yneg, scale), qhi < 1<<62 // below 10^38
 }
 
 // Quo returns the whole part of d / b, cut towards zero.
@@ -327,6 +349,12 @@ func nbase(d Decimal) (weight, first int32) {
 	weight = floorDiv(lead, 4)
 	// The first base-10000 digit holds the decimal exponents 4*weight … 4*weight+3.
 	drop := 4*weight + d.Scale // digits of the coefficient below it
+	if m.hi == 0 && drop >= 0 && drop <= 19 {
+		return weight, int32(m.lo / pow10[drop].lo)
+	}
+	if m.hi == 0 && drop < 0 && drop >= -3 {
+		return weight, int32(m.lo * pow10[-drop].lo)
+	}
 	c := d.Abs().Big()
 	if drop >= 0 {
 		c.Quo(c, bigTen(drop))
