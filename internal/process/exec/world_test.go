@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -41,12 +43,7 @@ var noon = time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)
 
 func newWorld(t *testing.T, parts int32) *world {
 	t.Helper()
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(fake.Close)
-	cluster, err := log.Open(log.Config{Brokers: fake.ListenAddrs()})
+	cluster, err := log.Open(log.Config{Brokers: brokers(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,6 +58,39 @@ func newWorld(t *testing.T, parts int32) *world {
 	}
 	w.topic("events")
 	return w
+}
+
+// brokers are a fake of our own, or, emptied, those of MYELIN_TEST_KAFKA, which must be nobody else's.
+func brokers(t *testing.T) []string {
+	t.Helper()
+	addrs := os.Getenv("MYELIN_TEST_KAFKA")
+	if addrs == "" {
+		fake, err := kfake.NewCluster(kfake.NumBrokers(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(fake.Close)
+		return fake.ListenAddrs()
+	}
+	list := strings.Split(addrs, ",")
+	cl, err := kgo.NewClient(kgo.SeedBrokers(list...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	admin := kadm.NewClient(cl)
+	for {
+		topics, err := admin.ListTopics(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(topics) == 0 {
+			return list
+		}
+		if _, err := admin.DeleteTopics(t.Context(), topics.Names()...); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func (w *world) topic(name string) {
