@@ -97,6 +97,9 @@ func TestCrashesChangeNoAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.checkChanges("myelin.out.per_auction", want)
+	// Where the clock went on before rows were read, their seconds had closed already and they are late: what was closed is
+	// never more than what was sent, and closing ends.
+	closed, quiet := -1, 0
 	w.until("all seconds are closed", func() bool {
 		w.clock.Advance(time.Hour)
 		total := 0
@@ -107,8 +110,14 @@ func TestCrashesChangeNoAnswer(t *testing.T) {
 				total += c
 			}
 		}
-		return total == n
+		if quiet++; total != closed {
+			closed, quiet = total, 0
+		}
+		return total == n || total > 0 && quiet > 100
 	})
+	if closed > n {
+		t.Errorf("the closed seconds count %d rows; %d were sent", closed, n)
+	}
 }
 
 // checkChanges replays a topic of changes by key: it must end as the view is, its steps never go back, and no key changes twice
