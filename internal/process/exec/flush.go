@@ -109,6 +109,10 @@ func (t *task) collect() ([]state.Change, error) {
 	for _, g := range t.groups {
 		mg := metaGroup{ID: g.id, Positions: g.positions(), Marks: g.marks}
 		for _, j := range g.jobs {
+			if j.broken { // it is not among the jobs of a next start, which then begins it anew
+				t.gone = append(t.gone, j.id)
+				continue
+			}
 			mg.Jobs = append(mg.Jobs, metaJob{ID: j.id, Name: j.name, Print: j.print.String(), Mark: j.mark})
 			for i, s := range j.stores() {
 				prefix := storeKey(j.id, i)

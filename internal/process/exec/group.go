@@ -194,7 +194,7 @@ func (g *group) observe(pieces []piece, clock int64) {
 // due reports whether the watermarks let something out that no record caused.
 func (g *group) due() bool {
 	return slices.ContainsFunc(g.jobs, func(j *job) bool {
-		if j.pipe == nil {
+		if j.pipe == nil || j.broken {
 			return false
 		}
 		next := j.pipe.Next()
@@ -206,7 +206,7 @@ func (g *group) due() bool {
 func (g *group) wakeAt() int64 {
 	at := int64(math.MaxInt64)
 	for _, j := range g.jobs {
-		if j.pipe == nil {
+		if j.pipe == nil || j.broken {
 			continue
 		}
 		next := j.pipe.Next()

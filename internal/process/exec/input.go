@@ -243,9 +243,7 @@ func (pc *piece) push(clock int64) {
 				continue
 			}
 		}
-		t.job.ctx.Env.Now = clock
-		t.job.stat().in.Add(int64(t.batch.Rows()))
-		t.source.Push(&t.batch)
+		t.job.feed(t.source, &t.batch, clock)
 	}
 }
 

@@ -1,7 +1,9 @@
 package exec
 
 import (
+	"fmt"
 	"math"
+	"runtime/debug"
 	"slices"
 
 	"myelin/internal/process/op"
@@ -24,6 +26,7 @@ type job struct {
 	types []vec.Type
 	status
 	*outputs
+	report func(msg string, args ...any) // to the process's log
 
 	ups   []*job   // views and tables that it reads
 	downs []*reads // who reads it
@@ -34,6 +37,7 @@ type job struct {
 	changed *vec.Batch  // what the step in hand changed, net; nil: nothing
 	loose   *state.Rows // of a sink's own query: the step's rows
 	loaded  bool        // of a table: its file has been read once
+	broken  bool        // an operator panicked: the job stands still, and is computed anew by the next start
 }
 
 // reads is a scan of another view or table.
@@ -45,7 +49,7 @@ type reads struct {
 
 // newJob makes a job ready to run.
 func (e *Engine) newJob(id uint32, name string, v *View, q *plan.Query, print fingerprint, out *outputs) (*job, error) {
-	j := &job{id: id, name: name, view: v, query: q, print: print, outputs: out, mark: op.NoTime}
+	j := &job{id: id, name: name, view: v, query: q, print: print, outputs: out, mark: op.NoTime, report: e.cfg.Log.Error}
 	cols := []plan.Column(nil)
 	switch {
 	case q != nil:
@@ -120,8 +124,40 @@ func (j *job) stores() []state.Store {
 	return out
 }
 
+// rescue keeps a bug in an operator from taking everything else down, deferred around all that runs operators. What the job shows
+// stays as it was; its state is of no use any more.
+func (j *job) rescue() {
+	r := recover()
+	if r == nil {
+		return
+	}
+	j.broken, j.changed = true, nil
+	if j.view != nil {
+		j.view.Table.Discard()
+	}
+	s := j.stat()
+	s.phase.Store(int32(Failed))
+	s.setProblem(fmt.Sprintf("it stopped because of an error in Myelin itself: %v", r))
+	j.report("a view stopped because of an error in Myelin itself", "view", j.name, "panic", r, "stack", string(debug.Stack()))
+}
+
+// feed pushes rows into one of the job's scans.
+func (j *job) feed(s *op.Source, b *vec.Batch, clock int64) {
+	if j.broken {
+		return
+	}
+	defer j.rescue()
+	j.ctx.Env.Now = clock
+	j.stat().in.Add(int64(b.Rows()))
+	s.Push(b)
+}
+
 // end ends the job's part of a step: its net change is known and goes to whoever reads it.
 func (j *job) end(clock, mark int64) {
+	if j.broken {
+		return
+	}
+	defer j.rescue()
 	if j.pipe != nil {
 		j.ctx.Env.Now = clock
 		j.pipe.EndStep(mark)
@@ -140,18 +176,17 @@ func (j *job) end(clock, mark int64) {
 		return
 	}
 	for _, d := range j.downs {
-		d.push(j.changed)
+		d.push(j.changed, clock)
 	}
 }
 
 // push hands rows of the view or table to the reader.
-func (d *reads) push(b *vec.Batch) {
+func (d *reads) push(b *vec.Batch, clock int64) {
 	cols := make([]*vec.Vector, len(d.cols))
 	for i, c := range d.cols {
 		cols[i] = b.Cols[c]
 	}
-	d.by.stat().in.Add(int64(b.Rows()))
-	d.source.Push(&vec.Batch{Cols: cols, N: b.N, Sel: b.Sel, Diff: b.Diff})
+	d.by.feed(d.source, &vec.Batch{Cols: cols, N: b.N, Sel: b.Sel, Diff: b.Diff}, clock)
 }
 
 // connect makes the job read the views and tables that its query names.
@@ -184,9 +219,6 @@ func (j *job) disconnect() {
 
 // prime hands the job of a new group the rows that the views and tables of other groups which it reads hold now.
 func (j *job) prime(g *group, clock int64) {
-	if j.ctx != nil {
-		j.ctx.Env.Now = clock
-	}
 	for _, up := range j.ups {
 		if up.group == g {
 			continue
@@ -195,7 +227,7 @@ func (j *job) prime(g *group, clock int64) {
 		for b := range v.Scan(4096) {
 			for _, d := range up.downs {
 				if d.by == j {
-					d.push(b)
+					d.push(b, clock)
 				}
 			}
 		}

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"myelin/internal/log"
+	"myelin/internal/process/fn"
+	"myelin/internal/process/plan"
+	"myelin/internal/vec"
 )
 
 // apply gives a running engine the world's objects as declared by now.
@@ -248,4 +251,48 @@ func TestAViewWaitsForItsTopic(t *testing.T) {
 		w.clock.Advance(time.Second)
 		return w.rows("v") == "1" && w.status("v").Problem == ""
 	})
+}
+
+func TestAPanicStopsOneViewOnly(t *testing.T) {
+	w := newWorld(t, 1)
+	w.mustDeclare(numbersDDL + `
+		CREATE MATERIALIZED VIEW bad AS SELECT n + 0 AS n FROM numbers;
+		CREATE MATERIALIZED VIEW good AS SELECT count(*) AS c FROM numbers;
+		CREATE MATERIALIZED VIEW above AS SELECT count(*) AS c FROM bad;`)
+	boom := &fn.Func{Name: "boom", Args: []vec.Kind{vec.Int64}, Eval: func(_ *fn.Env, args []*vec.Vector, _ []int32, n int, out *vec.Vector) {
+		for i := range n {
+			if args[0].Ints[i] == 13 {
+				panic("thirteen")
+			}
+			out.Ints[i] = args[0].Ints[i]
+		}
+	}}
+	p := w.objects.Views[0].Query.Root.(*plan.Project)
+	p.Exprs[0] = &plan.Call{Func: boom, Args: []plan.Expr{&plan.Col{Index: 0, T: vec.Of(vec.Int64)}}, T: vec.Of(vec.Int64)}
+	w.start()
+	w.send("numbers", number(1, "a", 1), number(2, "a", 2))
+	w.settle()
+	w.send("numbers", number(13, "a", 3))
+	w.until("the view has failed", func() bool { return w.status("bad").Phase == Failed })
+	w.send("numbers", number(4, "a", 4))
+	w.until("the other goes on", func() bool { return w.rows("good") == "4" })
+	if got := w.rows("bad") + "; " + w.rows("above"); got != "1\n2; 2" {
+		t.Errorf("the failed view and the one above it show %s", got)
+	}
+	if s := w.status("bad"); !strings.Contains(s.Problem, "thirteen") {
+		t.Errorf("problem %q", s.Problem)
+	}
+	if err := w.engine.Flush(w.ctx); err != nil {
+		t.Fatal(err)
+	}
+	boom.Eval = func(_ *fn.Env, args []*vec.Vector, _ []int32, n int, out *vec.Vector) {
+		copy(out.Ints, args[0].Ints[:n])
+	} // mended
+	w.crash()
+	w.settle()
+	w.send("numbers", number(5, "a", 5))
+	w.settle()
+	if got := w.rows("bad") + "; " + w.rows("good") + "; " + w.rows("above"); got != "1\n13\n2\n4\n5; 5; 5" {
+		t.Errorf("after a start with the bug mended: %s", got)
+	}
 }

@@ -72,7 +72,9 @@ func (t *task) merge(g *group, clock int64) {
 		if j.pipe != nil {
 			j.end(clock, j.limit(m.marks))
 		}
-		j.stat().phase.Store(int32(Live))
+		if !j.broken {
+			j.stat().phase.Store(int32(Live))
+		}
 	}
 	t.ripple(m, clock)
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"myelin/internal/log"
+	"myelin/internal/process/plan"
 	"myelin/internal/process/state"
 	"myelin/internal/vec"
 )
@@ -37,7 +38,9 @@ func (t *task) restore(ctx context.Context) error {
 			if i > 0 {
 				phase = Backfilling
 			}
-			j.stat().phase.Store(int32(phase))
+			if !j.broken {
+				j.stat().phase.Store(int32(phase))
+			}
 		}
 	}
 	return nil
@@ -149,7 +152,7 @@ func (t *task) restoreGroups(ctx context.Context) error {
 		}
 	}
 	t.seq, t.clock, t.nextID = m.Step, m.Clock, m.NextID
-	wanted := t.wanted()
+	wanted := m.usable(t.wanted())
 	for _, mg := range m.Groups {
 		g, err := t.newGroup(mg.ID)
 		if err != nil {
@@ -157,7 +160,7 @@ func (t *task) restoreGroups(ctx context.Context) error {
 		}
 		for _, mj := range mg.Jobs {
 			w, ok := wanted[mj.Name]
-			if !ok || w.print.String() != mj.Print {
+			if !ok {
 				t.gone = append(t.gone, mj.ID)
 				continue
 			}
@@ -181,6 +184,34 @@ func (t *task) restoreGroups(ctx context.Context) error {
 		t.rebuild(g, pos, t.clock)
 	}
 	return nil
+}
+
+// usable are the objects wanted whose state was flushed, and that of all they read.
+func (m *meta) usable(wanted map[string]want) map[string]want {
+	out := map[string]want{}
+	for _, g := range m.Groups {
+		for _, j := range g.Jobs {
+			if w, ok := wanted[j.Name]; ok && w.print.String() == j.Print {
+				out[j.Name] = w
+			}
+		}
+	}
+	for changed := true; changed; {
+		changed = false
+		for name, w := range out {
+			if w.query == nil {
+				continue
+			}
+			for _, s := range scans(w.query.Root) {
+				if _, ok := out[s.Relation.Name]; !ok && s.Relation.Kind != plan.Stream {
+					delete(out, name)
+					changed = true
+					break
+				}
+			}
+		}
+	}
+	return out
 }
 
 // widen adds partitions that a topic has got since the positions were noted.

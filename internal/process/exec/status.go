@@ -17,10 +17,11 @@ const (
 	Waiting     Phase = iota // not begun: a table that it reads is not loaded yet
 	Backfilling              // reading what is in the log already
 	Live                     // up to date, step by step
+	Failed                   // stopped by an error in Myelin itself
 )
 
 // String is the phase in words.
-func (p Phase) String() string { return [...]string{"waiting", "backfilling", "live"}[p] }
+func (p Phase) String() string { return [...]string{"waiting", "backfilling", "live", "failed"}[p] }
 
 // status is what is known of a view from outside.
 type status struct {
@@ -57,7 +58,7 @@ type Status struct {
 	StateBytes, StateKeys int64
 	// ChangedAt is when the view last changed; zero if it has not since the start.
 	ChangedAt time.Time
-	// Problem is why a table's file cannot be loaded, in plain words.
+	// Problem is why a table's file cannot be loaded, why a view waits or why it failed, in plain words.
 	Problem string
 }
 

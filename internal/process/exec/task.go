@@ -34,6 +34,7 @@ type task struct {
 	last    uint64 // step that was sent to output topics before this run
 	began   map[string]uint64
 	stateID string       // of StateTopic
+	told    time.Time    // when others last heard how things are
 	stale   bool         // the objects wanted may differ from the jobs that run
 	blocked bool         // an object could not be begun
 	look    time.Time    // when to look again at files, and at objects that could not be begun
@@ -144,6 +145,9 @@ func (t *task) loop(ctx context.Context) error {
 		}
 		if err := t.flush.maybe(t.now()); err != nil {
 			return err
+		}
+		if now := time.Now(); worked && now.Sub(t.told) >= idleTick {
+			t.tell() // also when there is never a pause
 		}
 		if !worked && !t.wait(ctx) {
 			break

@@ -1,13 +1,20 @@
 package exec
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // tell brings what others see of the views up to date.
 func (t *task) tell() {
+	t.told = time.Now()
 	pos := t.main().positions()
 	t.Engine.read.Store(&pos)
 	for _, g := range t.groups {
 		for _, j := range g.jobs {
+			if j.broken {
+				continue
+			}
 			s := j.stat()
 			s.watermark.Store(j.limit(g.marks))
 			var bytes, keys, behind int64
