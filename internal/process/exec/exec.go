@@ -67,9 +67,9 @@ type Engine struct {
 	cluster *log.Cluster
 	pub     *state.Publication
 	metrics metrics
-	kick    chan struct{} // there are new objects to run
-	flushes chan chan error
-	applied chan struct{} // closed by the first Apply
+	kick    chan struct{}    // there are new objects to run
+	asks    chan func(*task) // what Run's goroutine is to do between two steps
+	applied chan struct{}    // closed by the first Apply
 	read    atomic.Pointer[positions]
 
 	mu struct {
@@ -149,7 +149,7 @@ func New(cfg Config, cluster *log.Cluster) (*Engine, error) {
 		cfg.Governed = func(string) bool { return false }
 	}
 	e := &Engine{cfg: cfg, cluster: cluster, pub: &state.Publication{}, metrics: newMetrics(cfg.Telemetry), kick: make(chan struct{}, 1)}
-	e.flushes, e.applied = make(chan chan error), make(chan struct{})
+	e.asks, e.applied = make(chan func(*task)), make(chan struct{})
 	e.mu.views = map[string]*View{}
 	e.mu.sinks = map[string]Sink{}
 	return e, nil
@@ -300,14 +300,23 @@ func (e *Engine) Positions() map[string][]int64 {
 // Flush makes the state durable now, so that a restart has nothing to compute again. It needs Run.
 func (e *Engine) Flush(ctx context.Context) error {
 	done := make(chan error, 1)
-	select {
-	case e.flushes <- done:
-	case <-ctx.Done():
-		return ctx.Err()
+	err := e.ask(ctx, func(t *task) { t.flush.waiting = append(t.flush.waiting, waiter{t.flush.now(), done}) })
+	if err != nil {
+		return err
 	}
 	select {
 	case err := <-done:
 		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// ask has Run's goroutine call f between two steps, and returns once it has been taken.
+func (e *Engine) ask(ctx context.Context, f func(*task)) error {
+	select {
+	case e.asks <- f:
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -79,11 +79,6 @@ func (f *flusher) maybe(clock int64) error {
 		w.done <- nil
 		return true
 	})
-	select {
-	case done := <-f.task.flushes:
-		f.waiting = append(f.waiting, waiter{f.now(), done})
-	default:
-	}
 	if f.busy {
 		return nil
 	}

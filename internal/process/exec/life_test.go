@@ -296,3 +296,37 @@ func TestAPanicStopsOneViewOnly(t *testing.T) {
 		t.Errorf("after a start with the bug mended: %s", got)
 	}
 }
+
+func TestVerifyComparesAViewWithItsQuery(t *testing.T) {
+	w := newWorld(t, 2)
+	w.mustDeclare(numbersDDL + `
+		CREATE MATERIALIZED VIEW sums AS SELECT k, count(*) AS c, sum(n) AS s FROM numbers GROUP BY k;
+		CREATE MATERIALIZED VIEW closed AS SELECT window_start, window_end, count(*) AS c FROM tumble(numbers, at, INTERVAL '10 seconds')
+			GROUP BY window_start, window_end EMIT ON WINDOW CLOSE;
+		CREATE MATERIALIZED VIEW above AS SELECT sum(s) AS s FROM sums;`)
+	w.start()
+	for i := range 300 {
+		w.send("numbers", number(i, fmt.Sprint("k", i%7), i))
+	}
+	w.settle()
+	for _, view := range []string{"sums", "closed", "above"} {
+		r, err := w.engine.Verify(w.ctx, view)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Extra+r.Missing != 0 || r.Rows == 0 || view != "above" && r.Records != 300 {
+			t.Errorf("%s: %+v", view, r)
+		}
+	}
+	// Falsify the view behind the engine's back.
+	tb := w.table("sums")
+	tb.Stage(&vec.Batch{N: 1, Cols: []*vec.Vector{vec.TextOf("k3"), vec.IntOf(vec.Int64, 1), vec.DecimalOf(vec.NewDecimal(1, 0))}})
+	w.engine.Publication().Apply(w.engine.Publication().Step(), func() { tb.Publish() })
+	r, err := w.engine.Verify(w.ctx, "sums")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Extra != 1 || r.Missing != 1 || r.ExtraFirst[0] != `{"k":"k3","c":1,"s":1}` {
+		t.Errorf("a falsified view: %+v", r)
+	}
+}

@@ -38,14 +38,29 @@ func (e *Engine) Rows(ctx context.Context, s *plan.Scan) iter.Seq2[*vec.Batch, e
 // StreamRows reads a topic from the first record that it still has to the end that it has now, partition by partition.
 func StreamRows(ctx context.Context, cluster *log.Cluster, s *plan.Scan, governed bool) iter.Seq2[*vec.Batch, error] {
 	return func(yield func(*vec.Batch, error) bool) {
-		ends, err := cluster.Admin().ListCommittedOffsets(ctx, s.Relation.Topic)
+		listed, err := cluster.Admin().ListCommittedOffsets(ctx, s.Relation.Topic)
 		if err == nil {
-			err = ends.Error()
+			err = listed.Error()
 		}
 		if err != nil {
 			yield(nil, fmt.Errorf("finding the end of topic %s: %w", s.Relation.Topic, err))
 			return
 		}
+		var ends []int64
+		for n := int32(0); ; n++ {
+			end, ok := listed.Lookup(s.Relation.Topic, n)
+			if !ok {
+				break
+			}
+			ends = append(ends, end.Offset)
+		}
+		streamUpTo(ctx, cluster, s, governed, ends)(yield)
+	}
+}
+
+// streamUpTo is StreamRows with an end for each partition.
+func streamUpTo(ctx context.Context, cluster *log.Cluster, s *plan.Scan, governed bool, ends []int64) iter.Seq2[*vec.Batch, error] {
+	return func(yield func(*vec.Batch, error) bool) {
 		r, err := cluster.NewReader(log.ReaderConfig{})
 		if err != nil {
 			yield(nil, err)
@@ -54,13 +69,10 @@ func StreamRows(ctx context.Context, cluster *log.Cluster, s *plan.Scan, governe
 		defer r.Close()
 		dec := decode.New(s.Columns, s.Events)
 		dec.Foreign = !governed
-		for n := int32(0); ; n++ {
-			end, ok := ends.Lookup(s.Relation.Topic, n)
-			if !ok {
-				return
-			}
+		for i, end := range ends {
+			n := int32(i)
 			r.Add(s.Relation.Topic, n, 0)
-			more, err := streamPartition(ctx, r, dec, s.Relation.Topic, n, end.Offset, yield)
+			more, err := streamPartition(ctx, r, dec, s.Relation.Topic, n, end, yield)
 			if err != nil {
 				yield(nil, err)
 			}

@@ -143,6 +143,11 @@ func (t *task) loop(ctx context.Context) error {
 		if err := t.beginOutputs(ctx); err != nil {
 			return err
 		}
+		select {
+		case f := <-t.asks:
+			f(t)
+		default:
+		}
 		if err := t.flush.maybe(t.now()); err != nil {
 			return err
 		}
@@ -182,8 +187,8 @@ func (t *task) wait(ctx context.Context) bool {
 		t.stale = true
 	case <-t.cfg.Clock.After(d):
 	case <-t.flush.done:
-	case done := <-t.flushes:
-		t.flush.waiting = append(t.flush.waiting, waiter{t.flush.now(), done})
+	case f := <-t.asks:
+		f(t)
 	case <-ctx.Done():
 		return false
 	}

@@ -1,0 +1,198 @@
+package exec
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"myelin/internal/process/fn"
+	"myelin/internal/process/plan"
+	"myelin/internal/process/state"
+	"myelin/internal/vec"
+)
+
+// Verification compares a live view with its query, computed at once over the same records.
+type Verification struct {
+	Step uint64
+	// Rows of the view, and how many of them the query does not give (Extra), and the other way round (Missing), of each the first
+	// few as JSON objects.
+	Rows, Extra, Missing     int
+	ExtraFirst, MissingFirst []string
+	Records                  int64    // that the query read
+	Late, Errors             int64    // rows that have no part in the view, since the process started
+	Notes                    []string // why the two may differ, in plain words
+	deleted                  int64
+	names                    []string
+	window                   int // column with the window's end where rows come out on its close; -1
+}
+
+// firstFew is how many differing rows a Verification shows.
+const firstFew = 10
+
+// Verify computes a view's query anew over exactly what the view has seen, and compares. It is for live views, and reads all that
+// the log holds of their topics.
+func (e *Engine) Verify(ctx context.Context, name string) (*Verification, error) {
+	v, ok := e.View(name)
+	if !ok || v.Query == nil {
+		return nil, fmt.Errorf("there is no view %s", name)
+	}
+	if p := Phase(v.status.phase.Load()); p != Live {
+		return nil, fmt.Errorf("view %s is %s; only a live view can be compared", name, p)
+	}
+	var pinned map[string]*state.Version
+	var ends positions
+	var clock, watermark int64
+	taken := make(chan struct{})
+	err := e.ask(ctx, func(t *task) {
+		defer close(taken)
+		pinned, ends, clock = map[string]*state.Version{}, t.main().positions(), t.clock
+		for _, j := range t.main().jobs {
+			if j.view != nil {
+				pinned[j.name] = j.view.Table.Version()
+			}
+			if j.name == name {
+				watermark = j.mark
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	<-taken
+	if pinned[name] == nil {
+		return nil, fmt.Errorf("view %s is not live any more", name)
+	}
+	out := &Verification{Step: pinned[name].Step, Late: v.status.late.Load(), Errors: v.status.errs.Load(), window: -1}
+	for _, c := range v.Relation.Columns {
+		out.names = append(out.names, c.Name)
+	}
+	if v.Query.Emit == plan.EmitOnWindowClose {
+		out.window = v.Query.Root.Props().WindowEnd
+	}
+	diff, err := e.recompute(ctx, v.Query, out, pinned, ends, clock, watermark)
+	if err != nil {
+		return nil, err
+	}
+	out.compare(pinned[name], diff)
+	out.explain(v)
+	return out, nil
+}
+
+// recompute runs the query at once and counts its rows.
+func (e *Engine) recompute(
+	ctx context.Context, q *plan.Query, out *Verification, pinned map[string]*state.Version, ends positions, clock, watermark int64,
+) (map[string]int, error) {
+	rows := func(ctx context.Context, s *plan.Scan) iter.Seq2[*vec.Batch, error] {
+		if s.Relation.Kind != plan.Stream {
+			return scanVersion(pinned[s.Relation.Name], s)
+		}
+		return counted(streamUpTo(ctx, e.cluster, s, e.cfg.Governed(s.Relation.Topic), ends[s.Relation.Topic]), &out.Records)
+	}
+	count := map[string]int{}
+	for b, err := range RunBatch(ctx, q, fn.Env{Now: clock}, rows) {
+		if err != nil {
+			return nil, fmt.Errorf("computing the query at once: %w", err)
+		}
+		for k := range b.Rows() {
+			i := k
+			if b.Sel != nil {
+				i = int(b.Sel[k])
+			}
+			if w := out.window; w >= 0 && !b.Cols[w].IsNull(i) && b.Cols[w].Ints[i] > watermark {
+				continue // its window is not closed yet
+			}
+			count[string(state.AppendKey(nil, b.Cols, i))]++
+		}
+	}
+	for _, s := range scans(q.Root) {
+		if s.Relation.Kind != plan.Stream {
+			continue
+		}
+		listed, err := e.cluster.Admin().ListStartOffsets(ctx, s.Relation.Topic)
+		if err != nil {
+			return nil, fmt.Errorf("finding the beginning of topic %s: %w", s.Relation.Topic, err)
+		}
+		for n := range ends[s.Relation.Topic] {
+			if o, ok := listed.Lookup(s.Relation.Topic, int32(n)); ok {
+				out.deleted += o.Offset
+			}
+		}
+	}
+	return count, nil
+}
+
+func counted(rows iter.Seq2[*vec.Batch, error], n *int64) iter.Seq2[*vec.Batch, error] {
+	return func(yield func(*vec.Batch, error) bool) {
+		for b, err := range rows {
+			if b != nil {
+				*n += int64(b.Rows())
+			}
+			if !yield(b, err) {
+				return
+			}
+		}
+	}
+}
+
+// scanVersion gives the rows of a pinned view or table.
+func scanVersion(v *state.Version, s *plan.Scan) iter.Seq2[*vec.Batch, error] {
+	return func(yield func(*vec.Batch, error) bool) {
+		if v == nil {
+			yield(nil, fmt.Errorf("%s is not live", s.Relation.Name))
+			return
+		}
+		for b := range v.Scan(0) {
+			cols := make([]*vec.Vector, len(s.Columns))
+			for i, c := range s.Columns {
+				cols[i] = b.Cols[c.Index]
+			}
+			if !yield(&vec.Batch{Cols: cols, N: b.N}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// compare takes the view's rows off those of the query.
+func (o *Verification) compare(v *state.Version, diff map[string]int) {
+	for b := range v.Scan(0) {
+		o.Rows += b.N
+		for i := range b.N {
+			key := string(state.AppendKey(nil, b.Cols, i))
+			if diff[key] > 0 {
+				diff[key]--
+				continue
+			}
+			if o.Extra++; len(o.ExtraFirst) < firstFew {
+				o.ExtraFirst = append(o.ExtraFirst, string(appendObject(nil, o.names, b.Cols, i)))
+			}
+		}
+	}
+	rows := state.NewRows(v.Types())
+	for key, n := range diff {
+		if n == 0 {
+			continue
+		}
+		if o.Missing += n; len(o.MissingFirst) < firstFew {
+			rows.Reset()
+			if _, err := rows.Append([]byte(key)); err == nil {
+				o.MissingFirst = append(o.MissingFirst, string(appendObject(nil, o.names, rows.Batch().Cols, 0)))
+			}
+		}
+	}
+}
+
+// explain says what the comparison cannot see.
+func (o *Verification) explain(v *View) {
+	if o.deleted > 0 {
+		o.Notes = append(o.Notes, fmt.Sprintf("the log has deleted %d records that the view may have seen (retention)", o.deleted))
+	}
+	if o.Late > 0 {
+		o.Notes = append(o.Notes, fmt.Sprintf("%d rows came after their window had been given up; computed at once, nothing is late", o.Late))
+	}
+	plan.Walk(v.Query.Root, func(n plan.Node) {
+		if j, ok := n.(*plan.Join); ok && j.Lookup {
+			o.Notes = append(o.Notes, "rows met their table as it was when they came; computed at once, they meet it as it is")
+		}
+	})
+}
