@@ -280,6 +280,9 @@ func (d Decimal) DivScale(b Decimal, scale int32) (Decimal, error) {
 		den.Mul(den, bigTen(-shift))
 	}
 	q, r := new(big.Int).QuoRem(num, den, new(big.Int))
+	if over := int32(digitsOf(q)) - MaxDigits; over > 0 && scale > 0 {
+		return d.DivScale(b, max(scale-over, 0)) // rounding this quotient again would round twice
+	}
 	r.Lsh(r, 1)
 	if r.CmpAbs(den) >= 0 {
 		if num.Sign()*den.Sign() < 0 {

@@ -98,3 +98,12 @@ func TestDecimalTexts(t *testing.T) {
 		}
 	}
 }
+
+func TestAQuotientIsRoundedOnce(t *testing.T) {
+	a, _ := ParseDecimal([]byte("600000010121.2323242627297"))
+	b, _ := ParseDecimal([]byte("0.00000000000055"))
+	got, err := a.Div(b)
+	if want := "1090909109311331498659508.5454545454545"; err != nil || got.String() != want {
+		t.Errorf("got %v, %v; want %s", got, err, want)
+	}
+}
