@@ -24,22 +24,34 @@ type Config struct {
 	Outbound Outbound         `yaml:"outbound"`
 	Topics   map[string]Topic `yaml:"topics"`
 	Limits   Limits           `yaml:"limits"`
+	// TrustLoopback lets clients on this machine in without a password.
+	TrustLoopback bool `yaml:"trust_loopback"`
 }
 
 // HTTP is the listener of the UI, the API and the collectors.
 type HTTP struct {
 	Listen string `yaml:"listen"`
+	TLS    *TLS   `yaml:"tls"`
+	// Hosts are names, besides localhost and addresses, under which the pages are reached.
+	Hosts []string `yaml:"hosts"`
 }
 
 // Kafka is either the embedded broker's listener or the addresses of a cluster to run on.
 type Kafka struct {
 	Listen  string   `yaml:"listen"`
 	Brokers []string `yaml:"brokers"`
+	// Advertised is where clients are sent; "": where they came to.
+	Advertised string    `yaml:"advertised"`
+	TLS        *KafkaTLS `yaml:"tls"`
+	SASL       *SASL     `yaml:"sasl"`
+	// SessionLifetime is how long a login lasts before the client has to repeat it; 0: as long as the connection.
+	SessionLifetime Duration `yaml:"session_lifetime"`
 }
 
 // Postgres is the listener for SQL clients.
 type Postgres struct {
 	Listen string `yaml:"listen"`
+	TLS    *TLS   `yaml:"tls"`
 }
 
 // Source is one sender of events, known by its write keys.
@@ -78,6 +90,11 @@ type Limits struct {
 	RequestBytes int64 `yaml:"request_bytes"`
 	// FreeDiskBytes is kept free on the data folder's disk.
 	FreeDiskBytes int64 `yaml:"free_disk_bytes"`
+	// KafkaConnections at a time, and from one address beyond this machine.
+	KafkaConnections           int `yaml:"kafka_connections"`
+	KafkaConnectionsPerAddress int `yaml:"kafka_connections_per_address"`
+	// KafkaMemoryBytes are held for Kafka requests that are being read or worked on.
+	KafkaMemoryBytes int64 `yaml:"kafka_memory_bytes"`
 }
 
 // Default is the configuration of an empty myelin.yaml.
@@ -87,7 +104,11 @@ func Default() Config {
 		Kafka:    Kafka{Listen: "127.0.0.1:9092"},
 		Postgres: Postgres{Listen: "127.0.0.1:5433"},
 		Topics:   map[string]Topic{"events": defaultTopic()},
-		Limits:   Limits{RequestBytes: 4 << 20, FreeDiskBytes: 512 << 20},
+		Limits: Limits{
+			RequestBytes: 4 << 20, FreeDiskBytes: 512 << 20,
+			KafkaConnections: 10_000, KafkaConnectionsPerAddress: 2_000, KafkaMemoryBytes: 256 << 20,
+		},
+		TrustLoopback: true,
 	}
 }
 
@@ -174,6 +195,7 @@ func (r *reader) validate(root *yaml.Node, cfg Config) {
 			r.add(at(key, "listen"), fmt.Sprintf("%s.listen: %q is not an address", key, addr), `write host:port, for example "127.0.0.1:8080"`)
 		}
 	}
+	r.security(at, cfg)
 	names, keys := map[string]bool{}, map[string]string{}
 	for i, s := range cfg.Sources {
 		n := index(at("sources"), i)
@@ -194,7 +216,12 @@ func (r *reader) validate(root *yaml.Node, cfg Config) {
 			keys[k] = s.Name
 		}
 	}
+	logins := map[string]bool{}
 	for i, u := range cfg.Users {
+		if logins[u.Name] {
+			r.add(index(at("users"), i), fmt.Sprintf("two users are called %q", u.Name), "user names must differ")
+		}
+		logins[u.Name] = true
 		if u.Name == "" || u.Password == "" {
 			r.add(index(at("users"), i), "a user needs a name and a password", `for example {name: ana, password: "${ANA_PASSWORD}", role: analyst}`)
 		}

@@ -91,6 +91,9 @@ func Expand(text string, getenv func(string) string) (expanded string, missing [
 // check reports every key that the Go value has no field for.
 func (r *reader) check(n *yaml.Node, like any, path string) {
 	t := reflect.TypeOf(like)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
 	switch {
 	case n.Kind == yaml.MappingNode && t.Kind() == reflect.Struct:
 		known := map[string]reflect.Type{}

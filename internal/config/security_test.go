@@ -1,0 +1,36 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestSecurityOfConnections(t *testing.T) {
+	for _, tc := range []struct{ text, problem string }{
+		{`http: {tls: {cert: a.pem, key: a.key}}`, ""},
+		{`http: {tls: {cert: a.pem}}`, "http.tls needs a certificate and its key"},
+		{`postgres: {tls: {key: a.key}}`, "postgres.tls needs a certificate"},
+		{`kafka: {tls: {}}`, "kafka.tls needs a certificate"},
+		{`kafka: {tls: {cert: a.pem, key: a.key, client_ca: ca.pem}, session_lifetime: 1h}`, ""},
+		{`kafka: {tls: {cert: a.pem, key: a.key, ca: ca.pem}}`, "are for a cluster"},
+		{`kafka: {brokers: ["k:9092"], tls: {}}`, ""},
+		{`kafka: {brokers: ["k:9092"], tls: {ca: ca.pem, server_name: k}, sasl: {mechanism: PLAIN, username: u, password: p}}`, ""},
+		{`kafka: {brokers: ["k:9092"], tls: {client_ca: ca.pem}}`, "client_ca is for the embedded broker"},
+		{`kafka: {brokers: ["k:9092"], tls: {cert: a.pem}}`, "needs a certificate and its key"},
+		{`kafka: {brokers: ["k:9092"], sasl: {mechanism: GSSAPI, username: u, password: p}}`, `mechanism is "GSSAPI"`},
+		{`kafka: {brokers: ["k:9092"], sasl: {mechanism: PLAIN, username: u}}`, "needs a username and a password"},
+		{`kafka: {sasl: {mechanism: PLAIN, username: u, password: p}}`, "log in to a cluster"},
+		{`kafka: {tls: {certt: a.pem}}`, `unknown key "kafka.tls.certt"`},
+		{`kafka: {advertised: here}`, "is not an address"},
+		{`limits: {kafka_connections: 0}`, "limits.kafka_connections is 0"},
+		{`users: [{name: a, password: p, role: admin}, {name: a, password: p, role: viewer}]`, `two users are called "a"`},
+	} {
+		_, err := Parse("myelin.yaml", []byte(tc.text), func(string) string { return "" })
+		switch {
+		case err == nil && tc.problem != "":
+			t.Errorf("%s: no problem", tc.text)
+		case err != nil && (tc.problem == "" || !strings.Contains(err.Error(), tc.problem)):
+			t.Errorf("%s: %v", tc.text, err)
+		}
+	}
+}
