@@ -3,12 +3,15 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=docs/benchmarks.md
-table=$(mktemp)
-trap 'rm -f "$table"' EXIT
+table=$(mktemp) brokers=$(mktemp)
+trap 'rm -f "$table" "$brokers"' EXIT
 seconds=${MYELIN_BENCH_SECONDS:-20}
 
 echo "==> myelin bench ($seconds s a load)"
 bin/myelin bench --seconds "$seconds" | tee "$table"
+
+echo "==> the broker beside Apache Kafka (about ten minutes)"
+go run ./bench/brokers | tee "$brokers"
 {
   cat <<TEXT
 # Measured figures
@@ -27,6 +30,15 @@ How each is measured: `internal/bench`. *Cold start*: from `exec` on an empty fo
 seconds, with a view over `events`. *Collector*: roles `log,collect`, 16 connections, batches of 100 order events of about
 600 bytes, each checked against a plan and in the log after fdatasync before the answer. *Latency*: single events at a steady
 rate; each is timed from when it was due until the row that it changed arrives over server-sent events.
+
+## The broker beside Apache Kafka
+
+`bench/brokers`: both brokers on this machine, the same client (franz-go: idempotent, acks=all, no compression, no linger), alternating
+rounds, medians. Myelin (`--roles log`) has every record on disk by fdatasync before it acknowledges; Kafka by default does not, so the
+last rows compare with `flush.messages=1` too. CPU is the broker's own, as the kernel counts it. Acks are timed from when a record was
+due, so a stall counts in full.
+
 TEXT
+  cat "$brokers"
 } >"$out"
 echo "==> written to $out"

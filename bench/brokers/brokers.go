@@ -1,0 +1,141 @@
+// Command brokers measures Myelin's broker beside Apache Kafka, in one run on one machine: the same client (franz-go), the
+// same load, rounds that alternate, and medians. Myelin fsyncs before every acknowledgement; Kafka does not by default, and
+// is measured with flush.messages=1 as well. It prints a table in Markdown.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"time"
+)
+
+type config struct {
+	binary, kafka, dir string
+	rounds             int
+	records            int // per produce round of 100 B records
+	sustained          time.Duration
+	latency            time.Duration
+	only               []string
+}
+
+func main() {
+	var cfg config
+	flag.StringVar(&cfg.binary, "binary", "bin/myelin", "the myelin to measure")
+	flag.StringVar(&cfg.kafka, "kafka", "test/kafka/kafka.sh", "the script that runs Apache Kafka")
+	flag.StringVar(&cfg.dir, "dir", "", "scratch `folder` on the disk to measure (default the system's)")
+	flag.IntVar(&cfg.rounds, "rounds", 5, "alternating rounds of each step")
+	flag.IntVar(&cfg.records, "records", 3_000_000, "records of 100 B a round")
+	flag.DurationVar(&cfg.sustained, "sustained", time.Minute, "how long records of 1 KB are produced, at least 4 GB of them")
+	flag.DurationVar(&cfg.latency, "latency", 15*time.Second, "how long single records are sent at 1,000/s, each round")
+	flag.Func("only", "`list` of "+strings.Join(stepNames(), ","), func(s string) error {
+		cfg.only = strings.Split(s, ",")
+		return nil
+	})
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, cfg); err != nil {
+		fmt.Fprintln(os.Stderr, "brokers:", err)
+		os.Exit(1)
+	}
+}
+
+// bench is a run: the two brokers and what was measured so far.
+type bench struct {
+	config
+	myelin, kafka *peer
+	samples       map[string][]float64 // figure and peer → a number a round
+}
+
+// note keeps one sample of a figure.
+func (b *bench) note(figure string, p *peer, value float64) {
+	key := figure + "/" + p.label
+	b.samples[key] = append(b.samples[key], value)
+	fmt.Fprintf(os.Stderr, "%-28s %-16s %12.3f\n", figure, p.label, value)
+}
+
+// median of a figure of the peer of that name; ok is false when it was not measured.
+func (b *bench) median(figure, label string) (value float64, ok bool) {
+	s := slices.Sorted(slices.Values(b.samples[figure+"/"+label]))
+	if len(s) == 0 {
+		return 0, false
+	}
+	return s[len(s)/2], true
+}
+
+// step is one kind of load.
+type step struct {
+	name string
+	run  func(context.Context, *bench) error
+}
+
+func steps() []step {
+	return []step{
+		{"start", starts},
+		{"produce", produceRounds},
+		{"latency", latencyRounds},
+		{"sustained", sustainedRounds},
+	}
+}
+
+func stepNames() (names []string) {
+	for _, s := range steps() {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+func run(ctx context.Context, cfg config) error {
+	dir, err := os.MkdirTemp(cfg.dir, "brokers-")
+	if err != nil {
+		return fmt.Errorf("making a scratch folder: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{config: cfg, samples: map[string][]float64{}}
+	b.myelin, b.kafka = newMyelin(cfg.binary, dir), newKafka(cfg.kafka, dir)
+	for _, p := range b.peers() {
+		if err := p.start(ctx); err != nil {
+			return fmt.Errorf("starting %s: %w", p.label, err)
+		}
+		defer p.stop()
+	}
+	for _, p := range b.peers() {
+		if err := firstAck(ctx, p); err != nil {
+			return err
+		}
+		b.note(idleRSS, p, float64(p.rss())/1e6)
+	}
+	for _, s := range steps() {
+		if cfg.only != nil && !slices.Contains(cfg.only, s.name) {
+			continue
+		}
+		if err := s.run(ctx, b); err != nil {
+			return fmt.Errorf("measuring %s: %w", s.name, err)
+		}
+	}
+	for _, p := range b.peers() {
+		b.note(loadedRSS, p, float64(p.peakRSS())/1e6)
+	}
+	b.table(os.Stdout)
+	return nil
+}
+
+func (b *bench) peers() []*peer { return []*peer{b.myelin, b.kafka} }
+
+// inTurns calls f for the peers, the first one first in even rounds and last in odd ones.
+func inTurns(round int, peers []*peer, f func(*peer) error) error {
+	for i := range peers {
+		if round%2 == 1 {
+			i = len(peers) - 1 - i
+		}
+		if err := f(peers[i]); err != nil {
+			return fmt.Errorf("round %d, %s: %w", round+1, peers[i].label, err)
+		}
+	}
+	return nil
+}
