@@ -176,6 +176,16 @@ func Describe(n Node) string {
 			all = " all"
 		}
 		return [...]string{"Union", "Intersect", "Except"}[n.Kind] + all
+	case *Over:
+		return describeOver(n)
+	case *TopN:
+		return describeTopN(n)
+	case *Unnest:
+		return describeUnnest(n)
+	case *Recursive:
+		return "Recursive " + n.Name
+	case *Work:
+		return "Rows of " + n.Name + " found in the round before"
 	}
 	return fmt.Sprintf("%T", n)
 }
@@ -284,8 +294,17 @@ func describeJoin(n *Join) string {
 	for i := range n.LeftKeys {
 		s += map[bool]string{true: " on ", false: " and "}[i == 0] + named(n.LeftKeys[i], l) + " = " + named(n.RightKeys[i], r)
 	}
+	if n.NullSafe {
+		s += " or both null"
+	}
 	if n.On != nil {
 		s += " where " + named(n.On, append(append([]Column(nil), l...), r...))
+	}
+	if n.AsOf != nil {
+		s += " as of " + named(n.AsOf.At, l) + " by " + r[n.AsOf.Time].Name
+	}
+	if n.Bounds != nil {
+		s += " within " + boundsText(n.Bounds)
 	}
 	return s
 }

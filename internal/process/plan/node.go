@@ -152,6 +152,26 @@ type Join struct {
 	On                  Expr // residual; nil: none
 	// Lookup: the right side is a table that is probed as it is when the left row arrives; it never causes output itself.
 	Lookup bool
+	// NullSafe: keys that are both NULL match, too (IS NOT DISTINCT FROM).
+	NullSafe bool
+	// Bounds is set where the condition bounds the times of matching rows, so that old rows need not be kept (interval join).
+	Bounds *TimeBounds
+	// AsOf makes it a temporal join: FOR SYSTEM_TIME AS OF. Kind is Inner or Left.
+	AsOf *AsOf
+}
+
+// TimeBounds says that rows only match if Lower ≤ time of the right row − time of the left row ≤ Upper, in microseconds. On still
+// holds the conditions that this was read from. A NULL time never matches.
+type TimeBounds struct {
+	Left, Right  int   // columns of the inputs; each is its input's Props().TimeCol
+	Lower, Upper int64 // math.MinInt64 and math.MaxInt64: no bound on that side
+}
+
+// AsOf picks, of the right rows with equal keys that pass On, the one with the latest Time that is not after At; of several with that
+// time the last one in the order of their column values, left to right, NULLs last. A NULL At or Time matches nothing.
+type AsOf struct {
+	At   Expr // over Left; TIMESTAMP or TIMESTAMPTZ as Time is
+	Time int  // column of Right
 }
 
 // Sort orders the rows; Limit < 0 means none.

@@ -8,6 +8,7 @@ func optimize(n Node, opt Options) Node {
 		n = unsorted(n)
 	}
 	n = pushDown(n, nil)
+	n = lowerRanks(n)
 	n = fuseSessions(n)
 	n = chooseLookups(n, opt)
 	n = pruneAll(n)
@@ -108,6 +109,8 @@ func pushDown(n Node, preds []Expr) Node {
 		s := *n
 		s.Left, s.Right = pushDown(n.Left, preds), pushDown(n.Right, append([]Expr(nil), preds...))
 		return &s
+	case *Over, *TopN, *Unnest, *Recursive:
+		return pushMore(n, preds)
 	case *Scan:
 		pushEvents(n, preds)
 	}
@@ -188,6 +191,9 @@ func sessionBelow(n Node) *Window {
 func pushJoin(n *Join, preds []Expr) Node {
 	j := *n
 	width := len(n.Left.Schema())
+	if n.AsOf != nil {
+		return pushAsOf(n, preds)
+	}
 	var left, right, stay, both []Expr
 	toLeft := n.Kind == Inner || n.Kind == Cross || n.Kind == Left || n.Kind == Semi || n.Kind == Anti
 	toRight := n.Kind == Inner || n.Kind == Cross || n.Kind == Right
@@ -213,7 +219,7 @@ func pushJoin(n *Join, preds []Expr) Node {
 		l, r, ok := equalKeys(c, width)
 		s := side(c, width)
 		switch {
-		case ok:
+		case ok && !j.NullSafe:
 			j.LeftKeys, j.RightKeys = append(j.LeftKeys, l), append(j.RightKeys, r)
 		case s == onRight && n.Kind != Right && n.Kind != Full && !volatile(c):
 			right = append(right, shift(c, -width)) // rows that cannot match need not be kept

@@ -217,6 +217,16 @@ func prune(n Node, want *needs) (Node, layout) {
 		s := *n
 		s.Left, s.Right = pruneAll(n.Left), pruneAll(n.Right)
 		return &s, identity(len(n.Schema()))
+	case *Over:
+		return pruneOver(n, want)
+	case *TopN:
+		return pruneTopN(n, want)
+	case *Unnest:
+		return pruneUnnest(n, want)
+	case *Recursive:
+		r := *n
+		r.Base, r.Step = pruneAll(n.Base), pruneAll(n.Step)
+		return &r, identity(len(n.Schema()))
 	}
 	return n, identity(len(n.Schema()))
 }
@@ -406,6 +416,14 @@ func pruneJoin(n *Join, want *needs) (Node, layout) {
 	}
 	left.exprs(n.LeftKeys)
 	right.exprs(n.RightKeys)
+	if n.AsOf != nil {
+		left.expr(n.AsOf.At)
+		right.add(ref{col: n.AsOf.Time})
+	}
+	if n.Bounds != nil {
+		left.add(ref{col: n.Bounds.Left})
+		right.add(ref{col: n.Bounds.Right})
+	}
 	l, ll := prune(n.Left, left)
 	r, rl := prune(n.Right, right)
 	out := *n
@@ -420,6 +438,14 @@ func pruneJoin(n *Join, want *needs) (Node, layout) {
 		both[ref{k.col + width, k.path}] = at + now
 	}
 	out.On = both.rewrite(n.On)
+	if n.AsOf != nil {
+		out.AsOf = &AsOf{At: ll.rewrite(n.AsOf.At), Time: rl[ref{col: n.AsOf.Time}]}
+	}
+	if n.Bounds != nil {
+		t := *n.Bounds
+		t.Left, t.Right = ll[ref{col: t.Left}], rl[ref{col: t.Right}]
+		out.Bounds = &t
+	}
 	return &out, both
 }
 

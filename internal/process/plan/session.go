@@ -49,6 +49,22 @@ func rebuild(n Node, f func(Node) Node) Node {
 		c := *x
 		c.Left, c.Right = rebuild(x.Left, f), rebuild(x.Right, f)
 		n = &c
+	case *Over:
+		c := *x
+		c.Input = rebuild(x.Input, f)
+		n = &c
+	case *TopN:
+		c := *x
+		c.Input = rebuild(x.Input, f)
+		n = &c
+	case *Unnest:
+		c := *x
+		c.Input = rebuild(x.Input, f)
+		n = &c
+	case *Recursive:
+		c := *x
+		c.Base, c.Step = rebuild(x.Base, f), rebuild(x.Step, f)
+		n = &c
 	}
 	return f(n)
 }
@@ -132,7 +148,7 @@ func chooseLookups(n Node, opt Options) Node {
 	}
 	return rebuild(n, func(n Node) Node {
 		j, ok := n.(*Join)
-		if !ok {
+		if !ok || j.AsOf != nil {
 			return n
 		}
 		switch {
@@ -173,7 +189,7 @@ func constant(n Node) bool {
 // swap exchanges the inputs of a join and puts the columns back in order.
 func swap(j *Join) Node {
 	l, r := j.Left.Schema(), j.Right.Schema()
-	s := &Join{Kind: j.Kind, Left: j.Right, Right: j.Left, LeftKeys: j.RightKeys, RightKeys: j.LeftKeys, Lookup: true}
+	s := &Join{Kind: j.Kind, Left: j.Right, Right: j.Left, LeftKeys: j.RightKeys, RightKeys: j.LeftKeys, Lookup: true, NullSafe: j.NullSafe}
 	if j.Kind == Right {
 		s.Kind = Left
 	}

@@ -78,6 +78,11 @@ func mapExprs(n Node, f func(Expr) Expr) {
 			es[i] = m(e)
 		}
 	}
+	keys := func(ks []SortKey) {
+		for i := range ks {
+			ks[i].Expr = m(ks[i].Expr)
+		}
+	}
 	switch n := n.(type) {
 	case *Values:
 		for _, r := range n.Rows {
@@ -92,18 +97,31 @@ func mapExprs(n Node, f func(Expr) Expr) {
 		for i := range n.Calls {
 			all(n.Calls[i].Args)
 			n.Calls[i].Filter = m(n.Calls[i].Filter)
-			for k := range n.Calls[i].OrderBy {
-				n.Calls[i].OrderBy[k].Expr = m(n.Calls[i].OrderBy[k].Expr)
-			}
+			keys(n.Calls[i].OrderBy)
 		}
 	case *Join:
 		all(n.LeftKeys)
 		all(n.RightKeys)
 		n.On = m(n.On)
-	case *Sort:
-		for i := range n.Keys {
-			n.Keys[i].Expr = m(n.Keys[i].Expr)
+		if n.AsOf != nil {
+			n.AsOf.At = m(n.AsOf.At)
 		}
+	case *Over:
+		all(n.Partition)
+		keys(n.Order)
+		for i := range n.Calls {
+			all(n.Calls[i].Args)
+			n.Calls[i].Filter = m(n.Calls[i].Filter)
+		}
+	case *TopN:
+		all(n.Partition)
+		keys(n.Order)
+	case *Unnest:
+		for _, c := range n.Calls {
+			all(c.Args)
+		}
+	case *Sort:
+		keys(n.Keys)
 		n.LimitExpr, n.OffsetExpr = m(n.LimitExpr), m(n.OffsetExpr)
 	}
 }
