@@ -1,0 +1,130 @@
+// Package auth knows who may do what: users, their passwords and roles, and how many wrong passwords are too many.
+package auth
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"time"
+
+	"myelin/internal/clock"
+)
+
+// Role says what a user may do. A role includes what those below it may.
+type Role uint8
+
+// The roles, from least to most.
+const (
+	Nobody   Role = iota
+	Viewer        // reads
+	Marketer      // steers what goes out
+	Analyst       // makes views
+	Engineer      // writes events, changes topics, plans, sources and sinks
+	Privacy       // deletes what is known of a person
+	Admin         // changes who may do what
+)
+
+var roleNames = []string{"nobody", "viewer", "marketer", "analyst", "engineer", "privacy", "admin"}
+
+// ParseRole reads a role's name.
+func ParseRole(name string) (Role, error) {
+	for i, n := range roleNames[1:] {
+		if n == name {
+			return Role(i + 1), nil
+		}
+	}
+	return Nobody, fmt.Errorf("there is no role %q", name)
+}
+
+// String is the role's name.
+func (r Role) String() string { return roleNames[min(int(r), len(roleNames)-1)] }
+
+// User is somebody who is known.
+type User struct {
+	Name string
+	Role Role
+}
+
+// Credential is a user with a password.
+type Credential struct {
+	User
+	Password string
+}
+
+// ErrWrong says that a name and password do not belong together. It does not say whether there is such a user.
+var ErrWrong = errors.New("the name or the password is wrong")
+
+// TooManyError refuses an attempt because too many before it were wrong.
+type TooManyError struct {
+	// After is when the next attempt may be made.
+	After time.Duration
+}
+
+// Error implements error.
+func (e *TooManyError) Error() string {
+	return fmt.Sprintf("too many wrong passwords came from this address; the next may be tried in %s", e.After.Round(time.Second))
+}
+
+// Users are those that may log in. It may be used from many goroutines.
+type Users struct {
+	byName map[string]Credential
+	guard  *Guard
+	key    [32]byte // compares passwords without telling by the time how alike they are
+}
+
+// NewUsers returns the users of a configuration.
+func NewUsers(all []Credential, c clock.Clock) (*Users, error) {
+	u := &Users{byName: map[string]Credential{}, guard: NewGuard(c)}
+	for _, one := range all {
+		u.byName[one.Name] = one
+	}
+	if _, err := rand.Read(u.key[:]); err != nil {
+		return nil, fmt.Errorf("reading random bytes: %w", err)
+	}
+	return u, nil
+}
+
+// Len is how many users there are.
+func (u *Users) Len() int { return len(u.byName) }
+
+// Find returns a user by name.
+func (u *Users) Find(name string) (User, bool) {
+	c, ok := u.byName[name]
+	return c.User, ok
+}
+
+// Password implements pgwire.Users: it returns the password of a user.
+func (u *Users) Password(name string) (string, bool) {
+	c, ok := u.byName[name]
+	return c.Password, ok
+}
+
+// Guard counts wrong passwords by address, over all ways to log in.
+func (u *Users) Guard() *Guard { return u.guard }
+
+// Login checks a password that came from an address. The error is ErrWrong or a *TooManyError.
+func (u *Users) Login(name, password, from string) (User, error) {
+	if wait := u.guard.Wait(from); wait > 0 {
+		return User{}, &TooManyError{After: wait}
+	}
+	c, known := u.byName[name]
+	if !u.same(c.Password, password) || !known {
+		u.guard.Fail(from)
+		return User{}, ErrWrong
+	}
+	return c.User, nil
+}
+
+func (u *Users) same(a, b string) bool {
+	return subtle.ConstantTimeCompare(u.Keyed(a), u.Keyed(b)) == 1
+}
+
+// Keyed hashes text with a secret of this process, for what must look random and be the same each time.
+func (u *Users) Keyed(text string) []byte {
+	mac := hmac.New(sha256.New, u.key[:])
+	mac.Write([]byte(text))
+	return mac.Sum(nil)
+}
