@@ -20,6 +20,8 @@ type ReaderConfig struct {
 	Buffer int
 	// Uncommitted also reads records of open and aborted transactions.
 	Uncommitted bool
+	// Now is the clock of Known; nil: nobody asks.
+	Now func() int64
 }
 
 // Reader reads partitions from given offsets on, as raw record batches, ahead of its user within bounds. Its methods may be
@@ -38,7 +40,15 @@ type Reader struct {
 		brokers map[int32]*brokerLoop
 		kick    chan struct{} // closed and replaced when the partitions change
 		err     error         // why nothing comes, for Err
+		ticks   uint64        // fetches sent and answered so far
 	}
+}
+
+// Moment is when a fetch was sent.
+type Moment struct {
+	Clock int64 // by ReaderConfig.Now
+	// Tick orders fetches and their answers: each takes the next number when it is sent, and again when it is answered.
+	Tick uint64
 }
 
 type partitionID struct {
@@ -54,6 +64,7 @@ type partition struct {
 	next    int64
 	end     int64 // last stable offset as last heard of; -1: not yet
 	start   int64
+	known   Moment
 	bytes   int
 	chunks  []*Chunk
 	retryAt time.Time
@@ -112,7 +123,7 @@ func (r *Reader) kickLocked() {
 	r.mu.kick = make(chan struct{})
 }
 
-// Ready has a token when chunks may be there to be taken.
+// Ready has a token when chunks may be there to be taken, or more may be known.
 func (r *Reader) Ready() <-chan struct{} { return r.ready }
 
 func (r *Reader) signal() {
@@ -150,6 +161,27 @@ func (r *Reader) Ends(topic string, n int32) (start, end int64) {
 		return p.start, p.end
 	}
 	return -1, -1
+}
+
+// Known is the last moment of which all records of a partition that were there then have been fetched: a user who has read to the
+// end that Ends tells has missed none that is older. It is zero before any.
+func (r *Reader) Known(topic string, n int32) Moment {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p := r.mu.parts[partitionID{topic, n}]; p != nil {
+		return p.known
+	}
+	return Moment{}
+}
+
+// momentLocked is now, as the next tick.
+func (r *Reader) momentLocked() Moment {
+	r.mu.ticks++
+	m := Moment{Tick: r.mu.ticks}
+	if r.cfg.Now != nil {
+		m.Clock = r.cfg.Now()
+	}
+	return m
 }
 
 // Err is why partitions are not read right now; nil if all goes well. The reader keeps trying.

@@ -90,7 +90,7 @@ func (r *Reader) askLeaders(ctx context.Context, topics map[string]bool) error {
 
 func (b *brokerLoop) run(ctx context.Context, r *Reader) {
 	for ctx.Err() == nil {
-		req, asked, kick, retry := r.nextFetch(b.id)
+		req, asked, sent, kick, retry := r.nextFetch(b.id)
 		if len(asked) == 0 {
 			if !wait(ctx, kick, retry) {
 				return
@@ -110,13 +110,13 @@ func (b *brokerLoop) run(ctx context.Context, r *Reader) {
 			wait(ctx, nil, retryAfter)
 			continue
 		}
-		r.takeIn(ctx, resp, asked)
+		r.takeIn(ctx, resp, asked, sent)
 	}
 }
 
 // nextFetch makes a request for all partitions of a broker that have room. retry is when the next of those that failed may be
 // asked again; 0 if none did.
-func (r *Reader) nextFetch(broker int32) (*kmsg.FetchRequest, []*partition, <-chan struct{}, time.Duration) {
+func (r *Reader) nextFetch(broker int32) (*kmsg.FetchRequest, []*partition, Moment, <-chan struct{}, time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	req := kmsg.NewPtrFetchRequest()
@@ -161,7 +161,11 @@ func (r *Reader) nextFetch(broker int32) (*kmsg.FetchRequest, []*partition, <-ch
 		}
 	}
 	req.MaxWaitMillis = int32(waitFor.Milliseconds())
-	return req, asked, r.mu.kick, retry
+	var sent Moment
+	if len(asked) > 0 {
+		sent = r.momentLocked()
+	}
+	return req, asked, sent, r.mu.kick, retry
 }
 
 // release has the leaders of partitions looked up again after a failed fetch.
@@ -175,7 +179,10 @@ func (r *Reader) release(asked []*partition) {
 }
 
 // takeIn hands the chunks of a response to their partitions.
-func (r *Reader) takeIn(ctx context.Context, resp *kmsg.FetchResponse, asked []*partition) {
+func (r *Reader) takeIn(ctx context.Context, resp *kmsg.FetchResponse, asked []*partition, sent Moment) {
+	r.mu.Lock()
+	got := r.momentLocked().Tick
+	r.mu.Unlock()
 	find := func(topic string, uuid [16]byte, n int32) *partition {
 		for _, p := range asked {
 			if p.n == n && (p.topic == topic || topic == "" && p.uuid == uuid) {
@@ -185,7 +192,6 @@ func (r *Reader) takeIn(ctx context.Context, resp *kmsg.FetchResponse, asked []*
 		return nil
 	}
 	var problem error
-	news := false
 	for i := range resp.Topics {
 		t := &resp.Topics[i]
 		for j := range t.Partitions {
@@ -193,9 +199,7 @@ func (r *Reader) takeIn(ctx context.Context, resp *kmsg.FetchResponse, asked []*
 			if p == nil {
 				continue
 			}
-			any, err := r.takePartition(ctx, p, &t.Partitions[j])
-			news = news || any
-			if err != nil {
+			if err := r.takePartition(ctx, p, &t.Partitions[j], sent, got); err != nil {
 				problem = fmt.Errorf("fetching %s/%d: %w", p.topic, p.n, err)
 			}
 		}
@@ -203,21 +207,21 @@ func (r *Reader) takeIn(ctx context.Context, resp *kmsg.FetchResponse, asked []*
 	r.mu.Lock()
 	r.mu.err = problem
 	r.mu.Unlock()
-	if news {
-		r.signal()
-	}
+	r.signal() // no news are news, too: see Known
 }
 
-// takePartition takes in one partition of a response and reports whether there is anything new.
-func (r *Reader) takePartition(ctx context.Context, p *partition, fp *kmsg.FetchResponseTopicPartition) (bool, error) {
+// takePartition takes in one partition of a response.
+func (r *Reader) takePartition(
+	ctx context.Context, p *partition, fp *kmsg.FetchResponseTopicPartition, sent Moment, got uint64,
+) error {
 	r.mu.Lock()
 	from := p.next // only this goroutine moves it
 	current := r.mu.parts[p.partitionID] == p
 	r.mu.Unlock()
 	if !current {
-		return false, nil // removed or started anew meanwhile
+		return nil // removed or started anew meanwhile
 	}
-	c := &Chunk{Topic: p.topic, Partition: p.n, From: from, To: from}
+	c := &Chunk{Topic: p.topic, Partition: p.n, From: from, To: from, Sent: sent.Tick, Got: got}
 	start := fp.LogStartOffset
 	err := kerr.ErrorForCode(fp.ErrorCode)
 	switch {
@@ -238,19 +242,21 @@ func (r *Reader) takePartition(ctx context.Context, p *partition, fp *kmsg.Fetch
 			p.leader = -1
 			r.kickLocked()
 		}
-		return false, err
+		return err
 	}
 	end := fp.LastStableOffset
 	if end < 0 || r.cfg.Uncommitted {
 		end = fp.HighWatermark
 	}
-	news := end != p.end || c.To > from
 	p.start, p.end, p.next = start, max(end, c.To), c.To
 	if c.To > from {
 		p.bytes += len(c.Buf)
 		p.chunks = append(p.chunks, c)
 	}
-	return news, nil
+	if c.To >= end {
+		p.known = sent
+	}
+	return nil
 }
 
 // firstOffset asks for the first offset that a partition still has.

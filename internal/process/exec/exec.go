@@ -54,6 +54,8 @@ type Config struct {
 	Lateness time.Duration
 	// IdleAfter is how long a partition may bring nothing before it no longer holds back the watermark. 0: 2 s.
 	IdleAfter time.Duration
+	// Poll is how often a quiet topic is asked for more, and so how fine event time goes on while nothing comes. 0: 100 ms.
+	Poll time.Duration
 	// MaxRows is how many rows of a partition a step takes at most. 0: 4096.
 	MaxRows int
 	// Governed reports whether a topic is written by Myelin alone: its JSON is known to be valid and its timestamps tell when
@@ -142,6 +144,7 @@ func New(cfg Config, cluster *log.Cluster) (*Engine, error) {
 	cfg.FlushEvery = orDuration(cfg.FlushEvery, 5*time.Second)
 	cfg.Lateness = orDuration(cfg.Lateness, 7*24*time.Hour)
 	cfg.IdleAfter = orDuration(cfg.IdleAfter, 2*time.Second)
+	cfg.Poll = orDuration(cfg.Poll, 100*time.Millisecond)
 	if cfg.MaxRows == 0 {
 		cfg.MaxRows = 4096
 	}

@@ -49,9 +49,9 @@ func order(jobs []*job) []*job {
 // rebuild makes the inputs for the group's jobs anew and lets its reader read exactly what they need. What was fetched already
 // is kept.
 func (e *Engine) rebuild(g *group, pos positions, clock int64) {
-	kept := map[string][]*part{}
+	kept, newest := map[string][]*part{}, map[string]arrival{}
 	for _, in := range g.inputs {
-		kept[in.topic] = in.parts
+		kept[in.topic], newest[in.topic] = in.parts, in.newest
 	}
 	g.jobs = order(g.jobs)
 	for _, j := range g.jobs {
@@ -59,6 +59,7 @@ func (e *Engine) rebuild(g *group, pos positions, clock int64) {
 	}
 	g.inputs = e.inputsOf(g.jobs, pos)
 	for _, in := range g.inputs {
+		in.newest = newest[in.topic]
 		for _, p := range in.parts {
 			i := slices.IndexFunc(kept[in.topic], func(k *part) bool { return k.n == p.n && k.pos == p.pos })
 			if i >= 0 {
@@ -153,11 +154,20 @@ func (g *group) fetch() {
 			if p.chunk == nil {
 				p.chunk, p.cur = g.reader.Take(in.topic, p.n), log.Cursor{}
 			}
+			if c := p.chunk; c != nil && c.Got > in.newest.got {
+				in.newest = arrival{c.Sent, c.Got}
+			}
 		}
 	}
 	if g.tables != nil && g.tables.chunk == nil {
 		g.tables.chunk, g.tables.cur = g.reader.Take(TablesTopic, 0), log.Cursor{}
 	}
+}
+
+// reading is how far a partition has been read.
+func (g *group) reading(in *input, p *part) reading {
+	known := g.reader.Known(in.topic, p.n) // before behind: what is fetched in between is unread
+	return reading{behind: g.behind(in.topic, p), known: known, beside: known.Tick == in.newest.sent}
 }
 
 // behind reports whether a partition has records that were not read yet, as far as is known.
@@ -186,7 +196,7 @@ func (g *group) observe(pieces []piece, clock int64) {
 	}
 	for _, in := range g.inputs {
 		for _, t := range in.times {
-			g.marks[t.stream].advance(clock, func(n int32) bool { return g.behind(in.topic, in.parts[n]) })
+			g.marks[t.stream].advance(in.newest.got, func(n int32) reading { return g.reading(in, in.parts[n]) })
 		}
 	}
 }

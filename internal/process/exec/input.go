@@ -26,7 +26,11 @@ type input struct {
 	parts    []*part // by number
 	codes    []int16 // of the batch in hand: position in events, -1: another
 	rows     int64
+	newest   arrival // of the chunks that were taken
 }
+
+// arrival is when a chunk was asked for and when it came, in ticks of the reader.
+type arrival struct{ sent, got uint64 }
 
 // target is a scan that is fed from the input.
 type target struct {

@@ -273,7 +273,7 @@ func (t *task) find(name string) *job { return t.jobs[name] }
 
 // newGroup adds an empty group.
 func (t *task) newGroup(id uint32) (*group, error) {
-	r, err := t.cluster.NewReader(log.ReaderConfig{})
+	r, err := t.cluster.NewReader(log.ReaderConfig{MaxWait: t.cfg.Poll, Now: func() int64 { return t.cfg.Clock.Now().UnixMicro() }})
 	if err != nil {
 		return nil, err
 	}

@@ -169,7 +169,7 @@ func (t *task) wait(ctx context.Context) bool {
 	t.tell()
 	d := idleTick
 	for _, g := range t.groups {
-		if at := g.wakeAt(); at != math.MaxInt64 {
+		if at := g.wakeAt(); at > t.clock && at != math.MaxInt64 { // before t.clock: the reader will tell
 			d = min(d, max(time.Duration(at-t.clock)*time.Microsecond, time.Millisecond))
 		}
 	}

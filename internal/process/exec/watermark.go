@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"myelin/internal/log"
 	"myelin/internal/process/op"
 )
 
@@ -17,6 +18,7 @@ type watermark struct {
 	At    int64                `json:"at"`
 	Parts map[int32]*eventTime `json:"parts"`
 	idle  int64
+	doubt doubt
 }
 
 // eventTime is how far a partition is. Times are in microseconds.
@@ -48,32 +50,77 @@ func (w *watermark) observe(part int32, t, clock, arrived int64) {
 	p.Seen = max(p.Seen, min(arrived, clock))
 }
 
-// advance moves the watermark on. behind reports whether a partition has records that were not read yet.
-func (w *watermark) advance(clock int64, behind func(part int32) bool) int64 {
-	least, quiet := int64(math.MaxInt64), int64(op.NoTime)
+// reading is how far a partition has been read.
+type reading struct {
+	// behind: it has records that were not read yet.
+	behind bool
+	// known is a moment up to which there is no record that was not read, if not behind. beside: it is that of the fetch which
+	// brought the newest records that the stream has read.
+	known  log.Moment
+	beside bool
+}
+
+// advance moves the watermark on. newest is the tick at which the newest records that the stream has read were there.
+//
+// A partition is idle only as far as it is known to hold nothing unread. Thus on a quiet stream time goes on up to the last moment
+// that all partitions are known of; and time that new records of one partition bring counts once the idle ones are known to have
+// held nothing when those were there. Else: a record is appended to A and then one to B; B's is fetched first; the clock goes on;
+// A seems idle, the watermark follows B, and A's record is late.
+func (w *watermark) advance(newest uint64, of func(part int32) reading) int64 {
+	least, asOf, sure := int64(math.MaxInt64), int64(math.MaxInt64), uint64(math.MaxUint64)
 	for n, p := range w.Parts {
-		late := behind(n)
-		if !late && clock-p.Seen >= w.idle {
-			if p.Max != op.NoTime {
-				quiet = max(quiet, p.Max+(clock-p.Seen))
+		r := of(n)
+		if !r.behind && r.known.Clock-p.Seen >= w.idle {
+			asOf = min(asOf, r.known.Clock)
+			if !r.beside {
+				sure = min(sure, r.known.Tick)
 			}
 			continue
 		}
 		if p.Max == op.NoTime {
-			if late {
-				return w.At // its times are yet to come
-			}
-			continue
+			return w.At // its times are yet to come
 		}
 		least = min(least, p.Max)
 	}
-	if least == math.MaxInt64 {
-		least = quiet
-	}
-	if least != op.NoTime {
-		w.At = max(w.At, least-w.Delay)
+	switch {
+	case least == math.MaxInt64:
+		w.raise(w.quiet(asOf))
+	case sure >= newest:
+		w.raise(least)
+		w.doubt = doubt{}
+	default:
+		if w.doubt.tick != 0 && sure >= w.doubt.tick {
+			w.raise(min(least, w.doubt.least))
+			w.doubt = doubt{}
+		}
+		if w.doubt.tick == 0 {
+			w.doubt = doubt{newest, least}
+		}
 	}
 	return w.At
+}
+
+// doubt is a time that the watermark may follow once idle partitions are known of a tick.
+type doubt struct {
+	tick  uint64
+	least int64
+}
+
+// quiet is the event time of a stream whose partitions are all idle.
+func (w *watermark) quiet(clock int64) int64 {
+	t := int64(op.NoTime)
+	for _, p := range w.Parts {
+		if p.Max != op.NoTime {
+			t = max(t, p.Max+(clock-p.Seen))
+		}
+	}
+	return t
+}
+
+func (w *watermark) raise(t int64) {
+	if t != op.NoTime {
+		w.At = max(w.At, t-w.Delay)
+	}
 }
 
 // reaches is the clock at which a stream that stays quiet has its watermark at t; MaxInt64 if never.

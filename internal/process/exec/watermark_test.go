@@ -1,9 +1,11 @@
 package exec
 
 import (
+	"slices"
 	"testing"
 	"time"
 
+	"myelin/internal/log"
 	"myelin/internal/process/op"
 )
 
@@ -18,7 +20,12 @@ func TestWatermark(t *testing.T) {
 		}
 		return w
 	}
-	none := func(int32) bool { return false }
+	// read is a stream of which all is known as of a clock, but for the partitions that are behind.
+	read := func(clock int64, behind ...int32) func(int32) reading {
+		return func(p int32) reading {
+			return reading{behind: slices.Contains(behind, p), known: log.Moment{Clock: clock, Tick: 1}}
+		}
+	}
 	check := func(t *testing.T, got, want int64) {
 		t.Helper()
 		if got != want {
@@ -29,40 +36,70 @@ func TestWatermark(t *testing.T) {
 		w := fresh(2)
 		w.observe(0, start+10*sec, start+20*sec, start+20*sec)
 		w.observe(1, start+7*sec, start+20*sec, start+20*sec)
-		check(t, w.advance(start+20*sec, none), start+2*sec)
+		check(t, w.advance(1, read(start+20*sec)), start+2*sec)
 	})
 	t.Run("an idle partition leaves", func(t *testing.T) {
 		w := fresh(2)
 		w.observe(0, start+1*sec, start+1*sec, start+1*sec)
 		w.observe(1, start+10*sec, start+10*sec, start+10*sec)
-		check(t, w.advance(start+10*sec, none), start+5*sec)
+		check(t, w.advance(1, read(start+10*sec)), start+5*sec)
 	})
 	t.Run("a partition that was not read yet holds the others", func(t *testing.T) {
 		w := fresh(2)
 		w.observe(0, start+10*sec, start+10*sec, start+10*sec)
-		check(t, w.advance(start+10*sec, func(p int32) bool { return p == 1 }), op.NoTime)
+		check(t, w.advance(1, read(start+10*sec, 1)), op.NoTime)
+	})
+	t.Run("a new partition holds the others until it is idle", func(t *testing.T) {
+		w := fresh(2)
+		w.observe(0, start+1*sec, start+1*sec, start+1*sec)
+		check(t, w.advance(1, read(start+1*sec)), op.NoTime)
+		w.observe(0, start+2*sec, start+2*sec, start+2*sec)
+		check(t, w.advance(1, read(start+2*sec)), start-3*sec)
+	})
+	t.Run("what the clock leaves behind unasked is not idle", func(t *testing.T) {
+		w := fresh(2)
+		w.observe(0, start, start, start)
+		w.observe(1, start+1*sec, start+1*sec, start+1*sec)
+		w.observe(0, start+100*sec, start+100*sec, start+100*sec)
+		check(t, w.advance(1, read(start+2*sec)), start-4*sec)
+	})
+	t.Run("idle partitions must be known as of the records that move the others", func(t *testing.T) {
+		w := fresh(2)
+		at := func(tick uint64, beside bool) func(int32) reading {
+			return func(p int32) reading {
+				return reading{known: log.Moment{Clock: start + 9*sec, Tick: tick}, beside: beside}
+			}
+		}
+		w.observe(0, start, start, start)
+		w.observe(1, start+9*sec, start+9*sec, start+9*sec)
+		check(t, w.advance(7, at(5, false)), op.NoTime)
+		w.observe(1, start+10*sec, start+10*sec, start+10*sec)
+		check(t, w.advance(9, at(8, false)), start+4*sec) // known of what came at 7
+		check(t, w.advance(9, at(8, true)), start+5*sec)  // the same answer of the same broker
+		w.observe(1, start+11*sec, start+11*sec, start+11*sec)
+		check(t, w.advance(11, at(11, false)), start+6*sec)
 	})
 	t.Run("on a quiet stream time goes on with the clock", func(t *testing.T) {
 		w := fresh(2)
 		w.observe(0, start-3600*sec, start, start)
-		check(t, w.advance(start+1*sec, none), start-3605*sec)
-		check(t, w.advance(start+60*sec, none), start-3545*sec)
+		check(t, w.advance(1, read(start+1*sec)), op.NoTime)
+		check(t, w.advance(1, read(start+60*sec)), start-3545*sec)
 		want := start + 1000*sec
 		at := w.reaches(want)
-		if w.advance(at-1, none) >= want || w.advance(at, none) < want {
+		if w.advance(1, read(at-1)) >= want || w.advance(1, read(at)) < want {
 			t.Errorf("reaches says %d", at)
 		}
 	})
 	t.Run("a time in the future counts as now", func(t *testing.T) {
 		w := fresh(1)
 		w.observe(0, start+100000*sec, start+1*sec, start+1*sec)
-		check(t, w.advance(start+1*sec, none), start-4*sec)
+		check(t, w.advance(1, read(start+1*sec)), start-4*sec)
 	})
 	t.Run("it never goes back", func(t *testing.T) {
 		w := fresh(1)
 		w.observe(0, start, start, start)
-		w.advance(start+100*sec, none)
+		w.advance(1, read(start+100*sec))
 		w.observe(0, start+1*sec, start+101*sec, start+101*sec)
-		check(t, w.advance(start+101*sec, none), start+95*sec)
+		check(t, w.advance(1, read(start+101*sec)), start+95*sec)
 	})
 }
