@@ -11,7 +11,7 @@ import (
 
 // Overview implements api.River.
 func (n *node) Overview(context.Context) (api.Overview, error) {
-	out := api.Overview{At: n.Clock.Now().UTC(), StartedAt: n.started.UTC(), Version: n.Version}
+	out := api.Overview{At: n.Clock.Now().UTC(), StartedAt: n.started.UTC(), Version: n.Version, Endpoints: n.endpoints()}
 	if n.release != nil {
 		b := n.balance()
 		out.Balance = api.Balance{In: b.In + b.Pending, Accepted: b.Accepted, Quarantined: b.Quarantined, Duplicates: b.Duplicates, Pending: b.Pending}

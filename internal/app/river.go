@@ -117,8 +117,12 @@ func (n *node) openAPI() error {
 	if err != nil {
 		return err
 	}
+	topics, err := n.newTopics()
+	if err != nil {
+		return err
+	}
 	n.api, err = api.New(api.Config{
-		Engine: n.queries, River: n, Judged: n, Events: n.tail, Views: n.directory, Status: n, Delivering: n, Files: n,
+		Topics: topics, Engine: n.queries, River: n, Judged: n, Events: n.tail, Views: n.directory, Status: n, Delivering: n, Files: n,
 		UI: ui.Files(), Metrics: n.metrics.Handler(), Ready: n.readiness, Access: api.Access{Users: n.users()},
 		Clock: n.Clock, Logger: n.Log, Version: n.Version,
 	})

@@ -73,6 +73,7 @@ type Config struct {
 	Delivering Delivering
 	Files      Files
 	Engine     Engine
+	Topics     Topics
 	// UI are the files of the web interface; nil: none.
 	UI fs.FS
 	// Metrics answers /metrics, Ready /readyz: nil once every port takes work, else why not.

@@ -12,6 +12,14 @@ type Overview struct {
 	Balance   Balance   `json:"balance"`
 	StartedAt time.Time `json:"startedAt"`
 	Version   string    `json:"version"`
+	Endpoints Endpoints `json:"endpoints"`
+}
+
+// Endpoints are the addresses under which programs reach this process; empty where it does not listen.
+type Endpoints struct {
+	HTTP     string `json:"http"`
+	Kafka    string `json:"kafka"`
+	Postgres string `json:"postgres"`
 }
 
 // Stage is one stretch of the river.
