@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -9,10 +10,12 @@ import (
 	"net"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -20,8 +23,11 @@ const (
 	keyAPIVersions        = 18
 
 	framesAhead   = 8       // requests read ahead of the worker
+	readBuffer    = 1 << 10 // what is larger is read where it stays
+	inlineBytes   = 8 << 10 // pipelined requests up to here are not worth a hand-over to an idle worker
 	firstReadSize = 1 << 20 // a request of unknown good faith gets memory as its bytes arrive
 	writeChunk    = 4 << 20 // progress is demanded per so many bytes
+	slowestBytes  = 2 << 20 // of a request must arrive within ReadStall
 )
 
 // errGarbage is a frame that is not a Kafka request.
@@ -32,9 +38,12 @@ type conn struct {
 	server *Server
 	nc     net.Conn
 	client *Client
+	held   *semaphore.Weighted // bytes of this connection's requests
+	login  time.Time           // by when the client must be known
 
-	queue     chan *pending  // answers owed by the writer, in order; nil until the first pipelined request
-	owed      sync.WaitGroup // answers in queue or being written by the writer
+	in        *bufio.Reader
+	given     atomic.Int32 // requests read that the worker has not finished
+	answers   *answers     // nil until the first pipelined request
 	writer    sync.WaitGroup
 	cancel    context.CancelFunc
 	encodeBuf []byte
@@ -49,13 +58,15 @@ type frame struct {
 
 // pending is an answer that is owed.
 type pending struct {
-	corr int32
-	body []byte // the request's, to be used again when it is answered well; nil where it may not be
-	held int64
-	resp Response
-	err  error
-	done chan struct{}
-	once sync.Once
+	corr    int32
+	body    []byte // the request's, to be used again when it is answered well; nil where it may not be
+	held    int64
+	resp    Response
+	err     error
+	among   *answers      // of a pipelined request
+	settled bool          // under the lock of among
+	done    chan struct{} // of any other
+	once    sync.Once
 }
 
 // reply settles the answer. Only the first call counts: a handler that panicked after it had handed its work to the store
@@ -63,7 +74,11 @@ type pending struct {
 func (p *pending) reply(r Response, err error) {
 	p.once.Do(func() {
 		p.resp, p.err = r, err
-		close(p.done)
+		if p.among != nil {
+			p.among.settle(p)
+		} else {
+			close(p.done)
+		}
 	})
 }
 
@@ -75,21 +90,26 @@ func (c *conn) run(ctx context.Context) {
 	reader.Go(func() {
 		defer c.cancel() // wakes a long poll whose client has gone
 		defer close(frames)
-		if err := c.readFrames(ctx, frames); err != nil && ctx.Err() == nil && !isGone(err) {
-			c.server.stats.Garbage.Add(1)
+		err := c.greet(ctx)
+		if err == nil {
+			err = c.readFrames(ctx, frames)
+		}
+		if err != nil && ctx.Err() == nil && !isGone(err) {
+			c.blame(err)
 			c.server.log.Info("closing Kafka connection", "client", c.client.Remote.String(), "cause", err.Error())
 		}
 	})
 	unwatch := context.AfterFunc(ctx, func() { c.nc.SetReadDeadline(time.Unix(1, 0)) })
 	c.work(ctx, frames)
 	c.cancel()
-	if c.queue != nil {
-		close(c.queue)
+	if c.answers != nil {
+		c.answers.drain()
+		close(c.answers.wake)
 		c.writer.Wait()
 	}
 	c.nc.Close()
 	for f := range frames {
-		c.server.budget.Release(f.held)
+		c.give(f.held)
 	}
 	reader.Wait()
 	unwatch()
@@ -110,32 +130,48 @@ func isExhausted(err error) bool {
 func (c *conn) readFrames(ctx context.Context, frames chan<- frame) error {
 	var head [8]byte
 	for {
-		c.nc.SetReadDeadline(time.Now().Add(c.server.limits.Idle))
+		if err := c.unmuted(ctx); err != nil {
+			return err
+		}
+		if c.in.Buffered() < len(head) {
+			c.nc.SetReadDeadline(c.patience(time.Now()))
+		}
 		if ctx.Err() != nil { // the deadline that ctx set must not be undone
 			return ctx.Err()
 		}
-		if _, err := io.ReadFull(c.nc, head[:]); err != nil {
+		if _, err := io.ReadFull(c.in, head[:]); err != nil {
 			return err
 		}
 		size := int64(int32(binary.BigEndian.Uint32(head[:])))
 		key, version := int16(binary.BigEndian.Uint16(head[4:])), int16(binary.BigEndian.Uint16(head[6:]))
 		limit := int64(min(c.server.handler.Limit(key, version), c.server.limits.RequestBytes))
+		if !c.client.known.Load() {
+			limit = min(limit, smallBytes)
+		}
 		if size < 8 || size > limit {
 			return fmt.Errorf("%w: size %d, key %d, version %d", errGarbage, size, key, version)
 		}
-		if err := c.server.budget.Acquire(ctx, size); err != nil {
+		if err := c.take(ctx, size); err != nil {
 			return err
 		}
 		body, err := c.readBody(ctx, head[4:], int(size))
 		if err != nil {
-			c.server.budget.Release(size)
+			c.give(size)
 			return err
 		}
 		c.server.stats.BytesIn.Add(size + 4)
+		f := frame{body: body, held: size, at: time.Now()}
+		if size <= inlineBytes && c.given.Load() == 0 && c.server.handler.Pipelined(key) {
+			if !c.workOne(ctx, f, true) {
+				return nil
+			}
+			continue
+		}
+		c.given.Add(1)
 		select {
-		case frames <- frame{body: body, held: size, at: time.Now()}:
+		case frames <- f:
 		case <-ctx.Done():
-			c.server.budget.Release(size)
+			c.give(size)
 			return ctx.Err()
 		}
 	}
@@ -165,12 +201,21 @@ func keepBody(b []byte) {
 func (c *conn) readBody(ctx context.Context, head []byte, size int) ([]byte, error) {
 	body := bodyOf(size)
 	have := copy(body, head)
+	stall := c.server.limits.ReadStall
+	// A client that sends little at a time, but always something, must not hold a large request's memory for long.
+	var last time.Time
 	for {
-		c.nc.SetReadDeadline(time.Now().Add(c.server.limits.ReadStall))
+		if c.in.Buffered() < len(body)-have {
+			now := time.Now()
+			if last.IsZero() {
+				last = now.Add(stall + stall*time.Duration(size/slowestBytes))
+			}
+			c.nc.SetReadDeadline(earlier(now.Add(stall), last))
+		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if _, err := io.ReadFull(c.nc, body[have:]); err != nil {
+		if _, err := io.ReadFull(c.in, body[have:]); err != nil {
 			return nil, err
 		}
 		have = len(body)
@@ -185,35 +230,46 @@ func (c *conn) readBody(ctx context.Context, head []byte, size int) ([]byte, err
 // still worked on: it may have produced without wanting an answer.
 func (c *conn) work(ctx context.Context, frames <-chan frame) {
 	for f := range frames {
-		if !c.workOne(ctx, f) {
-			return
+		if !c.workOne(ctx, f, false) {
+			return // with the request still counted: the reader must not go on by itself
 		}
+		c.given.Add(-1)
 	}
 }
 
-func (c *conn) workOne(ctx context.Context, f frame) (goOn bool) {
-	p := &pending{held: f.held, done: make(chan struct{})}
+// workOne handles one request: in the worker, or inline in the reader, which has the next answers written itself.
+func (c *conn) workOne(ctx context.Context, f frame, inline bool) (goOn bool) {
+	p := &pending{held: f.held}
 	r, err := c.decode(f, p)
 	if err != nil {
-		c.server.budget.Release(f.held)
+		c.give(f.held)
 		c.server.stats.Garbage.Add(1)
 		c.server.log.Info("closing Kafka connection", "client", c.client.Remote.String(), "cause", err.Error())
 		return false
 	}
 	c.server.stats.Requests.Add(1)
 	if c.server.handler.Pipelined(r.Msg.Key()) {
-		if c.queue == nil {
-			c.queue = make(chan *pending, c.server.limits.PipelinedPerCon)
-			c.writer.Go(c.writeQueue)
+		if c.answers == nil {
+			c.answers = newAnswers(c.server.limits.PipelinedPerCon)
+			c.writer.Go(func() {
+				for range c.answers.wake {
+					c.writeSettled()
+				}
+			})
 		}
-		c.owed.Add(1)
-		p.body = f.body
-		c.queue <- p // bounded: a client with too much in flight is not read further
+		p.body, p.among = f.body, c.answers
+		c.answers.add(p, inline)
 		c.handle(ctx, r, p)
+		if inline {
+			c.writeSettled()
+		}
 		return true
 	}
-	c.owed.Wait()
-	defer c.server.budget.Release(f.held)
+	p.done = make(chan struct{})
+	if c.answers != nil {
+		c.answers.drain()
+	}
+	defer c.give(f.held)
 	c.handle(ctx, r, p)
 	<-p.done
 	return c.write(p) == nil

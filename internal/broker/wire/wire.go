@@ -3,11 +3,14 @@
 //
 // A connection has a reader goroutine, a worker goroutine and, once it produces, a writer goroutine. Produce requests are
 // pipelined: the worker starts the next one while the answer of the former waits for the disk. Every other request waits
-// until all earlier answers are written, as on a Kafka broker.
+// until all earlier answers are written, as on a Kafka broker. Small produce requests to an idle connection stay with the
+// reader, which spares them the hand-overs.
 package wire
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -28,6 +31,27 @@ type Client struct {
 	InProcess bool
 	// Software is what the client named in ApiVersions, for the operator.
 	Software string
+	// TLS is what the handshake told; nil: the connection is not encrypted.
+	TLS *tls.ConnectionState
+	// State is what the handler keeps with the connection; only Greet and Handle touch it.
+	State any
+
+	known     atomic.Bool
+	mutedTill atomic.Int64 // unix nanoseconds
+}
+
+// Welcome says that the client is known: from now on it may send large requests and take its time.
+func (c *Client) Welcome() { c.known.Store(true) }
+
+// Mute lets nothing more be read from the client for so long (KIP-219). What was read already is worked on.
+func (c *Client) Mute(d time.Duration) {
+	till := time.Now().Add(d).UnixNano()
+	for {
+		old := c.mutedTill.Load()
+		if old >= till || c.mutedTill.CompareAndSwap(old, till) {
+			return
+		}
+	}
 }
 
 // Host is the client's address as group descriptions show it.
@@ -65,12 +89,19 @@ type Pieces interface {
 type Handler interface {
 	// Limit is the largest request body taken for an API key at a version, and 0 for one that is not served.
 	Limit(key, version int16) int
-	// Handle calls reply exactly once: with the answer, with nil when the request has none, or with an error that closes the
-	// connection. It may return before it replies only if Pipelined(key); once such a request is answered without an error its
+	// Handle calls reply exactly once: with the answer, with nil when the request has none, and with an error when the
+	// connection is to be closed after that. It may return before it replies only if Pipelined(key); once such a request is answered without an error its
 	// body is used again.
 	Handle(ctx context.Context, r *Request, reply func(Response, error))
 	// Pipelined reports whether requests of the key may be started before earlier ones are answered.
 	Pipelined(key int16) bool
+}
+
+// Greeter is a Handler that wants to know its clients.
+type Greeter interface {
+	// Greet is called once per connection, before its first request. Until the client is made Welcome, it may send requests of
+	// at most 64 KiB and has Limits.Login to do better.
+	Greet(c *Client)
 }
 
 // ErrGone is the error of a request whose client or broker went away while it waited. It is not worth a line in the log.
@@ -79,11 +110,14 @@ var ErrGone = errors.New("connection ended while a request waited")
 // Limits bound what clients can make the server hold. Zero fields take the defaults.
 type Limits struct {
 	Connections     int           // 10,000
+	PerAddress      int           // 2,000 connections of one address; those of this machine are not counted by address
 	RequestBytes    int           // 100 MiB, of any one request
-	InflightBytes   int64         // 256 MiB, of all requests that are being read or worked on
+	InflightBytes   int64         // 256 MiB, of all requests that are being read or worked on; small ones have another 64 MiB
+	ConnectionBytes int64         // 128 MiB, of the requests of one connection
 	PipelinedPerCon int           // 64 unanswered produce requests per connection
 	Idle            time.Duration // 10 minutes without a request
-	ReadStall       time.Duration // 30 s without progress inside a request
+	Login           time.Duration // 30 s until the TLS handshake is done, and as long again until the client is known
+	ReadStall       time.Duration // 30 s without progress inside a request, and for each 2 MiB of it
 	WriteStall      time.Duration // 30 s without progress inside a response
 }
 
@@ -99,12 +133,18 @@ func (l Limits) withDefaults() Limits {
 		}
 	}
 	def(&l.Connections, 10_000)
+	def(&l.PerAddress, 2_000)
 	def(&l.RequestBytes, 100<<20)
 	def(&l.PipelinedPerCon, 64)
 	if l.InflightBytes <= 0 {
 		l.InflightBytes = 256 << 20
 	}
 	l.InflightBytes = max(l.InflightBytes, int64(l.RequestBytes))
+	if l.ConnectionBytes <= 0 {
+		l.ConnectionBytes = 128 << 20
+	}
+	l.ConnectionBytes = max(l.ConnectionBytes, int64(l.RequestBytes))
+	dur(&l.Login, 30*time.Second)
 	dur(&l.Idle, 10*time.Minute)
 	dur(&l.ReadStall, 30*time.Second)
 	dur(&l.WriteStall, 30*time.Second)
@@ -117,21 +157,63 @@ type Server struct {
 	handler Handler
 	log     *slog.Logger
 	budget  *semaphore.Weighted
+	small   *semaphore.Weighted // for requests of up to smallBytes, so that large ones cannot hold up the others
 	nextID  atomic.Int64
 	open    atomic.Int64
 	stats   Stats
 	conns   sync.WaitGroup
+	mu      struct {
+		sync.Mutex
+		byAddress map[string]int // connections of addresses beyond this machine
+	}
 }
+
+const (
+	smallBytes  = 64 << 10
+	smallBudget = 64 << 20
+)
 
 // Stats count what the server has seen.
 type Stats struct {
 	Requests, BytesIn, BytesOut, Refused, Garbage, Panics atomic.Int64
+	// Slow counts connections that were closed because they made no progress, Handshakes those that failed at TLS.
+	Slow, Handshakes atomic.Int64
 }
 
 // NewServer returns a server that hands requests to h.
 func NewServer(h Handler, l Limits, log *slog.Logger) *Server {
 	l = l.withDefaults()
-	return &Server{limits: l, handler: h, log: log, budget: semaphore.NewWeighted(l.InflightBytes)}
+	s := &Server{limits: l, handler: h, log: log, budget: semaphore.NewWeighted(l.InflightBytes), small: semaphore.NewWeighted(smallBudget)}
+	s.mu.byAddress = map[string]int{}
+	return s
+}
+
+// admit counts a connection of an address in; it reports false where there are too many. leave takes it back.
+func (s *Server) admit(remote net.Addr) (leave func(), ok bool) {
+	if s.open.Add(1) > int64(s.limits.Connections) {
+		s.open.Add(-1)
+		return nil, false
+	}
+	tcp, isTCP := remote.(*net.TCPAddr)
+	if !isTCP || tcp.IP.IsLoopback() {
+		return func() { s.open.Add(-1) }, true
+	}
+	address := tcp.IP.String()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.byAddress[address] >= s.limits.PerAddress {
+		s.open.Add(-1)
+		return nil, false
+	}
+	s.mu.byAddress[address]++
+	return func() {
+		s.open.Add(-1)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.mu.byAddress[address]--; s.mu.byAddress[address] == 0 {
+			delete(s.mu.byAddress, address)
+		}
+	}, true
 }
 
 // Stats are the counters of the server.
@@ -171,8 +253,8 @@ func (s *Server) Serve(ctx, life context.Context, ln net.Listener) error {
 
 // Start serves one connection in the background; Wait waits for it. It closes nc.
 func (s *Server) Start(ctx context.Context, nc net.Conn) {
-	if s.open.Add(1) > int64(s.limits.Connections) {
-		s.open.Add(-1)
+	leave, ok := s.admit(nc.RemoteAddr())
+	if !ok {
 		s.stats.Refused.Add(1)
 		nc.Close()
 		return
@@ -181,10 +263,12 @@ func (s *Server) Start(ctx context.Context, nc net.Conn) {
 	c := &conn{
 		server: s,
 		nc:     nc,
+		in:     bufio.NewReaderSize(nc, readBuffer),
+		held:   semaphore.NewWeighted(s.limits.ConnectionBytes),
 		client: &Client{ID: s.nextID.Add(1), Remote: nc.RemoteAddr(), Local: nc.LocalAddr(), InProcess: pipe},
 	}
 	s.conns.Go(func() {
-		defer s.open.Add(-1)
+		defer leave()
 		c.run(ctx)
 	})
 }

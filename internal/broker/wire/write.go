@@ -10,34 +10,19 @@ import (
 // keepBuffer is the largest encode buffer that an idle connection keeps.
 const keepBuffer = 64 << 10
 
-// writeQueue writes pipelined answers in the order of their requests.
-func (c *conn) writeQueue() {
-	broken := false
-	for p := range c.queue {
-		<-p.done
-		if !broken && c.write(p) != nil {
-			broken = true
-			c.cancel() // stops the reader and the worker; the rest of the queue is only drained
-		}
-		if p.err == nil { // after an error, or a panic, the handler may still hold it
-			keepBody(p.body)
-		}
-		c.server.budget.Release(p.held)
-		c.owed.Done()
-	}
-}
-
 // write sends one answer. An error ends the connection.
 func (c *conn) write(p *pending) error {
-	if p.err != nil {
-		if !errors.Is(p.err, ErrGone) {
-			c.server.log.Info("closing Kafka connection", "client", c.client.Remote.String(), "cause", p.err.Error())
-		}
-		return p.err
+	if p.err != nil && !errors.Is(p.err, ErrGone) {
+		c.server.log.Info("closing Kafka connection", "client", c.client.Remote.String(), "cause", p.err.Error())
 	}
 	if p.resp == nil {
-		return nil
+		return p.err
 	}
+	return errors.Join(c.send(p), p.err)
+}
+
+// send writes the answer, which there is.
+func (c *conn) send(p *pending) error {
 	head := append(c.encodeBuf[:0], 0, 0, 0, 0)
 	head = binary.BigEndian.AppendUint32(head, uint32(p.corr))
 	// The response header of ApiVersions is never flexible, so that a client that knows nothing yet can read it (KIP-511).
