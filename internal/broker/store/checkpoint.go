@@ -36,7 +36,7 @@ type topicSnapshot struct {
 
 type partitionSnapshot struct {
 	start, end int64
-	segs       []segment // base, end, size, created, maxTS, maxBase, maxLast, sparse and the saved index counts
+	segs       []*segment // base, end, size, created, maxTS, maxBase, maxLast, sparse, swap, clean and the saved index counts
 }
 
 func (s *snapshot) encode() []byte {
@@ -57,8 +57,8 @@ func (s *snapshot) encode() []byte {
 			b = binary.AppendVarint(b, p.start)
 			b = binary.AppendVarint(b, p.end)
 			b = binary.AppendUvarint(b, uint64(len(p.segs)))
-			for i := range p.segs {
-				b = appendSegment(b, &p.segs[i])
+			for _, s := range p.segs {
+				b = appendSegment(b, s)
 			}
 		}
 	}
@@ -70,21 +70,37 @@ func (s *snapshot) encode() []byte {
 	return b
 }
 
+// Flags of a segment in a checkpoint.
+const (
+	segmentSparse = 1 << iota
+	segmentSwap
+	segmentClean
+)
+
 func appendSegment(b []byte, s *segment) []byte {
 	for _, v := range [...]int64{s.base, s.end - s.base, s.flushed, s.created, s.maxTS, s.maxBase - s.base, s.maxLast - s.base} {
 		b = binary.AppendVarint(b, v)
 	}
 	var flags uint64
 	if s.sparse {
-		flags |= 1
+		flags |= segmentSparse
+	}
+	if s.swap {
+		flags |= segmentSwap
+	}
+	if s.clean > s.base {
+		flags |= segmentClean
 	}
 	b = binary.AppendUvarint(b, flags)
+	if s.clean > s.base {
+		b = binary.AppendVarint(b, s.clean-s.base)
+	}
 	b = binary.AppendUvarint(b, uint64(s.idx.offSaved))
 	return binary.AppendUvarint(b, uint64(s.idx.timeSaved))
 }
 
-func (f *fields) segment() segment {
-	s := segment{base: f.int()}
+func (f *fields) segment() *segment {
+	s := &segment{base: f.int()}
 	s.end = s.base + f.int()
 	s.size = f.int()
 	s.flushed = s.size
@@ -92,7 +108,11 @@ func (f *fields) segment() segment {
 	s.maxTS = f.int()
 	s.maxBase = s.base + f.int()
 	s.maxLast = s.base + f.int()
-	s.sparse = f.uint()&1 != 0
+	flags := f.uint()
+	s.sparse, s.swap = flags&segmentSparse != 0, flags&segmentSwap != 0
+	if flags&segmentClean != 0 {
+		s.clean = s.base + f.int()
+	}
 	s.idx.offSaved = int(f.uint())
 	s.idx.timeSaved = int(f.uint())
 	s.idx.offSkip, s.idx.timeSkip = s.idx.offSaved, s.idx.timeSaved
@@ -137,7 +157,7 @@ func decodeSnapshot(b []byte) (*snapshot, error) {
 // checkpoint makes the segments durable up to what is published now, saves the state and frees the write-ahead log behind.
 func (f *flusher) checkpoint(clean bool) error {
 	at := f.s.committer.position()
-	if at == f.saved && !clean {
+	if at == f.saved && !clean && len(f.swaps) == 0 {
 		return nil
 	}
 	if err := f.flushAll(); err != nil {
@@ -164,6 +184,9 @@ func (f *flusher) checkpoint(clean bool) error {
 	}
 	f.saved = at
 	f.s.count.checkpoints.Add(1)
+	if err := f.applySwaps(); err != nil {
+		return err
+	}
 	return f.s.wal.release(at.seq)
 }
 
@@ -191,14 +214,19 @@ func snapshotOf(p *Partition) partitionSnapshot {
 	defer p.mu.Unlock()
 	// The log start may have moved beyond what was flushed for this checkpoint; then its frame is replayed.
 	ps := partitionSnapshot{start: min(p.mu.start, p.io.end), end: p.io.end}
-	for _, s := range p.mu.segs {
+	segs := p.mu.segs
+	if w := p.io.swap; w != nil {
+		segs = w.spliced(segs)
+	}
+	for _, s := range segs {
 		if !s.exists && !s.missing {
 			break
 		}
-		c := *s
-		c.end = min(s.end, p.io.end)
-		c.idx = index{offSaved: s.idx.offSaved, timeSaved: s.idx.timeSaved}
-		ps.segs = append(ps.segs, c)
+		ps.segs = append(ps.segs, &segment{
+			base: s.base, end: min(s.end, p.io.end), size: s.size, flushed: s.flushed, created: s.created,
+			maxTS: s.maxTS, maxBase: s.maxBase, maxLast: s.maxLast, sparse: s.sparse, clean: s.clean,
+			swap: s.swap || s.aside.Load(), idx: index{offSaved: s.idx.offSaved, timeSaved: s.idx.timeSaved},
+		})
 	}
 	return ps
 }

@@ -5,6 +5,7 @@ import (
 	"hash/crc32"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // position is a place in the write-ahead log: everything before it is durable and published.
@@ -15,12 +16,14 @@ type position struct {
 }
 
 // committer turns admitted entries into durable ones: all that is pending goes out in one write and one fdatasync, and is
-// then published and acknowledged in order. It is one goroutine; nothing waits to fill up.
+// then published and acknowledged in order. It is one goroutine, or who leads in its place (lead.go); nothing waits to fill
+// up.
 //
 // A large commit is synced in the background while the next one is written: disks take several flushes at once. Such
 // flights land in the order in which they took off.
 type committer struct {
 	s        *Store
+	busy     sync.Mutex // held by who commits; guards what follows
 	frame    framer
 	maxBytes int64 // of one commit
 	ch       *chunk
@@ -33,6 +36,9 @@ type committer struct {
 	air      chan *flight
 	spare    chan []entry // emptied slices
 	flying   sync.WaitGroup
+	led      []entry      // emptied slice of a leader
+	rested   atomic.Int64 // when the last commit ended, µs
+	pause    *time.Timer  // wakes the goroutine when nobody has led for a while
 	last     struct {
 		sync.Mutex
 		at position
@@ -53,7 +59,10 @@ const (
 )
 
 func newCommitter(s *Store, maxBytes int64) *committer {
-	return &committer{s: s, maxBytes: maxBytes, air: make(chan *flight, maxFlights-1), spare: make(chan []entry, maxFlights+1)}
+	c := &committer{s: s, maxBytes: maxBytes, air: make(chan *flight, maxFlights-1), spare: make(chan []entry, maxFlights+1)}
+	c.pause = time.AfterFunc(time.Hour, s.queue.nudge)
+	c.pause.Stop()
+	return c
 }
 
 // run commits until the queue is shut and empty.
@@ -62,6 +71,7 @@ func (c *committer) run() {
 	landing.Go(c.land)
 	var batch []entry
 	for range c.s.queue.wake {
+		c.busy.Lock()
 		for {
 			batch = c.s.queue.take(batch, c.maxBytes)
 			if len(batch) == 0 {
@@ -73,10 +83,12 @@ func (c *committer) run() {
 		if err := c.mark(); err != nil {
 			_ = c.s.fail(err) // whoever appends next is told
 		}
+		c.busy.Unlock()
 		if c.s.queue.drained() {
 			break
 		}
 	}
+	c.pause.Stop()
 	close(c.air)
 	landing.Wait()
 }
@@ -109,6 +121,7 @@ func (c *committer) commit(batch []entry) []entry {
 		}
 	}
 	c.finish(batch, c.written(), err)
+	c.rested.Store(c.s.clock.Now().UnixMicro())
 	clear(batch)
 	return batch[:0]
 }

@@ -161,7 +161,7 @@ func FuzzSegment(f *testing.F) {
 
 func FuzzCheckpoint(f *testing.F) {
 	s := snapshot{at: position{seq: 5, file: 2, pos: 99}, topics: []topicSnapshot{{info: TopicInfo{ID: TopicID{1}, Name: "t", Partitions: 1},
-		parts: []partitionSnapshot{{start: 1, end: 9, segs: []segment{{base: 0, end: 9, flushed: 100, maxTS: 7}}}}}}, leaving: []TopicInfo{{Name: "x"}}}
+		parts: []partitionSnapshot{{start: 1, end: 9, segs: []*segment{{base: 0, end: 9, flushed: 100, maxTS: 7}}}}}}, leaving: []TopicInfo{{Name: "x"}}}
 	b := s.encode()
 	if back, err := decodeSnapshot(b); err != nil || !bytes.Equal(back.encode(), b) {
 		f.Fatalf("checkpoint does not survive: %+v, %v", back, err)

@@ -146,8 +146,15 @@ func cutBatches(b []byte, want *diskRead) batchCut {
 	return c
 }
 
+// errReplaced: a compaction has replaced the segment while it was being read.
+var errReplaced = errors.New("segment replaced")
+
 // corrupt reports damage in a segment file and says where reading can go on.
 func corrupt(p *Partition, seg *segment, pos, limit int64, want diskRead, reason string) error {
+	if p.replaced(seg) {
+		p.s.readers.forget(seg)
+		return errReplaced
+	}
 	e := &CorruptError{
 		Topic: p.topic.name, Partition: p.n, Offset: want.offset, Next: want.next, Position: pos, Reason: reason,
 		File: p.s.fs.PathJoin(topicsDirName, partitionDirName(p.topic.name, p.n), offsetName(seg.base)+logSuffix),

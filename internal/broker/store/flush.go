@@ -17,6 +17,7 @@ type flusher struct {
 	stage     []byte
 	files     handles
 	saved     position // what the newest checkpoint covers
+	swaps     []*swap  // decided, to be made with the next checkpoint
 	mu        struct {
 		sync.Mutex
 		dirty   []*Partition  // have unflushed batches, longest first

@@ -30,7 +30,8 @@ type Partition struct {
 		deleted  bool
 		watchers []chan<- struct{}
 	}
-	io partitionFiles // the flusher's
+	io        partitionFiles // the flusher's
+	rewriting atomic.Bool
 }
 
 // partitionFiles is what the flusher keeps about a partition's folder. Only the flusher, and recovery before it, touch it.
@@ -38,6 +39,7 @@ type partitionFiles struct {
 	exists bool            // the folder is there
 	end    int64           // offset after the last batch that the segment files hold
 	onDisk map[int64]int64 // recovery: size of each .log file found, by base
+	swap   *swap           // waits for a checkpoint
 }
 
 // tailEntry is a batch that is still in memory.

@@ -67,6 +67,7 @@ type queue struct {
 		stop    error   // why nothing is admitted any more
 		rotate  bool    // the next entry begins the next write-ahead file
 		full    bool    // disk full: only control records are admitted
+		led     bool    // somebody leads: the committer need not be woken for a little
 		waiting int
 	}
 }
@@ -106,6 +107,7 @@ func (q *queue) admit(n int64, control bool) error {
 			return ErrDiskFull
 		}
 		q.mu.waiting++
+		q.rouse()
 		q.space.Wait()
 		q.mu.waiting--
 	}
@@ -130,6 +132,14 @@ func (q *queue) push(e entry) {
 	e.rotate, q.mu.rotate = q.mu.rotate, false
 	q.mu.pending = append(q.mu.pending, e)
 	q.mu.bytes += e.bytes
+	if !q.mu.led || q.mu.bytes > ledBytes {
+		q.rouse()
+	}
+}
+
+// rouse wakes the committer and ends what leadership there is. The lock is held.
+func (q *queue) rouse() {
+	q.mu.led = false
 	select {
 	case q.wake <- struct{}{}:
 	default:
@@ -190,11 +200,8 @@ func (q *queue) shut(err error) {
 		q.mu.stop = err
 	}
 	q.space.Broadcast()
+	q.rouse()
 	q.mu.Unlock()
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
 }
 
 // drained reports whether nothing is pending and nothing will be.
@@ -202,4 +209,11 @@ func (q *queue) drained() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.mu.stop != nil && len(q.mu.pending) == 0
+}
+
+// nudge wakes the committer.
+func (q *queue) nudge() {
+	q.mu.Lock()
+	q.rouse()
+	q.mu.Unlock()
 }

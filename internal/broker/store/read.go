@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -53,7 +54,7 @@ func (p *Partition) Read(dst []byte, offset int64, maxBytes int, upTo int64) ([]
 		missing := seg.missing
 		p.mu.Unlock()
 		if !known && !missing {
-			if err := loadIndex(p, seg); err != nil {
+			if err := loadIndex(p, seg); err != nil && !p.replaced(seg) {
 				return dst, p.gone404(err)
 			}
 			p.s.readers.trimIndexes()
@@ -61,6 +62,9 @@ func (p *Partition) Read(dst []byte, offset int64, maxBytes int, upTo int64) ([]
 		}
 		p.s.count.diskReads.Add(1)
 		out, err := readSegment(p, dst, seg, pos, flushed, want)
+		if errors.Is(err, errReplaced) {
+			continue
+		}
 		if err != nil {
 			return dst, p.gone404(err)
 		}
@@ -99,6 +103,13 @@ func (p *Partition) gone404(err error) error {
 		return ErrUnknownTopic
 	}
 	return err
+}
+
+// replaced reports whether a compaction has put another segment in place of seg.
+func (p *Partition) replaced(seg *segment) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return seg.old
 }
 
 // pinTail collects the batches in memory from offset on and takes a reference to their chunks. The lock is held.
@@ -159,7 +170,7 @@ func (p *Partition) OffsetForTime(ts int64) (base, maxTimestamp int64, found boo
 		missing := seg.missing
 		p.mu.Unlock()
 		if !known && !missing {
-			if err := loadIndex(p, seg); err != nil {
+			if err := loadIndex(p, seg); err != nil && !p.replaced(seg) {
 				return 0, 0, false, p.gone404(err)
 			}
 			p.s.readers.trimIndexes()

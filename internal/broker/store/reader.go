@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/cockroachdb/errors/oserror"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -57,7 +58,14 @@ func (r *readers) acquire(p *Partition, seg *segment) (*reader, error) {
 	}
 	r.mu.Unlock()
 	name := r.fs.PathJoin(p.dir, offsetName(seg.base)+logSuffix)
-	f, err := r.fs.Open(name)
+	var f vfs.File
+	err := error(oserror.ErrNotExist)
+	if seg.aside.Load() {
+		f, err = r.fs.Open(r.fs.PathJoin(p.dir, offsetName(seg.base)+swapSuffix))
+	}
+	if oserror.IsNotExist(err) { // the usual case, and when it has just been given its name
+		f, err = r.fs.Open(name)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("opening segment %s: %w", name, err)
 	}

@@ -97,9 +97,7 @@ func (r *recovery) install(t *topicSnapshot) error {
 		ps := &t.parts[n]
 		p.mu.start, p.io.end = ps.start, ps.end
 		p.hw.Store(max(ps.end, ps.start))
-		for i := range ps.segs {
-			p.mu.segs = append(p.mu.segs, &ps.segs[i])
-		}
+		p.mu.segs = ps.segs
 		if err := r.survey(p); err != nil {
 			return err
 		}
@@ -134,6 +132,9 @@ func (r *recovery) survey(p *Partition) error {
 		return fmt.Errorf("listing partition: %w", err)
 	}
 	p.io.exists = err == nil
+	if names, err = r.finishSwaps(p, names); err != nil {
+		return err
+	}
 	for _, name := range names {
 		base, ok := parseOffsetName(name, logSuffix)
 		if !ok {
@@ -152,6 +153,14 @@ func (r *recovery) survey(p *Partition) error {
 		size, ok := p.io.onDisk[seg.base]
 		seg.exists, seg.missing = ok, !ok
 		seg.closed = !ok || size < seg.size
+		if !seg.swap {
+			continue
+		}
+		// Its index files, if there are any, are those of the segment that it replaced.
+		seg.swap = false
+		if err := r.reindex(p, seg); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -69,6 +69,9 @@ func (p *Partition) expired(now time.Time) int64 {
 
 // trim removes the segments of p that lie wholly below its log start, and returns their bytes.
 func (f *flusher) trim(p *Partition) (freed int64, err error) {
+	if p.io.swap != nil {
+		return 0, nil // once it is made
+	}
 	p.mu.Lock()
 	n := 0
 	for n < len(p.mu.segs) && p.mu.segs[n].end <= p.mu.start && p.mu.segs[n].size > 0 {
@@ -122,11 +125,8 @@ func (f *flusher) removeFiles(p *Partition, segs []*segment) error {
 	}
 	f.files.forget(func(o *openSegment) bool { return gone[o.seg] })
 	for _, seg := range segs {
-		name := f.s.fs.PathJoin(p.dir, offsetName(seg.base))
-		for _, suffix := range []string{logSuffix, indexSuffix, timeSuffix} {
-			if err := f.s.fs.Remove(name + suffix); err != nil && !oserror.IsNotExist(err) {
-				return fmt.Errorf("removing segment %s%s: %w", name, suffix, err)
-			}
+		if err := removeSegmentFiles(f.s.fs, p.dir, seg.base); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -137,6 +137,7 @@ func (f *flusher) removeTopic(t *topic) error {
 	fs := f.s.fs
 	var aside []string
 	for _, p := range *t.parts.Load() {
+		f.dropSwap(p)
 		p.mu.Lock()
 		segs := append([]*segment(nil), p.mu.segs...)
 		f.removeSegments(p, len(segs))

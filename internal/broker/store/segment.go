@@ -4,6 +4,7 @@ import (
 	"math"
 	"sort"
 	"strconv"
+	"sync/atomic"
 )
 
 // indexInterval is the least number of segment bytes between two index entries.
@@ -14,18 +15,22 @@ const maxSegmentBytes = math.MaxInt32
 
 // segment is one file of a partition. Its fields are guarded by the partition's lock.
 type segment struct {
-	base    int64 // first offset that may be in it, and its name
-	end     int64 // offset after its last batch
-	size    int64 // bytes of all batches that belong to it
-	flushed int64 // of these, written to the file
-	created int64 // when it was begun, milliseconds
-	maxTS   int64 // largest record timestamp; meaningful when size > 0
-	maxBase int64 // base offset of the first batch that has it
-	maxLast int64 // last offset of that batch
-	exists  bool  // the file is there
-	sparse  bool  // offsets are missing between its batches, after compaction or damage
-	missing bool  // the file should be there and is not
-	closed  bool  // nothing may be added: what is in the file does not end where it should
+	base    int64       // first offset that may be in it, and its name
+	end     int64       // offset after its last batch
+	size    int64       // bytes of all batches that belong to it
+	flushed int64       // of these, written to the file
+	created int64       // when it was begun, milliseconds
+	maxTS   int64       // largest record timestamp; meaningful when size > 0
+	maxBase int64       // base offset of the first batch that has it
+	maxLast int64       // last offset of that batch
+	exists  bool        // the file is there
+	sparse  bool        // offsets are missing between its batches, after compaction or damage
+	missing bool        // the file should be there and is not
+	closed  bool        // nothing may be added: what is in the file does not end where it should
+	clean   int64       // offset up to which it has been compacted; at or before base: not at all
+	swap    bool        // decoded from a checkpoint: its file may still have the swap name
+	old     bool        // a compaction has replaced it: positions in it no longer count
+	aside   atomic.Bool // its file has the swap name at this moment
 	idx     index
 }
 
@@ -118,6 +123,7 @@ func (x *index) drop() {
 // Names of the files of a segment.
 const (
 	logSuffix   = ".log"
+	swapSuffix  = ".log.swap" // a compacted segment before it replaces others
 	indexSuffix = ".index"
 	timeSuffix  = ".timeindex"
 )
