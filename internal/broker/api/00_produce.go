@@ -30,6 +30,9 @@ type produceCall struct {
 	reply func(wire.Response, error)
 }
 
+// smallProduce is what a connection commits by itself while the log is at rest.
+const smallProduce = 8 << 10
+
 var errAcksZero = errors.New("a produce request that wanted no answer failed")
 
 // finish counts n results as written and replies after the last.
@@ -69,6 +72,9 @@ func (s *Server) produce(req *kmsg.ProduceRequest, inProcess bool, reply func(wi
 		}
 	}
 	call.left.Store(int64(total) + 1) // the 1 keeps the reply until all are started
+	if total == 1 && len(req.Topics[0].Partitions[0].Records) <= smallProduce && s.Store.Lead() {
+		defer s.Store.CommitLed()
+	}
 	for i := range req.Topics {
 		rt := &req.Topics[i]
 		t, e := s.topicOf(rt.Topic, rt.TopicID, req.Version >= 13)
