@@ -390,16 +390,22 @@ func regexpSubstring(c *cx, i int) {
 func regexpSplit(c *cx, i int) {
 	withRegexp(c, i, c.bytes(1, i), flagsAt(c, 2, i), func(re *regexp.Regexp) {
 		start := c.out.Elem.Len()
-		s := c.bytes(0, i)
-		end := 0
-		for _, m := range re.FindAllIndex(s, -1) {
-			if m[1] == 0 || m[0] == m[1] && m[0] == len(s) {
-				continue
-			}
-			c.out.Elem.AppendBytes(s[end:m[0]])
-			end = m[1]
+		for _, part := range splitRegexp(re, c.str(0, i)) {
+			c.out.Elem.AppendString(part)
 		}
-		c.out.Elem.AppendBytes(s[end:])
 		c.setArray(i, start)
 	})
+}
+
+// splitRegexp cuts a text at the matches; empty ones at its ends do not count.
+func splitRegexp(re *regexp.Regexp, s string) (out []string) {
+	end := 0
+	for _, m := range re.FindAllStringIndex(s, -1) {
+		if m[1] == 0 || m[0] == m[1] && m[0] == len(s) {
+			continue
+		}
+		out = append(out, s[end:m[0]])
+		end = m[1]
+	}
+	return append(out, s[end:])
 }

@@ -13,11 +13,14 @@ func functionName(parts []string) string { return parts[len(parts)-1] }
 
 func (b *binder) callExpr(e *sql.Call, x *env) Expr {
 	name := functionName(e.Name)
-	if e.Over != nil {
-		b.fail(e.Pos(), sql.CodeNotSupported, "use GROUP BY, or a query of its own in FROM", "window functions (OVER) are not supported yet")
-	}
 	if e.ArgNames != nil {
 		b.fail(e.Pos(), sql.CodeNotSupported, "give the arguments in order", "named arguments are not supported")
+	}
+	if e.Over != nil {
+		return b.windowCall(e, name, x)
+	}
+	if w := fn.Window(name); w != nil {
+		b.fail(e.Pos(), "42809", "write "+w.Example, "window function %s requires an OVER clause", name)
 	}
 	switch name {
 	case "coalesce":
@@ -32,6 +35,9 @@ func (b *binder) callExpr(e *sql.Call, x *env) Expr {
 	}
 	if e.Star || e.Distinct || e.Filter != nil || len(e.OrderBy) > 0 {
 		b.fail(e.Pos(), sql.CodeSyntax, "DISTINCT, *, FILTER and ORDER BY belong to aggregate functions such as count and sum", "%s is not an aggregate function", name)
+	}
+	if fn.IsSet(name) {
+		return b.setCall(e, name, x)
 	}
 	args := make([]Expr, len(e.Args))
 	for i, a := range e.Args {
@@ -98,6 +104,11 @@ func (b *binder) aggregate(e *sql.Call, name string, x *env) Expr {
 		b.fail(e.Pos(), sql.CodeGrouping, hint, "aggregate functions are not allowed in %s", x.clause)
 	}
 	inner := &env{scope: x.scope, clause: "an aggregate function", inAgg: true, aggs: x.aggs, subs: x.subs}
+	return x.aggs.add(b.aggCall(e, name, inner))
+}
+
+// aggCall binds the arguments of an aggregate function in inner.
+func (b *binder) aggCall(e *sql.Call, name string, inner *env) AggCall {
 	c := AggCall{Func: name, Star: e.Star, Distinct: e.Distinct}
 	if e.Filter != nil {
 		f := *inner
@@ -141,7 +152,7 @@ func (b *binder) aggregate(e *sql.Call, name string, x *env) Expr {
 	if len(c.OrderBy) > 0 && name != "string_agg" && name != "array_agg" {
 		c.OrderBy = nil // the order makes no difference
 	}
-	return x.aggs.add(c)
+	return c
 }
 
 func (b *binder) noAggregate(name string, pos int, args []Expr, ambiguous bool) {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 
 	"myelin/internal/process/fn"
@@ -34,6 +35,10 @@ type env struct {
 	aggs   *aggCalls // where aggregate calls go; nil: none are allowed here
 	inAgg  bool
 	subs   *[]*subquery // where subqueries in expressions go; nil: none are allowed here
+	overs  *overCalls   // where window functions go; nil: none are allowed here
+	sets   *setCalls    // where set-returning functions go; nil: none are allowed here
+	// output finds an output column of the SELECT by its name, where that is allowed behind the input columns.
+	output func(name string) Expr
 }
 
 // aggCalls collects the aggregate calls of one SELECT.
@@ -113,7 +118,14 @@ func (b *binder) expr0(e sql.Expr, x *env) Expr {
 }
 
 // name binds a column. The names of values that PostgreSQL writes without parentheses are functions in the tree already.
-func (b *binder) name(e *sql.Name, x *env) Expr { return b.column(e, x.scope) }
+func (b *binder) name(e *sql.Name, x *env) Expr {
+	if x.output != nil && len(e.Parts) == 1 && b.lookup(e, x.scope) == nil {
+		if o := x.output(e.Parts[0]); o != nil {
+			return o
+		}
+	}
+	return b.column(e, x.scope)
+}
 
 func (b *binder) constant(e *sql.Literal) Expr {
 	switch e.Kind {
@@ -317,7 +329,7 @@ func (b *binder) noFunction(name string, pos int, types []vec.Type, ambiguous bo
 		hint = "the types do not fit this aggregate function"
 	case what == "function":
 		hint = "see the list of functions in the SQL reference"
-		if s := sql.Suggest(name, append(fn.Names(), fn.AggNames()...)); s != "" {
+		if s := sql.Suggest(name, slices.Concat(fn.Names(), fn.AggNames(), fn.SetNames(), windowNames())); s != "" {
 			hint = "did you mean " + s + "()?"
 		}
 	default:

@@ -20,6 +20,8 @@ type selection struct {
 	node  Node
 	aggs  aggCalls
 	subs  []*subquery
+	overs overCalls
+	sets  setCalls
 	outs  []output
 	// groups are the bound GROUP BY expressions, keys their printed form.
 	groups []Expr
@@ -28,13 +30,8 @@ type selection struct {
 
 // selectQuery binds a SELECT and its ORDER BY. The last hidden columns of the result only serve the order.
 func (b *binder) selectQuery(s *sql.Select, order []sql.OrderItem, outer *scope) (n Node, hidden int) {
-	if len(s.DistinctOn) > 0 {
-		b.fail(int(s.At0), sql.CodeNotSupported, "use GROUP BY with min or max", "DISTINCT ON is not supported yet")
-	}
-	if s.Qualify != nil || len(s.Windows) > 0 {
-		b.fail(int(s.At0), sql.CodeNotSupported, "use GROUP BY, or a query of its own in FROM", "window functions (OVER, WINDOW, QUALIFY) are not supported yet")
-	}
 	sel := &selection{b: b, s: s}
+	sel.windows()
 	sel.node, sel.scope = b.from(s.From, outer)
 	if s.Where != nil {
 		sel.where(s.Where)
@@ -45,8 +42,13 @@ func (b *binder) selectQuery(s *sql.Select, order []sql.OrderItem, outer *scope)
 	if s.Having != nil {
 		having = b.cond(s.Having, sel.env("HAVING"))
 	}
+	var qualify Expr
+	if s.Qualify != nil {
+		qualify = sel.qualify(s.Qualify)
+	}
 	keys, extra := sel.order(order)
-	exprs := sel.project(having, extra)
+	on, extra := sel.distinctOn(extra)
+	exprs := sel.project(having, qualify, extra)
 	p := &Project{Input: sel.node}
 	for i, o := range sel.outs {
 		p.Exprs, p.Names = append(p.Exprs, exprs[i]), append(p.Names, o.name)
@@ -55,6 +57,9 @@ func (b *binder) selectQuery(s *sql.Select, order []sql.OrderItem, outer *scope)
 		p.Exprs, p.Names = append(p.Exprs, exprs[len(sel.outs)+i]), append(p.Names, "?order?")
 	}
 	n = p
+	if len(on) > 0 {
+		n = b.firstOf(n, on, keys, s)
+	}
 	if s.Distinct {
 		if len(extra) > 0 {
 			b.fail(extra[0].ast.Pos(), "42P10", "add it to the select list", "for SELECT DISTINCT, ORDER BY expressions must appear in select list")
@@ -68,7 +73,14 @@ func (b *binder) selectQuery(s *sql.Select, order []sql.OrderItem, outer *scope)
 }
 
 func (s *selection) env(clause string) *env {
-	return &env{scope: s.scope, clause: clause, aggs: &s.aggs, subs: &s.subs}
+	x := &env{scope: s.scope, clause: clause, aggs: &s.aggs, subs: &s.subs}
+	if clause != "HAVING" {
+		x.overs = &s.overs
+	}
+	if clause == "SELECT" || clause == "ORDER BY" {
+		x.sets = &s.sets
+	}
+	return x
 }
 
 // where binds WHERE: subqueries that stand alone become semi and anti joins, the rest a filter.
@@ -169,7 +181,7 @@ func (s *selection) groupBy() {
 		if r, ok := g.(*sql.Row); ok && len(r.Elems) == 0 {
 			continue
 		}
-		s.group(b.expr(g, &env{scope: s.scope, clause: "GROUP BY", subs: &s.subs}), columnName(g))
+		s.group(b.expr(g, &env{scope: s.scope, clause: "GROUP BY", subs: &s.subs, sets: &s.sets}), columnName(g))
 	}
 }
 
@@ -177,6 +189,11 @@ func (s *selection) checkGroup(e Expr, at sql.Expr) {
 	if hasAgg(e) {
 		s.b.fail(at.Pos(), sql.CodeGrouping, "group by the columns that are not aggregated", "aggregate functions are not allowed in GROUP BY")
 	}
+	visit(e, func(x Expr) {
+		if _, ok := x.(*overRef); ok {
+			s.b.fail(at.Pos(), "42P20", "compute it in a query of its own in FROM", "window functions are not allowed in GROUP BY")
+		}
+	})
 }
 
 func (s *selection) group(e Expr, name string) {
@@ -216,64 +233,88 @@ func hasAgg(e Expr) bool {
 func (s *selection) order(items []sql.OrderItem) (keys []SortKey, extra []output) {
 	b := s.b
 	for _, o := range items {
-		at := -1
-		if k, ok := b.position(o.X, len(s.outs), "ORDER BY"); ok {
-			at = k
-		} else if n, ok := o.X.(*sql.Name); ok && len(n.Parts) == 1 {
-			for i, out := range s.outs {
-				if out.name == n.Parts[0] {
-					if at >= 0 && FormatExpr(s.outs[at].expr) != FormatExpr(out.expr) {
-						b.fail(n.Pos(), sql.CodeAmbiguousColumn, "give the columns different names", "ORDER BY %q is ambiguous", n.Parts[0])
-					}
-					at = i
-				}
-			}
-		}
-		if at < 0 {
-			e := b.expr(o.X, s.env("ORDER BY"))
-			key := FormatExpr(e)
-			for i, out := range s.outs {
-				if FormatExpr(out.expr) == key {
-					at = i
-				}
-			}
-			if at < 0 {
-				at = len(s.outs) + len(extra)
-				extra = append(extra, output{"", e, o.X})
-			}
-		}
-		var t vec.Type
-		if at < len(s.outs) {
-			t = s.outs[at].expr.Type()
-		} else {
-			t = extra[at-len(s.outs)].expr.Type()
-		}
-		keys = append(keys, b.sortKey(&Col{Index: at, T: t}, o))
+		var at int
+		at, extra = s.outputOf(o.X, extra, "ORDER BY")
+		keys = append(keys, b.sortKey(&Col{Index: at, T: s.outputType(at, extra)}, o))
 	}
 	return keys, extra
 }
 
-// project puts the aggregation, if there is one, and HAVING on the node, and gives the output expressions over the result.
-func (s *selection) project(having Expr, extra []output) []Expr {
+// outputOf finds the output column that an item of ORDER BY or DISTINCT ON means, or adds a hidden one.
+func (s *selection) outputOf(x sql.Expr, extra []output, clause string) (int, []output) {
+	b, at := s.b, -1
+	if k, ok := b.position(x, len(s.outs), clause); ok {
+		at = k
+	} else if n, ok := x.(*sql.Name); ok && len(n.Parts) == 1 {
+		for i, out := range s.outs {
+			if out.name == n.Parts[0] {
+				if at >= 0 && FormatExpr(s.outs[at].expr) != FormatExpr(out.expr) {
+					b.fail(n.Pos(), sql.CodeAmbiguousColumn, "give the columns different names", "%s %q is ambiguous", clause, n.Parts[0])
+				}
+				at = i
+			}
+		}
+	}
+	if at >= 0 {
+		return at, extra
+	}
+	e := b.expr(x, s.env("ORDER BY"))
+	key := FormatExpr(e)
+	for i, out := range append(s.outs[:len(s.outs):len(s.outs)], extra...) {
+		if FormatExpr(out.expr) == key {
+			return i, extra
+		}
+	}
+	return len(s.outs) + len(extra), append(extra, output{"", e, x})
+}
+
+func (s *selection) outputType(at int, extra []output) vec.Type {
+	if at < len(s.outs) {
+		return s.outs[at].expr.Type()
+	}
+	return extra[at-len(s.outs)].expr.Type()
+}
+
+// project puts the aggregation, if there is one, HAVING, the window functions, QUALIFY and the set-returning functions on the node,
+// and gives the output expressions over the result.
+func (s *selection) project(having, qualify Expr, extra []output) []Expr {
 	var exprs []Expr
 	var asts []sql.Expr
 	for _, o := range append(append([]output(nil), s.outs...), extra...) {
 		exprs, asts = append(exprs, o.expr), append(asts, o.ast)
 	}
-	if having != nil {
-		exprs, asts = append(exprs, having), append(asts, s.s.Having)
+	count := len(exprs)
+	for _, c := range []struct {
+		e   Expr
+		ast sql.Expr
+	}{{qualify, s.s.Qualify}, {having, s.s.Having}} {
+		if c.e != nil {
+			exprs, asts = append(exprs, c.e), append(asts, c.ast)
+		}
 	}
+	inner, at := s.windowExprs()
+	exprs, asts = append(exprs, inner...), append(asts, at...)
 	aggregated := len(s.groups) > 0 || len(s.aggs.calls) > 0 || s.s.GroupBy != nil || having != nil
 	if aggregated {
+		exprs = s.setsOfGroups(exprs)
 		exprs = s.aggregate(exprs, asts)
 	}
 	exprs = s.attach(exprs)
+	s.setWindowExprs(exprs[len(exprs)-len(inner):])
+	exprs = exprs[:len(exprs)-len(inner)]
 	if having != nil {
 		last := len(exprs) - 1
 		s.node = &Filter{Input: s.node, Pred: exprs[last]}
 		exprs = exprs[:last]
 	}
-	return exprs
+	results := s.over()
+	for i, e := range exprs {
+		exprs[i] = overResults(e, results)
+	}
+	if qualify != nil {
+		s.node = &Filter{Input: s.node, Pred: exprs[count]}
+	}
+	return s.unnestSets(exprs[:count])
 }
 
 // aggregate puts the aggregation on the node and rewrites expressions to its output.

@@ -47,6 +47,10 @@ func FormatExpr(e Expr) string {
 			not = "NOT "
 		}
 		return FormatExpr(e.X) + " " + not + "IN (" + strings.Join(items, ", ") + ")"
+	case *overRef:
+		return "over" + strconv.Itoa(e.index)
+	case *setRef:
+		return "set" + strconv.Itoa(e.index)
 	case *aggRef:
 		return "agg" + strconv.Itoa(e.index)
 	case *outerRef:
