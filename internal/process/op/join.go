@@ -15,6 +15,8 @@ type join struct {
 	ctx    *Ctx
 	kind   plan.JoinKind
 	lookup bool
+	nulls  bool        // NULL keys match each other
+	bounds *joinBounds // nil: rows are kept for ever
 	sides  [2]side
 	on     *eval.Filter
 	types  []vec.Type
@@ -46,13 +48,22 @@ type side struct {
 const (
 	joinCount, joinMatches, joinNext, joinPrev, joinKeyLen = 0, 1, 2, 3, 4
 	joinWords                                              = 5
+	joinDue                                                = 5 // with bounds: the watermark at which the row is forgotten
 )
 
 func (p *Pipeline) buildJoin(n *plan.Join, out sink) error {
+	if n.AsOf != nil {
+		return p.buildAsOf(n, out)
+	}
 	lt, rt := typesOf(n.Left.Schema()), typesOf(n.Right.Schema())
-	j := &join{ctx: p.Ctx, kind: n.Kind, lookup: n.Lookup, nleft: len(lt), types: append(append([]vec.Type{}, lt...), rt...), out: out}
-	j.sides[0] = newSide(n.LeftKeys, lt)
-	j.sides[1] = newSide(n.RightKeys, rt)
+	j := &join{ctx: p.Ctx, kind: n.Kind, lookup: n.Lookup, nulls: n.NullSafe, nleft: len(lt), types: append(append([]vec.Type{}, lt...), rt...), out: out}
+	j.bounds = newJoinBounds(p.Ctx, n)
+	words := joinWords
+	if j.bounds != nil {
+		words++
+	}
+	j.sides[0] = newSide(n.LeftKeys, lt, words)
+	j.sides[1] = newSide(n.RightKeys, rt, words)
 	switch n.Kind {
 	case plan.Left:
 		j.sides[0].outer = true
@@ -76,10 +87,10 @@ func (p *Pipeline) buildJoin(n *plan.Join, out sink) error {
 	return p.binary(n.Left, n.Right, j)
 }
 
-func newSide(keys []plan.Expr, types []vec.Type) side {
+func newSide(keys []plan.Expr, types []vec.Type, words int) side {
 	return side{
 		keys: eval.NewAll(keys), kcols: make([]*vec.Vector, len(keys)), types: types,
-		heads: state.NewMap(1, 0), rows: state.NewMap(joinWords, 0),
+		heads: state.NewMap(1, 0), rows: state.NewMap(words, 0),
 	}
 }
 
@@ -89,13 +100,16 @@ func (j *join) Push(in int, b *vec.Batch) {
 		me.kcols[i] = k.RunFull(&j.ctx.Env, b)
 	}
 	b = j.ctx.failed(b)
+	if j.bounds != nil {
+		b = j.bounds.dropLate(j.ctx, in, b)
+	}
 	stored := !j.lookup || in == 1
 	for k := range b.Rows() {
 		i := rowAt(b, k)
 		sign := b.Sign(i)
 		j.buf = state.AppendKey(j.buf[:0], me.kcols, i)
 		klen := len(j.buf)
-		null := anyNull(me.kcols, i)
+		null := !j.nulls && anyNull(me.kcols, i)
 		matches := int64(0)
 		if !null && (in == 0 || !j.lookup) {
 			matches = j.probe(in, other, b, i, j.buf, sign)
@@ -107,7 +121,10 @@ func (j *join) Push(in int, b *vec.Batch) {
 		// right side is complete before it starts.
 		if stored && !(j.ctx.Batch && in == 0) {
 			j.buf = state.AppendRow(j.buf, b.Cols, i)
-			me.keep(j.buf, klen, sign, matches, null)
+			id := me.keep(j.buf, klen, sign, matches, null)
+			if j.bounds != nil && id != 0 {
+				j.bounds.start(in, me, id-1, b, i)
+			}
 		}
 		if j.rows.Len() >= letRows {
 			j.let()
@@ -258,8 +275,9 @@ func appendRow(dst, cols []*vec.Vector, i int) {
 	}
 }
 
-// keep adds or takes back a row. keyRow is the row's key, of length klen, and its bytes.
-func (s *side) keep(keyRow []byte, klen int, sign, matches int64, null bool) {
+// keep adds or takes back a row. keyRow is the row's key, of length klen, and its bytes. It returns the entry plus one of a row that
+// is new.
+func (s *side) keep(keyRow []byte, klen int, sign, matches int64, null bool) uint32 {
 	id, fresh := s.rows.Upsert(keyRow)
 	p := s.rows.At(id)
 	if fresh {
@@ -274,9 +292,13 @@ func (s *side) keep(keyRow []byte, klen int, sign, matches int64, null bool) {
 			s.unlink(keyRow[:klen], id)
 		}
 		s.rows.Delete(id)
-		return
+		return 0
 	}
 	s.rows.Mark(id)
+	if fresh {
+		return id + 1
+	}
+	return 0
 }
 
 func (s *side) link(key []byte, id uint32) {
@@ -307,8 +329,11 @@ func (s *side) unlink(key []byte, id uint32) {
 }
 
 // Flush lets out, in a query that runs once, the right rows that nothing matched.
-func (j *join) Flush(int64) {
+func (j *join) Flush(wm int64) {
 	for i := range j.sides {
+		if j.bounds != nil {
+			j.bounds.expire(i, &j.sides[i], wm)
+		}
 		j.sides[i].rows.Compact()
 		j.sides[i].heads.Compact()
 	}
@@ -367,8 +392,11 @@ func (j *join) Restored() {
 			for c, k := range s.keys {
 				keys[c].Reset(k.Type())
 			}
-			if _, err := state.DecodeRow(keys, key); err == nil && !anyNull(keys, 0) {
+			if _, err := state.DecodeRow(keys, key); err == nil && (j.nulls || !anyNull(keys, 0)) {
 				s.link(key, id)
+			}
+			if j.bounds != nil {
+				j.bounds.resume(i, s, id)
 			}
 		})
 	}

@@ -3,6 +3,7 @@
 package op
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -88,6 +89,10 @@ type Pipeline struct {
 	steps []step
 	// replaced is the aggregation whose old rows nobody needs to see go; nil: none.
 	replaced *plan.Aggregate
+	// Of a query that runs once, while it does: where its scans' rows come from. work is the rows of plan.Work.
+	run  context.Context
+	rows Rows
+	work *vec.Batch
 }
 
 // topAggregate is the aggregation that the query's rows come from without anything in between that looks at old rows.
@@ -148,6 +153,16 @@ func (p *Pipeline) build(n plan.Node, out sink) error {
 		return p.unary(n.Input, newDistinct(p.Ctx, n, out))
 	case *plan.SetOp:
 		return p.buildSetOp(n, out)
+	case *plan.Over:
+		return p.buildOver(n, out)
+	case *plan.TopN:
+		return p.buildRanked(n, out)
+	case *plan.Unnest:
+		return p.buildUnnest(n, out)
+	case *plan.Recursive:
+		return p.buildRecursive(n, out)
+	case *plan.Work:
+		return p.buildWork(n, out)
 	}
 	return fmt.Errorf("operator %T is not supported", n)
 }

@@ -124,6 +124,11 @@ func (n *Join) Props() Props {
 	default:
 		p.AppendOnly = l.AppendOnly && n.Lookup
 	}
+	if n.AsOf != nil {
+		p.AppendOnly = false // a version that comes late corrects what met an older one
+		p.Key = l.Key
+		return p
+	}
 	p.Key = joinKey(n, l, r, width)
 	if n.Kind == Right || n.Kind == Full {
 		p.TimeCol, p.WindowEnd = -1, -1

@@ -1,0 +1,383 @@
+package op
+
+import (
+	"math"
+	"slices"
+
+	"myelin/internal/process/eval"
+	"myelin/internal/process/plan"
+	"myelin/internal/process/state"
+	"myelin/internal/vec"
+)
+
+// ranked keeps the rows of each partition whose rank is within bounds (plan.TopN). All rows are remembered, unless none can be taken
+// back: then those that can never come up are forgotten.
+//
+// Key of an entry: the row's bytes, behind its partition's. Payload: how often the row occurs; how often it is out, and the rank of
+// the first of these; length of the partition's key.
+type ranked struct {
+	ctx    *Ctx
+	node   *plan.TopN
+	part   []*eval.Eval
+	keys   []*eval.Eval
+	first  int64 // ranks that stay: from first to last
+	last   int64
+	forget bool
+	show   bool // the rank is a column
+	types  []vec.Type
+
+	rows    *state.Map
+	parts   *state.Map // partition → its list; not stored
+	lists   []rankList // by entry of parts
+	touched []uint32
+	pcols   []*vec.Vector
+	kcols   []*vec.Vector
+	one     *state.Rows
+	buf     []byte
+	minus   *state.Rows
+	plus    *state.Rows
+	out     sink
+}
+
+// rankList is the rows of a partition in order.
+type rankList struct {
+	ids  []uint32
+	out  int // how many of them are out
+	dead int // how many do not occur any more
+}
+
+// Payload words of a row.
+const (
+	rankCount = iota
+	rankOut
+	rankFirst
+	rankKeyLen
+	rankWords
+)
+
+func (p *Pipeline) buildRanked(n *plan.TopN, out sink) error {
+	types := typesOf(n.Input.Schema())
+	r := &ranked{
+		ctx: p.Ctx, node: n, part: eval.NewAll(n.Partition), first: n.Offset + 1, last: satAdd(n.Offset, n.Limit),
+		forget: p.Ctx.Batch || n.Input.Props().AppendOnly, show: n.RankName != "", types: types,
+		rows: state.NewMap(rankWords, 0), parts: state.NewMap(0, 0), pcols: make([]*vec.Vector, len(n.Partition)),
+		kcols: make([]*vec.Vector, len(n.Order)), one: state.NewRows(types),
+		minus: state.NewRows(typesOf(n.Schema())), plus: state.NewRows(typesOf(n.Schema())), out: out,
+	}
+	for _, k := range n.Order {
+		r.keys = append(r.keys, eval.New(k.Expr))
+	}
+	return p.unary(n.Input, r)
+}
+
+func (r *ranked) Push(_ int, b *vec.Batch) {
+	for i, e := range r.part {
+		r.pcols[i] = e.RunFull(&r.ctx.Env, b)
+	}
+	kcols := r.kcols
+	for i, e := range r.keys {
+		kcols[i] = e.RunFull(&r.ctx.Env, b)
+	}
+	b = r.ctx.failed(b)
+	// The keys are used beside those of stored rows, which the same expressions compute.
+	for i, v := range kcols {
+		if _, plain := r.node.Order[i].Expr.(*plan.Col); !plain {
+			kcols[i] = v.Clone()
+		}
+	}
+	for k := range b.Rows() {
+		r.take(b, kcols, rowAt(b, k))
+	}
+}
+
+func (r *ranked) take(b *vec.Batch, kcols []*vec.Vector, i int) {
+	r.buf = state.AppendKey(r.buf[:0], r.pcols, i)
+	klen := len(r.buf)
+	part, fresh := r.parts.Upsert(r.buf)
+	if int(part) >= len(r.lists) {
+		r.lists = append(r.lists, make([]rankList, int(part)+1-len(r.lists))...)
+	}
+	l := &r.lists[part]
+	if fresh {
+		*l = rankList{ids: l.ids[:0]}
+	}
+	r.buf = state.AppendRow(r.buf, b.Cols, i)
+	row := r.buf[klen:]
+	n := len(l.ids)
+	if r.forget && r.node.Rank == plan.RowNumber && n > 0 && int64(n) >= r.last && r.compare(b.Cols, kcols, i, row, l.ids[n-1]) >= 0 {
+		return // at least that many rows are before it, for ever
+	}
+	id, fresh := r.rows.Upsert(r.buf)
+	p := r.rows.At(id)
+	if fresh {
+		p[rankKeyLen] = uint64(klen)
+		at, _ := slices.BinarySearchFunc(l.ids, id, func(e, _ uint32) int { return -r.compare(b.Cols, kcols, i, row, e) })
+		l.ids = slices.Insert(l.ids, at, id)
+		l.dead++
+	}
+	if p[rankCount] == 0 {
+		l.dead--
+	}
+	p[rankCount] += uint64(b.Sign(i))
+	if p[rankCount] == 0 {
+		l.dead++
+	}
+	r.rows.Mark(id)
+	if !r.parts.Flag(part) {
+		r.parts.SetFlag(part, true)
+		r.touched = append(r.touched, part)
+	}
+	if r.forget && int64(len(l.ids)) > satAdd(r.last, r.last/2+16) {
+		r.cut(l)
+	}
+}
+
+// compare compares row i, whose bytes are row, with a stored one.
+func (r *ranked) compare(cols, kcols []*vec.Vector, i int, row []byte, id uint32) int {
+	r.load(id)
+	stored := r.one.Batch()
+	stored.Diff = nil
+	for k, e := range r.keys {
+		v := e.Run(&r.ctx.Env, stored)
+		if c := compareValues(kcols[k], at(kcols[k], i), v, 0, r.node.Order[k]); c != 0 {
+			return c
+		}
+	}
+	for c, v := range stored.Cols {
+		if c := compareValues(cols[c], at(cols[c], i), v, 0, plan.SortKey{}); c != 0 {
+			return c
+		}
+	}
+	return slices.Compare(row, r.row(id))
+}
+
+// row is the bytes of a stored row.
+func (r *ranked) row(id uint32) []byte { return r.rows.Key(id)[r.rows.At(id)[rankKeyLen]:] }
+
+// at is the row of a vector that stands for row i of its batch.
+func at(v *vec.Vector, i int) int {
+	if v.Len() == 1 {
+		return 0
+	}
+	return i
+}
+
+// load decodes a stored row into r.one.
+func (r *ranked) load(id uint32) {
+	r.one.Reset()
+	mustDecode(r.one, r.row(id))
+}
+
+// peers reports whether two stored rows are equal in all order keys.
+func (r *ranked) peers(a, b uint32) bool {
+	r.load(a)
+	one := r.one.Batch()
+	one.Diff = nil
+	vals := make([]*vec.Vector, len(r.keys))
+	for k, e := range r.keys {
+		vals[k] = e.RunFull(&r.ctx.Env, one).Clone()
+	}
+	r.load(b)
+	for k, e := range r.keys {
+		if compareValues(vals[k], 0, e.RunFull(&r.ctx.Env, one), 0, r.node.Order[k]) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// ranks walks over the rows in order and calls f with the rank of the first occurrence of each, until f returns false.
+func (r *ranked) ranks(l *rankList, f func(at int, id uint32, rank int64) bool) {
+	seen, rank := int64(0), int64(0)
+	last := -1 // the row before that occurs
+	for i, id := range l.ids {
+		n := max(int64(r.rows.At(id)[rankCount]), 0)
+		at := rank
+		switch {
+		case r.node.Rank == plan.RowNumber:
+			at = seen + 1
+		case n > 0 && (last < 0 || !r.peers(l.ids[last], id)):
+			at = rank + 1
+			if r.node.Rank == plan.Rank {
+				at = seen + 1
+			}
+		}
+		if !f(i, id, at) {
+			return
+		}
+		if n > 0 {
+			seen, rank, last = seen+n, at, i
+		}
+	}
+}
+
+// cut forgets the rows behind the last rank, as no row before them is ever taken back.
+func (r *ranked) cut(l *rankList) {
+	kept := -1
+	r.ranks(l, func(at int, id uint32, rank int64) bool {
+		if rank > r.last {
+			kept = at
+			return false
+		}
+		return true
+	})
+	if kept < 0 {
+		return
+	}
+	behind := l.ids[kept:]
+	l.ids = l.ids[:kept]
+	for _, id := range behind {
+		if r.rows.At(id)[rankOut] != 0 { // still out: Flush takes it back first
+			l.ids = append(l.ids, id)
+			continue
+		}
+		r.rows.Delete(id)
+	}
+}
+
+func (r *ranked) Flush(int64) {
+	for _, part := range r.touched {
+		r.parts.SetFlag(part, false)
+		r.bring(part)
+		if r.minus.Len() >= letRows || r.plus.Len() >= letRows {
+			r.let()
+		}
+	}
+	r.touched = r.touched[:0]
+	r.let()
+	r.rows.Compact()
+	r.parts.Compact()
+}
+
+// bring brings what is out of a partition up to date.
+func (r *ranked) bring(part uint32) {
+	l := &r.lists[part]
+	left, out := l.out, 0
+	var gone []uint32
+	r.ranks(l, func(_ int, id uint32, rank int64) bool {
+		p := r.rows.At(id)
+		if rank > r.last && left == 0 && len(gone) == l.dead {
+			return false
+		}
+		if p[rankOut] != 0 {
+			left--
+		}
+		n := int64(p[rankCount])
+		if n == 0 {
+			gone = append(gone, id)
+		}
+		if r.change(id, p, rank, max(n, 0)) {
+			out++
+		}
+		return true
+	})
+	l.out = out
+	if len(gone) > 0 {
+		l.ids = slices.DeleteFunc(l.ids, func(id uint32) bool { return r.rows.At(id)[rankCount] == 0 })
+		l.dead = 0
+		for _, id := range gone {
+			r.rows.Delete(id)
+		}
+	}
+	if r.forget {
+		r.cut(l)
+	}
+	if len(l.ids) == 0 {
+		*l = rankList{}
+		r.parts.Delete(part)
+	}
+}
+
+// change lets out how the occurrences of a row that are out changed, and reports whether any is. rank is that of the first of n.
+func (r *ranked) change(id uint32, p []uint64, rank, n int64) bool {
+	first, count := rank, n
+	if r.node.Rank == plan.RowNumber {
+		first = max(rank, r.first)
+		count = max(min(rank+n-1, r.last)-first+1, 0)
+	} else if rank < r.first || rank > r.last {
+		count = 0
+	}
+	if count == 0 {
+		first = 0
+	}
+	was, wasFirst := int64(p[rankOut]), int64(p[rankFirst])
+	if was == count && (first == wasFirst || !r.show) {
+		return count > 0
+	}
+	if !r.show {
+		r.emit(id, 0, count-was)
+	} else {
+		step := int64(0)
+		if r.node.Rank == plan.RowNumber {
+			step = 1
+		}
+		for k := range was {
+			r.emit(id, wasFirst+k*step, -1)
+		}
+		for k := range count {
+			r.emit(id, first+k*step, 1)
+		}
+	}
+	p[rankOut], p[rankFirst] = uint64(count), uint64(first)
+	r.rows.Mark(id)
+	return count > 0
+}
+
+// emit appends a row n times, taken back if n is negative.
+func (r *ranked) emit(id uint32, rank, n int64) {
+	to, sign := r.plus, int8(1)
+	if n < 0 {
+		to, sign, n = r.minus, -1, -n
+	}
+	row := r.row(id)
+	for range n {
+		cols := to.Open(sign)
+		if _, err := state.DecodeRow(cols[:len(r.types)], row); err != nil {
+			panic("op: state holds a corrupt row")
+		}
+		if r.show {
+			cols[len(r.types)].AppendInt(rank)
+		}
+	}
+}
+
+func (r *ranked) let() {
+	for _, rows := range []*state.Rows{r.minus, r.plus} {
+		if rows.Len() == 0 {
+			continue
+		}
+		b := rows.Batch()
+		if r.ctx.Batch {
+			b.Diff = nil
+		}
+		r.out(b)
+		rows.Reset()
+	}
+}
+
+func (r *ranked) Next() int64           { return math.MaxInt64 }
+func (r *ranked) Stores() []state.Store { return []state.Store{r.rows} }
+
+func (r *ranked) Restored() {
+	kcols := make([]*vec.Vector, len(r.keys))
+	row := state.NewRows(r.types)
+	r.rows.Each(func(id uint32) {
+		p := r.rows.At(id)
+		part, _ := r.parts.Upsert(r.rows.Key(id)[:p[rankKeyLen]])
+		if int(part) >= len(r.lists) {
+			r.lists = append(r.lists, make([]rankList, int(part)+1-len(r.lists))...)
+		}
+		l := &r.lists[part]
+		row.Reset()
+		mustDecode(row, r.row(id))
+		b := row.Batch()
+		for i, e := range r.keys {
+			kcols[i] = e.RunFull(&r.ctx.Env, b).Clone()
+		}
+		at, _ := slices.BinarySearchFunc(l.ids, id, func(e, _ uint32) int { return -r.compare(b.Cols, kcols, 0, r.row(id), e) })
+		l.ids = slices.Insert(l.ids, at, id)
+		if p[rankOut] != 0 {
+			l.out++
+		}
+	})
+}
