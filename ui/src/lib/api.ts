@@ -1,5 +1,20 @@
 // The client of the HTTP API. Lists that the server leaves out or sends as null arrive here as empty lists.
-import type { Delivery, EventRow, Overview, Problem, Quality, Sink, Source, Status, View, ViewRows } from './schema';
+import type {
+  Delivery,
+  EventRow,
+  Overview,
+  Problem,
+  Quality,
+  Sink,
+  Source,
+  Status,
+  TopicDetail,
+  TopicGroup,
+  TopicInfo,
+  TopicMessages,
+  View,
+  ViewRows,
+} from './schema';
 
 /** An answer that was not a success, in the words of the server where it gave any. */
 export class APIError extends Error {
@@ -84,6 +99,15 @@ export const api = {
     call<{ sources: Source[] }>('/api/sources', { signal }).then((r) =>
       list(r.sources).map((s) => ({ ...s, writeKeys: list(s.writeKeys) })),
     ),
+
+  topics: (signal?: AbortSignal) => call<{ topics: TopicInfo[] }>('/api/topics', { signal }).then((r) => list(r.topics)),
+
+  topic: (name: string, signal?: AbortSignal) => call<TopicDetail>(`/api/topics/${encodeURIComponent(name)}`, { signal }),
+
+  messages: (topic: string, ask: Record<string, string>, signal?: AbortSignal) =>
+    call<TopicMessages>(`/api/topics/${encodeURIComponent(topic)}/messages?${new URLSearchParams(ask)}`, { signal }),
+
+  groups: (signal?: AbortSignal) => call<{ groups: TopicGroup[] }>('/api/groups', { signal }).then((r) => list(r.groups)),
 
   problems: (signal?: AbortSignal) => call<{ problems: Problem[] }>('/api/problems', { signal }).then((r) => list(r.problems)),
 };

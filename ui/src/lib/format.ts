@@ -154,3 +154,12 @@ export function shortKey(s: string, most = 18): string {
 export function plural(n: number, one: string, many = `${one}s`): string {
   return `${count(n)} ${n === 1 ? one : many}`;
 }
+
+/** 36502240 → "36.5 MB"; sizes that nobody tells are a dash. */
+export function bytes(n: number): string {
+  if (!Number.isFinite(n) || n < 0) return '–';
+  if (n < 1000) return `${Math.round(n)} B`;
+  const unit = n < 999_500 ? 'kB' : n < 999_500_000 ? 'MB' : n < 999_500_000_000 ? 'GB' : 'TB';
+  const v = n / { kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 }[unit];
+  return `${v < 99.95 ? trim(v.toFixed(v < 9.995 ? 2 : 1)) : Math.round(v)} ${unit}`;
+}

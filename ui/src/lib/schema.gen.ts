@@ -43,6 +43,12 @@ export interface Dropped {
   dropped: number;
 }
 
+export interface Endpoints {
+  http: string;
+  kafka: string;
+  postgres: string;
+}
+
 export interface EventRow {
   event: string;
   /** the whole event */
@@ -82,6 +88,7 @@ export interface Health {
 export interface Overview {
   at: string;
   balance: Balance;
+  endpoints: Endpoints;
   stages: Stage[];
   startedAt: string;
   version: string;
@@ -226,6 +233,137 @@ export interface Stage {
   /** events per second over the last 60 seconds, oldest first */
   series: number[];
   title: string;
+}
+
+export interface TopicDetail {
+  bytes: number;
+  /** delete, compact or both */
+  cleanup: 'delete' | 'compact' | 'both';
+  /** plumbing of Myelin or Kafka, which lists leave out at first */
+  internal: boolean;
+  /** offsets between the first and the last; a few of them may be markers of transactions */
+  messages: number;
+  name: string;
+  partitions: number;
+  parts: TopicPartition[];
+  /** what is wrong with the topic, empty when all is well */
+  problem: string;
+  purpose: string;
+  /** messages of the last minute by their timestamps, per second */
+  ratePerSec: number;
+  replicas: number;
+  retentionBytes: number;
+  retentionMs: number;
+  settings: TopicSetting[];
+}
+
+export interface TopicGroup {
+  assignor: string;
+  /** part of Myelin itself */
+  internal: boolean;
+  lag: number;
+  members: TopicMember[];
+  name: string;
+  parts: TopicGroupPart[];
+  problem: string;
+  /** classic or consumer (KIP-848) */
+  protocol: string;
+  /** as Kafka calls it: Stable, Empty, PreparingRebalance, … */
+  state: string;
+  topics: string[];
+}
+
+export interface TopicGroupPart {
+  /** offset of the next message to read; -1: none was read yet */
+  committed: number;
+  end: number;
+  lag: number;
+  /** who reads it now; empty: nobody */
+  member: string;
+  partition: number;
+  topic: string;
+}
+
+export interface TopicGroups {
+  groups: TopicGroup[];
+}
+
+export interface TopicHeader {
+  name: string;
+  value: string;
+}
+
+export interface TopicInfo {
+  bytes: number;
+  /** delete, compact or both */
+  cleanup: 'delete' | 'compact' | 'both';
+  /** plumbing of Myelin or Kafka, which lists leave out at first */
+  internal: boolean;
+  /** offsets between the first and the last; a few of them may be markers of transactions */
+  messages: number;
+  name: string;
+  partitions: number;
+  /** what is wrong with the topic, empty when all is well */
+  problem: string;
+  purpose: string;
+  /** messages of the last minute by their timestamps, per second */
+  ratePerSec: number;
+  replicas: number;
+  retentionBytes: number;
+  retentionMs: number;
+}
+
+export interface TopicMember {
+  client: string;
+  host: string;
+  id: string;
+  partitions: number;
+}
+
+export interface TopicMessage {
+  cut: boolean;
+  headers: TopicHeader[];
+  json: unknown;
+  key: string;
+  /** json, text, binary, empty or deleted */
+  kind: 'json' | 'text' | 'binary' | 'empty' | 'deleted';
+  offset: number;
+  partition: number;
+  size: number;
+  text: string;
+  timestamp: string;
+}
+
+export interface TopicMessages {
+  /** offset of the next message */
+  end: number;
+  messages: TopicMessage[];
+  next: number;
+  /** messages before this offset */
+  prev: number;
+  start: number;
+}
+
+export interface TopicPartition {
+  bytes: number;
+  /** offset of the next message */
+  end: number;
+  inSync: number[];
+  leader: number;
+  partition: number;
+  problem: string;
+  replicas: number[];
+  start: number;
+}
+
+export interface TopicSetting {
+  default: boolean;
+  name: string;
+  value: string;
+}
+
+export interface Topics {
+  topics: TopicInfo[];
 }
 
 export interface ViewColumn {

@@ -2,7 +2,20 @@
 // description can say.
 import type * as gen from './schema.gen';
 
-export type { Balance, Delivery, Overview, Problem, Stage } from './schema.gen';
+export type {
+  Balance,
+  Delivery,
+  Endpoints,
+  Overview,
+  Problem,
+  Stage,
+  TopicDetail,
+  TopicGroup,
+  TopicGroupPart,
+  TopicInfo,
+  TopicMessage,
+  TopicMessages,
+} from './schema.gen';
 
 export type StageID = gen.Stage['id'];
 export type Status = gen.EventRow['status'];

@@ -2,10 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { missing, tasks } from './attention';
 import { eventFacts, eventTitle } from './event-words';
 import { foldedAtFirst, jsonLines } from './json-lines';
-import { match } from './route';
+import { listOf, match } from './route';
 import type { Overview, Sink, Source } from './schema';
 import { plainError, sinkState, sinkToLookAt } from './sink-words';
 import { sqlTokens } from './sql-tokens';
+import { keeps } from './topic-words';
 import { fieldName, inWords, placesIn } from './violations';
 
 const found = (code: string, path: string, expected = '', got = '') => ({ code, path, expected, got, severity: 'error' });
@@ -89,6 +90,8 @@ test('addresses lead to pages', () => {
   expect(match('/views/a%20b')).toEqual({ page: 'view', name: 'a b' });
   expect(match('/views/')).toEqual({ page: 'views', name: '' });
   expect(match('/events/x').page).toBe('missing');
+  expect(match('/topics/events.in')).toEqual({ page: 'topic', name: 'events.in' });
+  expect([listOf('topic'), listOf('groups'), listOf('view'), listOf('events')]).toEqual(['topics', 'topics', 'views', 'events']);
   expect(match('/views/%E0%A4%A').page).toBe('view');
 });
 
@@ -134,4 +137,12 @@ describe('sinks in words', () => {
     expect(sinkToLookAt([sink({}), sink({ name: 'r', state: 'retrying' })])?.name).toBe('r');
     expect(sinkToLookAt([])).toBeNull();
   });
+});
+
+test('topics say how long they keep what they have', () => {
+  const topic = (cleanup: 'delete' | 'compact', retentionMs: number, retentionBytes = -1) => keeps({ cleanup, retentionMs, retentionBytes });
+  expect(topic('delete', 7 * 86_400_000)).toBe('7 d');
+  expect(topic('delete', -1)).toBe('for ever');
+  expect(topic('delete', 3_600_000, 1e9)).toBe('1 h, 1 GB a partition');
+  expect(topic('compact', 1000)).toBe('latest of each key');
 });
