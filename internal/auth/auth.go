@@ -1,4 +1,4 @@
-// Package auth knows who may do what: users, their passwords and roles, and how many wrong passwords are too many.
+// Package auth knows who may do what: users, their passwords, and how many wrong passwords are too many.
 package auth
 
 import (
@@ -8,49 +8,17 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
+	"myelin/internal/auth/role"
 	"myelin/internal/clock"
 )
 
-// Role says what a user may do. A role includes what those below it may.
-type Role uint8
-
-// The roles, from least to most.
-const (
-	Nobody   Role = iota
-	Viewer        // reads
-	Marketer      // steers what goes out
-	Analyst       // makes views
-	Engineer      // writes events, changes topics, plans, sources and sinks
-	Privacy       // deletes what is known of a person
-	Admin         // changes who may do what
-)
-
-var roleNames = []string{"nobody", "viewer", "marketer", "analyst", "engineer", "privacy", "admin"}
-
-// ParseRole reads a role's name.
-func ParseRole(name string) (Role, error) {
-	for i, n := range roleNames[1:] {
-		if n == name {
-			return Role(i + 1), nil
-		}
-	}
-	return Nobody, fmt.Errorf("there is no role %q", name)
-}
-
-// String is the role's name.
-func (r Role) String() string { return roleNames[min(int(r), len(roleNames)-1)] }
-
-// User is somebody who is known.
-type User struct {
-	Name string
-	Role Role
-}
-
 // Credential is a user with a password.
 type Credential struct {
-	User
+	role.Person
 	Password string
 }
 
@@ -91,10 +59,13 @@ func NewUsers(all []Credential, c clock.Clock) (*Users, error) {
 func (u *Users) Len() int { return len(u.byName) }
 
 // Find returns a user by name.
-func (u *Users) Find(name string) (User, bool) {
+func (u *Users) Find(name string) (role.Person, bool) {
 	c, ok := u.byName[name]
-	return c.User, ok
+	return c.Person, ok
 }
+
+// Names lists the users.
+func (u *Users) Names() []string { return slices.Sorted(maps.Keys(u.byName)) }
 
 // Password implements pgwire.Users: it returns the password of a user.
 func (u *Users) Password(name string) (string, bool) {
@@ -106,16 +77,16 @@ func (u *Users) Password(name string) (string, bool) {
 func (u *Users) Guard() *Guard { return u.guard }
 
 // Login checks a password that came from an address. The error is ErrWrong or a *TooManyError.
-func (u *Users) Login(name, password, from string) (User, error) {
+func (u *Users) Login(name, password, from string) (role.Person, error) {
 	if wait := u.guard.Wait(from); wait > 0 {
-		return User{}, &TooManyError{After: wait}
+		return role.Person{}, &TooManyError{After: wait}
 	}
 	c, known := u.byName[name]
 	if !u.same(c.Password, password) || !known {
 		u.guard.Fail(from)
-		return User{}, ErrWrong
+		return role.Person{}, ErrWrong
 	}
-	return c.User, nil
+	return c.Person, nil
 }
 
 func (u *Users) same(a, b string) bool {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"myelin/internal/auth/role"
 	"myelin/internal/clock"
 )
 
@@ -26,7 +27,7 @@ type Sessions struct {
 }
 
 type session struct {
-	user User
+	user role.Person
 	ends time.Time
 }
 
@@ -38,7 +39,7 @@ func NewSessions(c clock.Clock, lifetime time.Duration) *Sessions {
 }
 
 // Start makes a token for a user.
-func (s *Sessions) Start(u User) (token string, ends time.Time, err error) {
+func (s *Sessions) Start(u role.Person) (token string, ends time.Time, err error) {
 	var secret [32]byte
 	if _, err := rand.Read(secret[:]); err != nil {
 		return "", time.Time{}, fmt.Errorf("reading random bytes: %w", err)
@@ -73,13 +74,13 @@ func (s *Sessions) makeRoom(now time.Time) {
 }
 
 // Find returns whose token it is.
-func (s *Sessions) Find(token string) (User, bool) {
+func (s *Sessions) Find(token string) (role.Person, bool) {
 	key := sha256.Sum256([]byte(token))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x, ok := s.mu.byToken[key]
 	if !ok || !s.clock.Now().Before(x.ends) {
-		return User{}, false
+		return role.Person{}, false
 	}
 	return x.user, true
 }

@@ -65,6 +65,14 @@ func (j *Journal) set(key string, value []byte) {
 	j.mu.values[key] = value
 }
 
+// Find returns the value of a key.
+func (j *Journal) Find(key string) ([]byte, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	v, ok := j.mu.values[key]
+	return v, ok
+}
+
 // Each calls f for every key with the prefix, which is cut off.
 func (j *Journal) Each(prefix string, f func(key string, value []byte)) {
 	j.mu.Lock()
