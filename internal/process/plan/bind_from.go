@@ -3,7 +3,6 @@ package plan
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"myelin/internal/process/fn"
 	"myelin/internal/process/sql"
@@ -18,6 +17,10 @@ func (b *binder) from(items []sql.TableExpr, outer *scope) (Node, *scope) {
 	}
 	var node Node
 	for _, it := range items {
+		if l := (left{node, s.cols}); node != nil && isLateral(it) {
+			node, s.cols = b.beside(it, l, outer)
+			continue
+		}
 		n, cols := b.table(it, outer)
 		if node == nil {
 			node, s.cols = n, cols
@@ -49,15 +52,13 @@ func (b *binder) table(t sql.TableExpr, outer *scope) (Node, []scopeCol) {
 	case *sql.TableRef:
 		return b.tableRef(t, outer)
 	case *sql.SubqueryRef:
-		if t.Lateral {
-			b.fail(int(t.At0), sql.CodeNotSupported, "join the tables and group the result", "LATERAL is not supported")
-		}
-		n, _ := b.query(t.Query, cteOnly(outer))
+		n, _ := b.query(t.Query, outer)
 		return n, b.aliased(n, t.Alias, t.Alias.Name, "", int(t.At0))
 	case *sql.FuncRef:
 		return b.tableFunc(t, outer)
 	case *sql.JoinRef:
-		return b.join(t, outer)
+		l, lcols := b.table(t.L, outer)
+		return b.join(t, left{l, lcols}, outer)
 	}
 	b.fail(t.Pos(), sql.CodeNotSupported, "", "this table expression is not supported")
 	return nil, nil
@@ -101,6 +102,7 @@ func (b *binder) tableRef(t *sql.TableRef, outer *scope) (Node, []scopeCol) {
 	if t.Schema == "" {
 		if c := outer.findCTE(t.Name); c != nil {
 			n, _ := b.query(c.def.Query, c.scope)
+			b.checkLevel(n, outer, c.scope, int(t.At0))
 			if len(c.def.Columns) > len(n.Schema()) {
 				b.fail(int(c.def.At0), sql.CodeSyntax, "", "WITH query %q has fewer columns than it names", t.Name)
 			}
@@ -144,15 +146,8 @@ var windowUsage = map[string]string{
 func (b *binder) tableFunc(f *sql.FuncRef, outer *scope) (Node, []scopeCol) {
 	kind, ok := windowKinds[f.Name]
 	if !ok {
-		if f.Name == "generate_series" {
-			return b.series(f, outer)
-		}
-		known := []string{"tumble", "hop", "cumulate", "session", "generate_series"}
-		hint := "the functions for FROM are " + strings.Join(known, ", ")
-		if s := sql.Suggest(f.Name, known); s != "" {
-			hint = "did you mean " + s + "?"
-		}
-		b.fail(int(f.At0), sql.CodeUndefinedFunc, hint, "function %s cannot be used in FROM", f.Name)
+		fc := b.fromFunc(f, &scope{outer: outer})
+		return fc.node(&Values{Rows: [][]Expr{{}}}, false), fc.cols
 	}
 	want := 3
 	if kind == Hop || kind == Cumulate {
@@ -275,71 +270,4 @@ func (b *binder) windowPartition(f *sql.FuncRef, kind WindowKind, cols []scopeCo
 		}
 	}
 	return out
-}
-
-// maxSeries bounds generate_series.
-const maxSeries = 1_000_000
-
-// series binds generate_series of constants.
-func (b *binder) series(f *sql.FuncRef, outer *scope) (Node, []scopeCol) {
-	if len(f.Args) < 2 || len(f.Args) > 3 {
-		b.fail(int(f.At0), sql.CodeUndefinedFunc, "write generate_series(1, 10)", "generate_series needs two or three arguments")
-	}
-	var args []Expr
-	var pos []int
-	for _, a := range f.Args {
-		args, pos = append(args, b.expr0(a, &env{scope: &scope{}, clause: "generate_series"})), append(pos, a.Pos())
-	}
-	out := &Values{}
-	ends, t := b.common(args[:2], pos[:2], "generate_series")
-	get := func(e Expr, i int) *vec.Vector {
-		c, ok := e.(*Const)
-		if !ok || c.Value.IsNull(0) {
-			b.fail(pos[i], sql.CodeNotSupported, "write the values", "the arguments of generate_series must be constants")
-		}
-		return c.Value
-	}
-	lo, hi := get(ends[0], 0), get(ends[1], 1)
-	var step Expr = &Const{vec.IntOf(vec.Int32, 1)}
-	switch {
-	case t.Kind.Integer():
-		if len(args) == 3 {
-			step = b.coerce(args[2], t, fn.ImplicitCast, pos[2])
-		}
-	case (t.Kind == vec.Timestamp || t.Kind == vec.Timestamptz || t.Kind == vec.Date) && len(args) == 3:
-		step = b.coerce(args[2], vec.Of(vec.Interval), fn.ImplicitCast, pos[2])
-		if t.Kind == vec.Date {
-			t = vec.Of(vec.Timestamptz)
-			lo, hi = get(b.coerce(ends[0], t, fn.ImplicitCast, pos[0]), 0), get(b.coerce(ends[1], t, fn.ImplicitCast, pos[1]), 1)
-		}
-	default:
-		b.fail(int(f.At0), sql.CodeUndefinedFunc, "use whole numbers, or times and an interval", "generate_series(%v) does not exist", t)
-	}
-	by := get(step, len(pos)-1)
-	for v := lo.Ints[0]; ; {
-		forward := by.Type.Kind == vec.Interval && by.Intervals[0].Approx() > 0 || by.Type.Kind != vec.Interval && by.Ints[0] > 0
-		if forward && v > hi.Ints[0] || !forward && v < hi.Ints[0] {
-			break
-		}
-		out.Rows = append(out.Rows, []Expr{&Const{vec.IntOf(t.Kind, v)}})
-		if len(out.Rows) > maxSeries {
-			b.fail(int(f.At0), sql.CodeTooComplex, "take a larger step", "generate_series gives more than %d rows", maxSeries)
-		}
-		next := v
-		if by.Type.Kind == vec.Interval {
-			next, _ = vec.AddInterval(v, by.Intervals[0])
-		} else {
-			next = v + by.Ints[0]
-		}
-		if next == v || forward != (next > v) {
-			b.fail(pos[len(pos)-1], sql.CodeInvalidParameter, "take another step", "step size cannot equal zero")
-		}
-		v = next
-	}
-	out.Columns = []Column{{Name: "generate_series", Type: t, NotNull: true}}
-	name := "generate_series"
-	if f.Alias.Name != "" && f.Alias.Columns == nil {
-		f.Alias.Columns = []string{f.Alias.Name}
-	}
-	return out, b.aliased(out, f.Alias, name, "", int(f.At0))
 }

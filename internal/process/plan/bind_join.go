@@ -8,8 +8,13 @@ import (
 )
 
 // join binds a join. Names in ON mean the columns of both sides.
-func (b *binder) join(t *sql.JoinRef, outer *scope) (Node, []scopeCol) {
-	l, lcols := b.table(t.L, outer)
+func (b *binder) join(t *sql.JoinRef, on left, outer *scope) (Node, []scopeCol) {
+	l, lcols := on.node, on.cols
+	if isLateral(t.R) {
+		if n, cols, ok := b.lateralJoin(t, on, outer); ok {
+			return n, cols
+		}
+	}
 	r, rcols := b.table(t.R, outer)
 	b.checkNames(lcols, rcols, t.R.Pos())
 	width := len(l.Schema())
@@ -126,7 +131,7 @@ func side(e Expr, width int) sideOf {
 			} else {
 				s |= onRight
 			}
-		case *outerRef, *subRef, *aggRef:
+		case *outerRef, *depRef, *subRef, *aggRef:
 			s = onBoth
 		}
 	})

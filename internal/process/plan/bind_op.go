@@ -250,7 +250,8 @@ func (b *binder) quantified(e *sql.Quantified, x *env) Expr {
 		case e.Op == "<>" && e.All:
 			return b.inQuery(&sql.In{At0: e.At0, X: e.X, Query: e.Query, Not: true}, x)
 		}
-		b.fail(e.Pos(), sql.CodeNotSupported, "compare with (SELECT min(…) …) or (SELECT max(…) …)", "%s ANY or ALL of a query is not supported", e.Op)
+		n := b.bindSub(e.Query, x)
+		return b.compareAll(e.Op, e.All, b.expr0(e.X, x), n, e.Pos(), x)
 	}
 	v, arr := b.expr0(e.X, x), b.expr0(e.Array, x)
 	at := arr.Type()

@@ -341,8 +341,17 @@ func (s *selection) aggregate(exprs []Expr, asts []sql.Expr) []Expr {
 		if q.done {
 			continue
 		}
+		at := &sql.Literal{At0: sql.At0(q.pos)}
 		for k, e := range q.outer {
-			q.outer[k] = s.overGroups(e, &sql.Literal{At0: sql.At0(q.pos)}, a)
+			q.outer[k] = s.overGroups(e, at, a)
+		}
+		if q.dep {
+			mapNodeExprs(q.node, func(e Expr) Expr {
+				if d, ok := e.(*depRef); ok {
+					return dependOn(s.overGroups(&Col{d.Index, d.T, d.Name}, at, a))
+				}
+				return e
+			})
 		}
 	}
 	return out

@@ -19,6 +19,7 @@ type subquery struct {
 	done   bool
 	at     int       // where its columns start, once joined
 	of     *subquery // set for a second column of another subquery
+	dep    bool      // node reads the rows around: the join is a dependent one
 }
 
 // subRef is the value of a subquery until it is joined.
@@ -50,6 +51,10 @@ func (s *selection) attach(es []Expr) []Expr {
 			continue
 		}
 		q.done, q.at = true, len(s.node.Schema())
+		if q.dep {
+			s.node = s.b.dependentJoin(s.node, q.node, Left, nil, q.pos)
+			continue
+		}
 		s.node = &Join{Kind: q.kind, Left: s.node, Right: q.node, LeftKeys: q.outer, RightKeys: q.inner}
 	}
 	out := make([]Expr, len(es))
@@ -76,8 +81,20 @@ func (s *selection) resolve(e Expr) Expr {
 
 // bindSub binds a query that may refer to the scope around it.
 func (b *binder) bindSub(q *sql.Query, x *env) Node {
+	if n := b.waiting[q]; n != nil {
+		delete(b.waiting, q)
+		return n
+	}
 	n, _ := b.query(q, x.scope)
-	return n
+	return relevel(n)
+}
+
+// later keeps a subquery that was bound but not used yet.
+func (b *binder) later(q *sql.Query, n Node) {
+	if b.waiting == nil {
+		b.waiting = map[*sql.Query]Node{}
+	}
+	b.waiting[q] = n
 }
 
 // scalar binds a query that gives one value: an aggregation without GROUP BY, or one with LIMIT 1.
@@ -87,11 +104,14 @@ func (b *binder) scalar(e *sql.Subquery, x *env) Expr {
 	if len(cols) != 1 {
 		b.fail(e.Pos(), sql.CodeSyntax, "select one column", "subquery must return only one column")
 	}
-	if hasOuter(n) {
-		return b.correlated(e, n, x)
-	}
 	c := cols[0]
 	s := &subquery{pos: e.Pos(), node: n, kind: Cross, t: c.Type, result: func(w int) Expr { return &Col{w, c.Type, c.Name} }}
+	if depends(n) {
+		if fast := b.correlated(e, n, x); fast != nil {
+			return fast
+		}
+		s.dep = true
+	}
 	if !singleRow(n) {
 		s.node = b.onlyRow(n, c, e.Pos())
 	}
@@ -127,19 +147,6 @@ func singleRow(n Node) bool {
 	return false
 }
 
-func hasOuter(n Node) bool {
-	found := false
-	Walk(n, func(x Node) {
-		mapExprs(x, func(e Expr) Expr {
-			if _, ok := e.(*outerRef); ok {
-				found = true
-			}
-			return e
-		})
-	})
-	return found
-}
-
 // exists binds EXISTS anywhere but alone in WHERE: as count(*) > 0.
 func (b *binder) exists(e *sql.Exists, x *env) Expr {
 	n := b.bindSub(e.Query, x)
@@ -148,8 +155,13 @@ func (b *binder) exists(e *sql.Exists, x *env) Expr {
 		return b.call(">", e.Pos(), b.call0coalesce(c), &Const{vec.IntOf(vec.Int64, 0)})
 	}
 	s := &subquery{pos: e.Pos(), t: vec.Of(vec.Bool), kind: Cross}
-	if hasOuter(n) {
-		in, outer, inner := b.decorrelate(n, e.Pos())
+	if depends(n) {
+		in, outer, inner, ok := b.decorrelate(n)
+		if !ok {
+			s.dep, s.node = true, &Aggregate{Input: n, Calls: []AggCall{call}, Names: []string{"count"}}
+			s.result = func(w int) Expr { return positive(&Col{w, vec.Of(vec.Int64), "count"}) }
+			return b.addSub(s, x)
+		}
 		groups, names := inner, make([]string, len(inner)+1)
 		for i := range names {
 			names[i] = "key"
@@ -176,9 +188,12 @@ func (b *binder) call0coalesce(c Expr) Expr {
 // inQuery binds x [NOT] IN (query) anywhere but alone in WHERE, NULLs included: joined are whether the value occurs, how many rows
 // there are, and how many of them are not NULL.
 func (b *binder) inQuery(e *sql.In, x *env) Expr {
+	if r, ok := e.X.(*sql.Row); ok {
+		return b.rowInQuery(e, r, x)
+	}
 	n := b.bindSub(e.Query, x)
-	if hasOuter(n) {
-		b.fail(e.Pos(), sql.CodeNotSupported, "use EXISTS, or write the condition alone in WHERE", "a correlated IN is not supported here")
+	if depends(n) {
+		return b.inGeneral(e, n, x)
 	}
 	v, key := b.inKeys(e, n, x)
 	bigint, yes := vec.Of(vec.Int64), vec.Of(vec.Bool)
@@ -246,7 +261,8 @@ func (s *selection) semiJoin(e sql.Expr, x *env) bool {
 		}
 		n := b.bindSub(e.Query, x)
 		v, key := b.inKeys(e, n, x)
-		if kind == Anti && (!notNull(v, s.node.Schema()) || !notNull(key, n.Schema())) && !hasOuter(n) {
+		if kind == Anti && (!notNull(v, s.node.Schema()) || !notNull(key, n.Schema())) {
+			b.later(e.Query, n)
 			return false // NULLs count: the general form
 		}
 		below, expr := n, key
@@ -255,6 +271,7 @@ func (s *selection) semiJoin(e sql.Expr, x *env) bool {
 		}
 		vs := s.attach([]Expr{v})
 		if hasSub(vs[0]) {
+			b.later(e.Query, n)
 			return false
 		}
 		s.correlate(below, vs, []Expr{expr}, kind, e.Pos())
@@ -305,9 +322,15 @@ func stripOutput(n Node) Node {
 // correlate joins n, whose filters may refer to the rows around, as a semi or anti join.
 func (s *selection) correlate(n Node, left, right []Expr, kind JoinKind, pos int) {
 	width := len(s.node.Schema())
+	whole := n
 	n, conds := pullOuter(n)
-	if hasOuter(n) {
-		s.b.fail(pos, sql.CodeNotSupported, "compare with the outer columns in the WHERE of the subquery only", "this correlated subquery is not supported")
+	if depends(n) {
+		var on []Expr
+		for i := range left {
+			on = append(on, s.b.call("=", pos, left[i], shift(right[i], width)))
+		}
+		s.node = s.b.dependentJoin(s.node, whole, kind, and(on), pos)
+		return
 	}
 	j := &Join{Kind: kind, Left: s.node, Right: n, LeftKeys: left, RightKeys: right}
 	for i, c := range conds {
@@ -315,7 +338,7 @@ func (s *selection) correlate(n Node, left, right []Expr, kind JoinKind, pos int
 			switch x := x.(type) {
 			case *Col:
 				return &Col{x.Index + width, x.T, x.Name}
-			case *outerRef:
+			case *depRef:
 				return &Col{x.Index, x.T, x.Name}
 			}
 			return x
@@ -333,7 +356,7 @@ func pullOuter(n Node) (Node, []Expr) {
 		in, conds := pullOuter(x.Input)
 		var keep []Expr
 		for _, c := range conjuncts(x.Pred) {
-			if exprHasOuter(c) {
+			if exprDepends(c) {
 				conds = append(conds, c)
 			} else {
 				keep = append(keep, c)
@@ -370,36 +393,20 @@ func exprHasOuter(e Expr) bool {
 	return found
 }
 
-// decorrelate turns the conditions inner = outer of a subquery into pairs of keys.
-func (b *binder) decorrelate(n Node, pos int) (in Node, outer, inner []Expr) {
+// decorrelate turns the conditions inner = outer of a subquery into pairs of keys, if there are no others.
+func (b *binder) decorrelate(n Node) (in Node, outer, inner []Expr, ok bool) {
 	in, conds := pullOuter(stripOutput(n))
-	ok := !hasOuter(in)
+	if depends(in) {
+		return nil, nil, nil, false
+	}
 	for _, c := range conds {
-		call, isCall := c.(*Call)
-		if !isCall || call.Func.Name != "=" {
-			ok = false
-			break
+		z, a, ok := equalPair(c)
+		if !ok {
+			return nil, nil, nil, false
 		}
-		a, z := call.Args[0], call.Args[1]
-		if exprHasOuter(a) {
-			a, z = z, a
-		}
-		if exprHasOuter(a) || hasCol(z) {
-			ok = false
-			break
-		}
-		inner = append(inner, a)
-		outer = append(outer, mapExpr(z, func(x Expr) Expr {
-			if o, isOuter := x.(*outerRef); isOuter {
-				return &Col{o.Index, o.T, o.Name}
-			}
-			return x
-		}))
+		inner, outer = append(inner, a), append(outer, z)
 	}
-	if !ok {
-		b.fail(pos, sql.CodeNotSupported, "compare with the outer columns by = in the WHERE of the subquery only, or join the tables in FROM", "this correlated subquery is not supported")
-	}
-	return in, outer, inner
+	return in, outer, inner, true
 }
 
 func hasCol(e Expr) bool {
@@ -412,17 +419,21 @@ func hasCol(e Expr) bool {
 	return found
 }
 
-// correlated binds (SELECT aggregate FROM … WHERE inner = outer) as a left join with an aggregation by the inner columns.
+// correlated binds (SELECT aggregate FROM … WHERE inner = outer) as a left join with an aggregation by the inner columns; nil if the
+// query has another form.
 func (b *binder) correlated(e *sql.Subquery, n Node, x *env) Expr {
 	p, ok := n.(*Project)
 	var a *Aggregate
 	if ok {
 		a, ok = p.Input.(*Aggregate)
 	}
-	if !ok || len(a.Groups) > 0 || exprHasOuter(p.Exprs[0]) {
-		b.fail(e.Pos(), sql.CodeNotSupported, "take min or max of the column, or join the tables in FROM", "this correlated subquery is not supported")
+	if !ok || len(a.Groups) > 0 || exprDepends(p.Exprs[0]) || nodeDepends(a) {
+		return nil
 	}
-	in, outer, inner := b.decorrelate(a.Input, e.Pos())
+	in, outer, inner, ok := b.decorrelate(a.Input)
+	if !ok {
+		return nil
+	}
 	names := make([]string, 0, len(inner)+len(a.Calls))
 	for range inner {
 		names = append(names, "key")

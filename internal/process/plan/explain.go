@@ -54,7 +54,9 @@ func FormatExpr(e Expr) string {
 	case *aggRef:
 		return "agg" + strconv.Itoa(e.index)
 	case *outerRef:
-		return "outer#" + strconv.Itoa(e.Index)
+		return "outer" + strconv.Itoa(e.Up) + "#" + strconv.Itoa(e.Index)
+	case *depRef:
+		return "left#" + strconv.Itoa(e.Index)
 	case *subRef:
 		return fmt.Sprintf("subquery@%d", e.sub.pos)
 	case *untyped:

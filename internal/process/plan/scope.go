@@ -43,6 +43,7 @@ type outerRef struct {
 	Index int
 	T     vec.Type
 	Name  string
+	Up    int // 1: the query right around, 2: the one around that, …
 }
 
 // Type implements Expr.
@@ -53,13 +54,13 @@ func (b *binder) column(n *sql.Name, s *scope) Expr {
 	if e := b.lookup(n, s); e != nil {
 		return e
 	}
-	if s.outer != nil {
-		if e := b.lookup(n, s.outer); e != nil {
+	for up, o := 1, s.outer; o != nil; up, o = up+1, o.outer {
+		if e := b.lookup(n, o); e != nil {
 			c, ok := e.(*Col)
 			if !ok {
 				b.fail(int(n.At0), sql.CodeNotSupported, "name the table of the column", "column %q of the outer query is merged by USING", n.Parts[len(n.Parts)-1])
 			}
-			return &outerRef{c.Index, c.T, c.Name}
+			return &outerRef{c.Index, c.T, c.Name, up}
 		}
 	}
 	b.unknownColumn(n, s)
