@@ -122,7 +122,7 @@ func (n *node) openAPI() error {
 		return err
 	}
 	n.api, err = api.New(api.Config{
-		Topics: topics, Engine: n.queries, River: n, Judged: n, Events: n.tail, Views: n.directory, Status: n, Delivering: n, Files: n,
+		Topics: topics, Engine: n.queries, Explorer: n.queries, River: n, Judged: n, Events: n.tail, Views: n.directory, Status: n, Delivering: n, Files: n,
 		UI: ui.Files(), Metrics: n.metrics.Handler(), Ready: n.readiness, Access: api.Access{Users: n.users()},
 		Clock: n.Clock, Logger: n.Log, Version: n.Version,
 	})
@@ -134,7 +134,7 @@ func (n *node) openAPI() error {
 }
 
 func (n *node) newQueries() (*query.Engine, error) {
-	cfg := query.Config{Batch: exec.RunBatch, Streams: recent{n}, Views: n.directory, System: catalogs.New(n.directory, nil, n.Clock), Changer: n, Clock: n.Clock}
+	cfg := query.Config{Batch: exec.RunBatch, Continuous: exec.Check, Streams: recent{n}, Views: n.directory, System: catalogs.New(n.directory, nil, n.Clock), Changer: n, Clock: n.Clock}
 	if n.engine != nil {
 		cfg.Publication = n.engine.Publication()
 	}
@@ -147,6 +147,11 @@ type recent struct{ n *node }
 // Recent implements query.Streams.
 func (r recent) Recent(ctx context.Context, s *plan.Scan) iter.Seq2[*vec.Batch, error] {
 	return exec.StreamRows(ctx, r.n.cluster, s, r.n.isGoverned(s.Relation.Topic))
+}
+
+// Since implements query.Since.
+func (r recent) Since(ctx context.Context, s *plan.Scan, from time.Time) iter.Seq2[*vec.Batch, error] {
+	return exec.StreamSince(ctx, r.n.cluster, s, r.n.isGoverned(s.Relation.Topic), from)
 }
 
 func (n *node) isGoverned(topic string) bool {

@@ -73,6 +73,7 @@ type Config struct {
 	Delivering Delivering
 	Files      Files
 	Engine     Engine
+	Explorer   Explorer
 	Topics     Topics
 	// UI are the files of the web interface; nil: none.
 	UI fs.FS

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -76,6 +77,16 @@ func operationID(rt route) string {
 	return id
 }
 
+// schemaName is the type's name; those of other packages carry the name of theirs, so that a topic's Group is none of Quality's.
+func schemaName(t reflect.Type) string {
+	name := strings.ToUpper(t.Name()[:1]) + t.Name()[1:]
+	pkg := path.Base(t.PkgPath())
+	if pkg == "api" || pkg == "tail" || strings.HasPrefix(strings.ToLower(name), pkg) {
+		return name
+	}
+	return strings.ToUpper(pkg[:1]) + pkg[1:] + name
+}
+
 // schemas turns Go types into JSON Schema, each named type once.
 type schemas struct{ named object }
 
@@ -93,7 +104,7 @@ func (s *schemas) of(t reflect.Type) object {
 	case reflect.Slice:
 		return object{"type": "array", "items": s.of(t.Elem())}
 	case reflect.Struct:
-		name := strings.ToUpper(t.Name()[:1]) + t.Name()[1:]
+		name := schemaName(t)
 		if _, ok := s.named[name]; !ok {
 			s.named[name] = object{} // breaks recursion
 			props, required := object{}, []string{}

@@ -43,14 +43,10 @@ func (s *Server) query(w http.ResponseWriter, r *http.Request) {
 			Hint: `Send {"sql": "SELECT …", "params": []}.`})
 		return
 	}
-	select {
-	case s.queries <- struct{}{}:
-		defer func() { <-s.queries }()
-	default:
-		w.Header().Set("Retry-After", "1")
-		s.fail(w, r, http.StatusTooManyRequests, FailureBody{Code: "too_many_queries", Message: "Too many queries are running.", Hint: "Try again in a second."})
+	if !s.querySlot(w, r) {
 		return
 	}
+	defer func() { <-s.queries }()
 	ctx, cancel := context.WithTimeoutCause(r.Context(), queryTimeout, query.ErrTimeout)
 	defer cancel()
 	rows, err := s.answer(ctx, &q)

@@ -45,6 +45,8 @@ type Config struct {
 	System  System  // nil: there is no system catalog
 	Changer Changer // nil: nothing can be changed
 	Streams Streams // nil: streams cannot be read
+	// Continuous says what stands against running a query continuously; nil: nothing does.
+	Continuous func(*plan.Query) error
 	// Publication pins several tables at one point (exec.Engine's); nil: each table is pinned by itself.
 	Publication *state.Publication
 	// MaxRunning is how many queries compute at the same time (8); more wait.
@@ -160,6 +162,22 @@ func (n names) RelationNames() []string {
 
 // run starts a query over versions that are pinned now.
 func (e *Engine) run(ctx context.Context, s *Session, q *plan.Query, snap *view.Snapshot, args []*vec.Vector) (Rows, error) {
+	return e.runOver(ctx, s, q, snap, args, e.recent)
+}
+
+// recent reads what the log of a stream holds.
+func (e *Engine) recent(ctx context.Context, scan *plan.Scan) iter.Seq2[*vec.Batch, error] {
+	if e.cfg.Streams == nil {
+		return failing(&Error{Code: CodeFeatureNotSupported, Message: "the stream \"" + scan.Relation.Name + "\" cannot be read here",
+			Hint: "Make a materialized view over it."})
+	}
+	return e.cfg.Streams.Recent(ctx, scan)
+}
+
+// runOver is run with the rows of streams from streams.
+func (e *Engine) runOver(
+	ctx context.Context, s *Session, q *plan.Query, snap *view.Snapshot, args []*vec.Vector, streams op.Rows,
+) (Rows, error) {
 	versions, byKey := e.pin(q, snap), lookups(q.Root)
 	rows := func(ctx context.Context, scan *plan.Scan) iter.Seq2[*vec.Batch, error] {
 		if v := versions[scan.Relation]; v != nil {
@@ -168,11 +186,7 @@ func (e *Engine) run(ctx context.Context, s *Session, q *plan.Query, snap *view.
 			}
 			return stored(ctx, scan, v)
 		}
-		if e.cfg.Streams == nil {
-			return failing(&Error{Code: CodeFeatureNotSupported, Message: "the stream \"" + scan.Relation.Name + "\" cannot be read here",
-				Hint: "Make a materialized view over it."})
-		}
-		return e.cfg.Streams.Recent(ctx, scan)
+		return streams(ctx, scan)
 	}
 	// The query lives as long as its rows, which may be longer than the call that started it.
 	ctx, cancel := context.WithCancelCause(ctx)
