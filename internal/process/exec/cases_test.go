@@ -45,7 +45,7 @@ func TestCases(t *testing.T) {
 				c = testCase{files: map[string]string{}}
 			case "sql":
 				c.ddl += d.Input + ";\n"
-				if err := newWorld(t, 1).declare(c.ddl); err != nil {
+				if err := bareWorld(t).declare(c.ddl); err != nil {
 					return "error: " + err.Error()
 				}
 			case "file":

@@ -48,7 +48,7 @@ func (g *generator) testCase(t *testing.T, views int) *testCase {
 	for len(g.views) < views {
 		name := fmt.Sprintf("v%d", len(g.views))
 		ddl := fmt.Sprintf("CREATE MATERIALIZED VIEW %s AS %s;\n", name, g.query())
-		w := newWorld(t, 1)
+		w := bareWorld(t)
 		if err := w.declare(c.ddl + ddl); err != nil {
 			t.Logf("not taken: %v: %s", err, ddl) // the grammar is wider than what is supported
 			continue
@@ -79,7 +79,13 @@ func (g *generator) number() string { return g.pick("0", "1", "2", "3", "-4", "1
 
 // query is a SELECT over one of the streams, both, or a view.
 func (g *generator) query() string {
-	switch g.IntN(10) {
+	switch g.IntN(14) {
+	case 10, 11:
+		return g.over()
+	case 12:
+		return g.ranked()
+	case 13:
+		return g.timed()
 	case 0, 1:
 		return g.plain()
 	case 2, 3:
@@ -161,6 +167,72 @@ func (g *generator) joined() string {
 		return fmt.Sprintf("SELECT coalesce(l.k, r.k) AS k, count(*) AS c, sum(l.n) AS s, min(r.m) AS m FROM l %s r ON l.k = r.k AND l.n = r.m GROUP BY coalesce(l.k, r.k)", kind)
 	}
 	return fmt.Sprintf("SELECT l.id AS lid, r.id AS rid, l.n, r.m FROM l %s r ON l.k = r.k%s", kind, g.pick("", " AND l.n <= r.m", " AND l.ok"))
+}
+
+// over is a query with window functions.
+func (g *generator) over() string {
+	part := g.pick("", "PARTITION BY k ", "PARTITION BY ok ", "PARTITION BY n % 2, ok ")
+	var out []string
+	for i := range 1 + g.IntN(3) {
+		order := g.pick("ORDER BY at", "ORDER BY n", "ORDER BY x DESC", "ORDER BY k NULLS FIRST, n DESC", "ORDER BY f DESC NULLS LAST", "ORDER BY at DESC")
+		call := g.pick("row_number()", "rank()", "dense_rank()", "percent_rank()", "cume_dist()", "ntile(3)", "lag(n)", "lag(k, 2, '-')",
+			"lead(x, 1)", "lead(n, 3, -1)")
+		w := part + order
+		if g.IntN(2) == 0 {
+			call = g.pick("first_value(n)", "last_value(k)", "nth_value(x, 2)", "count(*)", "sum(n)", "sum(x)", "sum(f)", "min(n)", "max(k)", "avg(x)",
+				"min(x)", "count(n) FILTER (WHERE ok)", "bool_or(ok)", "array_agg(n)", "stddev_pop(n)")
+			w += g.frame(order)
+		}
+		out = append(out, fmt.Sprintf("%s OVER (%s) AS w%d", call, w, i))
+	}
+	return "SELECT id, k, n, " + strings.Join(out, ", ") + " FROM l WHERE " + g.where()
+}
+
+func (g *generator) frame(order string) string {
+	if strings.Contains(order, ",") || g.IntN(5) == 0 {
+		return g.pick("", " ROWS UNBOUNDED PRECEDING", " RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING")
+	}
+	mode := g.pick("ROWS", "GROUPS", "RANGE")
+	d := "2"
+	if mode == "RANGE" {
+		switch {
+		case strings.Contains(order, "at"):
+			d = "INTERVAL '7 seconds'"
+		case strings.Contains(order, " f"), strings.Contains(order, " k"):
+			return " RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING"
+		}
+	}
+	at := g.pick("UNBOUNDED PRECEDING", d+" PRECEDING", "CURRENT ROW")
+	to := g.pick("CURRENT ROW", d+" FOLLOWING", "UNBOUNDED FOLLOWING")
+	return fmt.Sprintf(" %s BETWEEN %s AND %s%s", mode, at, to, g.pick("", "", " EXCLUDE CURRENT ROW", " EXCLUDE TIES", " EXCLUDE GROUP"))
+}
+
+// ranked keeps the first rows by a rank.
+func (g *generator) ranked() string {
+	order := g.pick("n DESC", "at", "x, id", "at DESC, id", "k, n")
+	part := g.pick("k", "ok", "n % 3")
+	switch g.IntN(3) {
+	case 0:
+		return fmt.Sprintf("SELECT DISTINCT ON (%s) id, k, ok, n FROM l WHERE %s ORDER BY %s, %s", part, g.where(), part, order)
+	case 1:
+		return fmt.Sprintf("SELECT k, n, c FROM (SELECT k, n, c, %s() OVER (PARTITION BY n ORDER BY c DESC) AS rn FROM (SELECT k, n, count(*) AS c FROM l GROUP BY k, n) AS t) AS u WHERE rn <= %d",
+			g.pick("row_number", "rank", "dense_rank"), 1+g.IntN(3))
+	}
+	return fmt.Sprintf("SELECT id, k, n%s FROM (SELECT *, %s() OVER (PARTITION BY %s ORDER BY %s) AS rn FROM l WHERE %s) AS t WHERE rn %s",
+		g.pick("", ", rn"), g.pick("row_number", "rank", "dense_rank"), part, order, g.where(), g.pick("= 1", "<= 2", "<= 5", "BETWEEN 2 AND 3"))
+}
+
+// timed joins by time.
+func (g *generator) timed() string {
+	kind := g.pick("JOIN", "LEFT JOIN")
+	switch g.IntN(3) {
+	case 0:
+		return fmt.Sprintf("SELECT l.id AS lid, r.id AS rid, r.m FROM l %s r FOR SYSTEM_TIME AS OF l.at ON l.k = r.k", kind)
+	case 1:
+		return "SELECT l.id FROM l WHERE " + g.pick("", "NOT ") + "EXISTS (SELECT 1 FROM r WHERE r.k = l.k AND r.at BETWEEN l.at AND l.at + INTERVAL '6 seconds')"
+	}
+	return fmt.Sprintf("SELECT l.id AS lid, r.id AS rid, l.n, r.m FROM l %s r ON l.k = r.k AND r.at %s", g.pick("JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"),
+		g.pick("BETWEEN l.at AND l.at + INTERVAL '5 seconds'", "> l.at AND r.at < l.at + INTERVAL '10 seconds'", "BETWEEN l.at - INTERVAL '3 seconds' AND l.at + INTERVAL '3 seconds'"))
 }
 
 func (g *generator) setOp() string {
