@@ -8,6 +8,8 @@ package broker
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -16,14 +18,18 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"golang.org/x/sync/errgroup"
 
+	"myelin/internal/broker/access"
 	"myelin/internal/broker/alarm"
 	"myelin/internal/broker/api"
 	"myelin/internal/broker/group"
+	"myelin/internal/broker/journal"
 	"myelin/internal/broker/partition"
+	"myelin/internal/broker/quota"
 	"myelin/internal/broker/store"
 	"myelin/internal/broker/topic"
 	"myelin/internal/broker/txn"
@@ -36,6 +42,7 @@ import (
 const (
 	offsetsTopic      = "__consumer_offsets"
 	transactionsTopic = "__transaction_state"
+	settingsTopic     = "__settings" // Myelin's own: docs/formats/settings.md
 )
 
 // Config says where the broker lives and what it allows. Every field but Dir has a usable zero value.
@@ -56,6 +63,11 @@ type Config struct {
 
 	// Reserved names the topics that only in-process connections may write; nil: none.
 	Reserved func(topic string) bool
+
+	// Access says who gets in; its zero value lets everybody do everything.
+	Access access.Config
+	// TLS is spoken by what Serve listens on; nil: plain TCP.
+	TLS *tls.Config
 
 	Limits Limits
 	Groups group.Config
@@ -109,6 +121,9 @@ type Broker struct {
 	txns   *txn.Coordinator
 	alarms *alarm.Alarms
 	wire   *wire.Server
+	access *access.Access
+	quotas *quota.Quotas
+	api    *api.Server
 
 	ctx     context.Context // ends when the broker closes
 	stop    context.CancelFunc
@@ -147,7 +162,9 @@ func Open(cfg Config) (*Broker, error) {
 	}
 	server := &api.Server{
 		Config: apiCfg, Topics: b.topics, Groups: b.groups, Txns: b.txns, Store: st, Alarms: b.alarms, Log: cfg.Log,
+		Access: b.access, Quotas: b.quotas,
 	}
+	b.api = server
 	// The offsets topic is made once with a random id and never deleted: its id serves as the cluster's.
 	server.Prepare(b.topics.Name(offsetsTopic).ID)
 	b.wire = wire.NewServer(server, cfg.Limits, cfg.Log)
@@ -173,8 +190,15 @@ func (b *Broker) recover() error {
 	if err != nil {
 		return fmt.Errorf("opening topic %s: %w", transactionsTopic, err)
 	}
+	settings, err := b.topics.Ensure(settingsTopic, 1, internal)
+	if err != nil {
+		return fmt.Errorf("opening topic %s: %w", settingsTopic, err)
+	}
 	all := b.partitions()
 	if err := b.recoverPartitions(all); err != nil {
+		return err
+	}
+	if err := b.openSettings(settings.Partition(0)); err != nil {
 		return err
 	}
 	b.groups = group.New(b.cfg.Groups, b.alarms, b.topics, offsets.Partition(0), b.cfg.Log)
@@ -218,8 +242,28 @@ func (b *Broker) recoverPartitions(all []*partition.Partition) error {
 	return g.Wait()
 }
 
+// openSettings reads who may do what, and how much.
+func (b *Broker) openSettings(p *partition.Partition) error {
+	j, err := journal.Open(p, b.cfg.Clock)
+	if err != nil {
+		return err
+	}
+	if b.quotas, err = quota.Open(j, b.cfg.Clock); err != nil {
+		return err
+	}
+	var secret [32]byte
+	if _, err := rand.Read(secret[:]); err != nil {
+		return fmt.Errorf("reading random bytes: %w", err)
+	}
+	b.access = access.New(b.cfg.Access, j, b.cfg.Clock, secret)
+	return nil
+}
+
 // Serve accepts connections on ln until ctx ends or the broker closes. It closes ln.
 func (b *Broker) Serve(ctx context.Context, ln net.Listener) error {
+	if b.cfg.TLS != nil {
+		ln = tls.NewListener(ln, b.cfg.TLS)
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	unlink := context.AfterFunc(b.ctx, stop)
@@ -279,3 +323,12 @@ func (b *Broker) Transactions() []txn.Description { return b.txns.List() }
 
 // Panics counts the requests that made the broker panic: each is a bug.
 func (b *Broker) Panics() int64 { return b.wire.Stats().Panics.Load() }
+
+// LoginsRefused counts the logins that were not looked at because too many before were wrong.
+func (b *Broker) LoginsRefused() int64 { return b.access.Guard().Refused() }
+
+// ConnectionsMade counts the connections so far.
+func (b *Broker) ConnectionsMade() int64 { return b.wire.Made() }
+
+// Muted counts the answers that told a client to wait because of a quota, and how long in all.
+func (b *Broker) Muted() (answers int64, waits time.Duration) { return b.quotas.Muted() }

@@ -56,7 +56,10 @@ func (s *Server) fetch(ctx context.Context, r *wire.Request) wire.Response {
 		if req.IsolationLevel == 1 {
 			need = 1 // the small marker of a commit may release any number of bytes
 		}
-		if !waitForBytes(ctx, w, targets, need, left) {
+		began := time.Now()
+		came := waitForBytes(ctx, w, targets, need, left)
+		resp.waited += time.Since(began)
+		if !came {
 			if ctx.Err() != nil {
 				resp.Release()
 				return nil

@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"myelin/internal/broker/access"
 	"myelin/internal/broker/partition"
 	"myelin/internal/broker/topic"
 	"myelin/internal/broker/wire"
@@ -36,7 +37,7 @@ func (s *Server) metadata(_ context.Context, r *wire.Request) wire.Response {
 		}
 		return resp
 	}
-	create := s.Config.AutoCreate && (req.Version < 4 || req.AllowAutoTopicCreation)
+	create := s.Config.AutoCreate && (req.Version < 4 || req.AllowAutoTopicCreation) && s.may(r, access.Write)
 	for _, rt := range req.Topics {
 		resp.Topics = append(resp.Topics, s.oneTopic(rt, create, req.IncludeTopicAuthorizedOperations))
 	}

@@ -10,13 +10,16 @@ import (
 	"net"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"myelin/internal/broker/access"
 	"myelin/internal/broker/alarm"
 	"myelin/internal/broker/group"
 	"myelin/internal/broker/partition"
+	"myelin/internal/broker/quota"
 	"myelin/internal/broker/store"
 	"myelin/internal/broker/topic"
 	"myelin/internal/broker/txn"
@@ -48,6 +51,9 @@ type Server struct {
 	Store  *store.Store
 	Alarms *alarm.Alarms // the clock
 	Log    *slog.Logger
+	Access *access.Access // nil: everybody may do everything
+	Quotas *quota.Quotas
+	Denied atomic.Int64 // requests that a role did not reach to
 
 	fetchLeft atomic.Int64
 	clusterID string
@@ -103,6 +109,7 @@ func table() []entry {
 		{14, 0, 5, middle, (*Server).syncGroup},
 		{15, 0, 6, middle, (*Server).describeGroups},
 		{16, 0, 5, tiny, (*Server).listGroups},
+		{17, 0, 1, tiny, (*Server).saslHandshake},
 		{18, 0, 4, tiny, (*Server).apiVersions},
 		{19, 2, 7, middle, (*Server).createTopics},
 		{20, 1, 6, middle, (*Server).deleteTopics},
@@ -116,10 +123,15 @@ func table() []entry {
 		{32, 1, 4, middle, (*Server).describeConfigs},
 		{33, 0, 2, middle, (*Server).alterConfigs},
 		{35, 1, 4, middle, (*Server).describeLogDirs},
+		{36, 0, 2, tiny, nil}, // SaslAuthenticate may close the connection: see Handle
 		{37, 0, 3, middle, (*Server).createPartitions},
 		{42, 0, 2, middle, (*Server).deleteGroups},
 		{44, 0, 1, middle, (*Server).incrementalAlterConfigs},
 		{47, 0, 0, middle, (*Server).offsetDelete},
+		{48, 0, 1, tiny, (*Server).describeQuotas},
+		{49, 0, 1, middle, (*Server).alterQuotas},
+		{50, 0, 0, tiny, (*Server).describeScram},
+		{51, 0, 0, middle, (*Server).alterScram},
 		{60, 0, 2, tiny, (*Server).describeCluster},
 		{61, 0, 0, middle, (*Server).describeProducers},
 		{65, 0, 0, middle, (*Server).describeTransactions},
@@ -156,15 +168,28 @@ func (s *Server) Pipelined(key int16) bool { return key == keyProduce }
 
 // Handle implements wire.Handler.
 func (s *Server) Handle(ctx context.Context, r *wire.Request, reply func(wire.Response, error)) {
-	if req, ok := r.Msg.(*kmsg.ProduceRequest); ok {
-		s.produce(req, r.Client.InProcess, reply)
+	if resp, err, through := s.gate(r); !through {
+		reply(resp, err)
 		return
 	}
+	switch req := r.Msg.(type) {
+	case *kmsg.ProduceRequest:
+		if s.Quotas.Active() && !r.Client.InProcess {
+			reply = s.throttleProduce(r, req, reply)
+		}
+		s.produce(req, r.Client.InProcess, reply)
+		return
+	case *kmsg.SASLAuthenticateRequest:
+		reply(s.saslAuthenticate(ctx, r))
+		return
+	}
+	began := time.Now()
 	resp := s.find(r.Msg.Key()).handle(s, ctx, r)
 	if resp == nil {
 		reply(nil, wire.ErrGone)
 		return
 	}
+	s.throttle(r, resp, time.Since(began))
 	reply(resp, nil)
 }
 

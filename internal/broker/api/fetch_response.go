@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -28,7 +29,11 @@ type fetchResponse struct {
 	pooled      *[]byte
 	budget      *atomic.Int64 // bytes that all answers together may still hold
 	held        int64         // of them by this one
+	waited      time.Duration // for records to come
 }
+
+// SetThrottle tells the client how long it is not going to be read.
+func (r *fetchResponse) SetThrottle(ms int32) { binary.BigEndian.PutUint32(r.meta, uint32(ms)) }
 
 // leastRoom is what an answer may hold even if the budget is used up, so that every consumer gets on.
 const leastRoom = 64 << 10

@@ -222,6 +222,9 @@ func (s *Server) Stats() *Stats { return &s.stats }
 // Open is the number of connections now open.
 func (s *Server) Open() int64 { return s.open.Load() }
 
+// Made is the number of connections so far.
+func (s *Server) Made() int64 { return s.nextID.Load() }
+
 // Serve accepts connections until ctx ends or the listener fails, and closes the listener. The connections go on until life
 // ends.
 func (s *Server) Serve(ctx, life context.Context, ln net.Listener) error {
