@@ -26,6 +26,7 @@ import (
 	"myelin/internal/broker/access"
 	"myelin/internal/broker/alarm"
 	"myelin/internal/broker/api"
+	"myelin/internal/broker/compact"
 	"myelin/internal/broker/group"
 	"myelin/internal/broker/journal"
 	"myelin/internal/broker/partition"
@@ -74,6 +75,8 @@ type Config struct {
 	Txns   txn.Config
 	Store  store.Config // Dir, FS and Clock are set from the above
 
+	Compact compact.Config // Clock, Log and Save are set by the broker
+
 	Log       *slog.Logger        // nil: silent
 	Telemetry *telemetry.Registry // nil: a private one
 }
@@ -121,6 +124,10 @@ type Broker struct {
 	txns   *txn.Coordinator
 	alarms *alarm.Alarms
 	wire   *wire.Server
+
+	cleaner   *compact.Cleaner
+	compacted atomic.Int64  // records removed
+	saving    chan struct{} // holds one token: who writes the producer snapshot
 	access *access.Access
 	quotas *quota.Quotas
 	api    *api.Server
@@ -156,7 +163,9 @@ func Open(cfg Config) (*Broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the log in %s: %w", cfg.Dir, err)
 	}
-	b := &Broker{cfg: cfg, store: st, alarms: alarm.New(cfg.Clock)}
+	b := &Broker{cfg: cfg, store: st, alarms: alarm.New(cfg.Clock), saving: make(chan struct{}, 1)}
+	cfg.Compact.Clock, cfg.Compact.Log, cfg.Compact.Save = cfg.Clock, cfg.Log, b.saveSnapshot
+	b.cleaner = compact.New(cfg.Compact)
 	if err := b.recover(); err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
@@ -172,6 +181,7 @@ func Open(cfg Config) (*Broker, error) {
 	b.measure()
 	b.tasks.Go(func() { b.alarms.Run(b.ctx) })
 	b.tasks.Go(func() { b.upkeep(b.ctx) })
+	b.tasks.Go(func() { b.compaction(b.ctx) })
 	return b, nil
 }
 

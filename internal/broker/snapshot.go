@@ -94,6 +94,8 @@ func encodeSnapshot(all []*partition.Partition, states []partition.State) []byte
 // saveSnapshot writes the producers' states. It waits until the log is durable as far as they reach: a snapshot must never
 // know more than the log.
 func (b *Broker) saveSnapshot() error {
+	b.saving <- struct{}{}
+	defer func() { <-b.saving }()
 	all := b.partitions()
 	states := make([]partition.State, len(all))
 	w := partition.NewWatcher()

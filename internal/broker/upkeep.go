@@ -3,6 +3,8 @@ package broker
 import (
 	"context"
 	"time"
+
+	"myelin/internal/broker/compact"
 )
 
 const (
@@ -42,6 +44,40 @@ func (b *Broker) upkeep(ctx context.Context) {
 	}
 }
 
+// compaction compacts what is due, over and over, partition by partition.
+func (b *Broker) compaction(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-b.cfg.Clock.After(upkeepEvery):
+		}
+		if b.store.Err() != nil {
+			return
+		}
+		b.compactAll(ctx)
+	}
+}
+
+// compactAll runs one pass over every partition that is due.
+func (b *Broker) compactAll(ctx context.Context) {
+	for _, t := range b.topics.All() {
+		c := t.Config()
+		if !c.Compact {
+			continue
+		}
+		policy := compact.Policy{DeleteRetention: c.DeleteRetention, MinLag: c.MinLag, MaxLag: c.MaxLag, DirtyRatio: c.DirtyRatio}
+		for _, p := range t.Partitions() {
+			if ctx.Err() != nil || b.store.Err() != nil {
+				return
+			}
+			res, err := b.cleaner.Clean(ctx, p, policy)
+			b.check("compacting", err)
+			b.compacted.Add(res.Records)
+		}
+	}
+}
+
 func (b *Broker) check(what string, err error) {
 	if err != nil && b.store.Err() == nil {
 		b.cfg.Log.Error(what, "error", err)
@@ -64,6 +100,7 @@ func (b *Broker) measure() {
 	gauge("myelin_log_appended_batches_total", "Record batches made durable.", func() int64 { return b.store.Stats().Appends })
 	gauge("myelin_log_appended_bytes_total", "Bytes of record batches made durable.", func() int64 { return b.store.Stats().AppendBytes })
 	gauge("myelin_log_commits_total", "Group commits: one write and one fdatasync each.", func() int64 { return b.store.Stats().Commits })
+	gauge("myelin_log_compacted_records_total", "Records removed by compaction.", b.compacted.Load)
 	gauge("myelin_log_problems_total", "Damage found on disk and set aside.", func() int64 { return b.store.Stats().Problems })
 	gauge("myelin_log_free_bytes", "Free space of the data folder; -1 when not known.", func() int64 { return b.store.Stats().FreeBytes })
 	gauge("myelin_log_group_lag_records", "Records that consumer groups have yet to read, all groups together.", b.totalLag)

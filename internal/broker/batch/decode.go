@@ -19,16 +19,9 @@ const maxPlainBytes = 256 << 20
 
 // Decode reads the records of a batch, which it trusts no further than its bytes reach.
 func Decode(v View) ([]Record, error) {
-	plain := v.Records()
-	if c := v.Compression(); c != 0 {
-		var err error
-		plain, err = kgo.DefaultDecompressor().Decompress(plain, kgo.CompressionCodecType(c))
-		if err != nil {
-			return nil, fmt.Errorf("decompressing batch at offset %d: %w", v.BaseOffset(), err)
-		}
-		if len(plain) > maxPlainBytes {
-			return nil, ErrRecord
-		}
+	plain, err := v.plain()
+	if err != nil {
+		return nil, err
 	}
 	n := v.Count()
 	if n < 0 || int64(n)*7 > int64(len(plain)) {
@@ -49,6 +42,22 @@ func Decode(v View) ([]Record, error) {
 		plain = rest
 	}
 	return out, nil
+}
+
+// plain is the records' bytes without compression.
+func (v View) plain() ([]byte, error) {
+	c := v.Compression()
+	if c == 0 || v.Count() == 0 {
+		return v.Records(), nil
+	}
+	plain, err := kgo.DefaultDecompressor().Decompress(v.Records(), kgo.CompressionCodecType(c))
+	if err != nil {
+		return nil, fmt.Errorf("decompressing batch at offset %d: %w", v.BaseOffset(), err)
+	}
+	if len(plain) > maxPlainBytes {
+		return nil, ErrRecord
+	}
+	return plain, nil
 }
 
 func decodeOne(b []byte) (r Record, rest []byte, ok bool) {

@@ -115,37 +115,96 @@ func (p *Partition) Producers() []Producer {
 	return out
 }
 
+// ForgetAborted forgets the aborted transactions that end with the markers at these offsets: nothing of them is left.
+func (p *Partition) ForgetAborted(markers []int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	kept := make([]Aborted, 0, len(p.mu.aborted))
+	for _, a := range p.mu.aborted {
+		if !slices.Contains(markers, a.Last) {
+			kept = append(kept, a)
+		}
+	}
+	p.mu.aborted = kept
+}
+
+// Window is what the log must keep of a producer, so that a restart that reads it finds the producer as it is now.
+type Window struct {
+	known bool
+	epoch int16
+	count int
+	last  [windowSize]int64
+}
+
+// Has reports whether the producer may send the batch again.
+func (w Window) Has(v batch.View) bool {
+	return w.known && v.ProducerEpoch() == w.epoch && slices.Contains(w.last[:w.count], v.LastOffset())
+}
+
+// Ends reports whether the marker may be all that is known of its producer's epoch.
+func (w Window) Ends(v batch.View) bool {
+	return w.known && w.count == 0 && v.ProducerEpoch() == w.epoch
+}
+
+// Windows are the windows of all producers that the partition knows.
+func (p *Partition) Windows() map[int64]Window {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := make(map[int64]Window, len(p.mu.producers))
+	for id, pr := range p.mu.producers {
+		w := Window{known: true, epoch: pr.epoch, count: pr.count}
+		for i, e := range pr.window[:pr.count] {
+			w.last[i] = e.last
+		}
+		out[id] = w
+	}
+	return out
+}
+
 // Each calls f for every batch from offset to the high watermark. What is damaged is left out: the store reports it.
 func (p *Partition) Each(offset int64, f func(batch.View) error) error {
-	const chunk = 4 << 20
-	var buf []byte
 	high := p.log.HighWatermark()
-	for offset < high {
-		var err error
-		buf, err = p.log.Read(buf[:0], offset, chunk, high)
+	for {
+		next, err := p.each(offset, high, f)
 		var damage *store.CorruptError
-		if errors.As(err, &damage) && damage.Next > offset {
+		if errors.As(err, &damage) && damage.Next > next {
 			offset = damage.Next
 			continue
 		}
-		if err != nil {
-			return err
+		return err
+	}
+}
+
+// EachStrict calls f for every batch from offset on that begins before an end. Damage is an error, a *store.CorruptError.
+func (p *Partition) EachStrict(offset, end int64, f func(batch.View) error) error {
+	_, err := p.each(offset, end, f)
+	return err
+}
+
+// each returns the offset that it came to.
+func (p *Partition) each(offset, end int64, f func(batch.View) error) (int64, error) {
+	const chunk = 4 << 20
+	var buf []byte
+	for offset < end {
+		var err error
+		if buf, err = p.log.Read(buf[:0], offset, chunk, end); err != nil {
+			return offset, err
 		}
 		if len(buf) == 0 {
-			return nil
+			return offset, nil
 		}
 		for rest := buf; len(rest) > 0; {
 			var v batch.View
 			if v, rest, err = batch.Split(rest); err != nil {
-				return err
+				return offset, err
 			}
 			if next := v.LastOffset() + 1; next > offset {
 				offset = next
 				if err := f(v); err != nil {
-					return err
+					return offset, err
 				}
 			}
 		}
 	}
-	return nil
+	return offset, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -37,6 +38,18 @@ type topicSnapshot struct {
 type partitionSnapshot struct {
 	start, end int64
 	segs       []*segment // base, end, size, created, maxTS, maxBase, maxLast, sparse, swap, clean and the saved index counts
+}
+
+// swaps reports whether a segment's file may still have the swap name.
+func (s *snapshot) swaps() bool {
+	for _, t := range s.topics {
+		for _, p := range t.parts {
+			if slices.ContainsFunc(p.segs, func(s *segment) bool { return s.swap }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (s *snapshot) encode() []byte {
@@ -157,7 +170,7 @@ func decodeSnapshot(b []byte) (*snapshot, error) {
 // checkpoint makes the segments durable up to what is published now, saves the state and frees the write-ahead log behind.
 func (f *flusher) checkpoint(clean bool) error {
 	at := f.s.committer.position()
-	if at == f.saved && !clean && len(f.swaps) == 0 {
+	if at == f.saved && !clean && len(f.swaps) == 0 && !f.named.Load() {
 		return nil
 	}
 	if err := f.flushAll(); err != nil {
@@ -183,6 +196,7 @@ func (f *flusher) checkpoint(clean bool) error {
 		return fmt.Errorf("saving checkpoint: %w", err)
 	}
 	f.saved = at
+	f.named.Store(snap.swaps())
 	f.s.count.checkpoints.Add(1)
 	if err := f.applySwaps(); err != nil {
 		return err

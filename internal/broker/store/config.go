@@ -37,7 +37,7 @@ type TopicConfig struct {
 	SegmentAge     time.Duration // a segment is rolled when its first batch is older (default 7 days)
 	RetentionAge   time.Duration // batches whose newest record is older are deleted; 0 or less keeps them
 	RetentionBytes int64         // per partition; 0 or less is no limit
-	Compact        bool          // cleanup.policy contains compact (kept for the compactor)
+	Compact        bool          // cleanup.policy contains compact
 	Meta           []byte        // the caller's own description of the topic, kept verbatim
 }
 

@@ -16,8 +16,9 @@ type flusher struct {
 	press     int64             // unflushed bytes at which flushing begins
 	stage     []byte
 	files     handles
-	saved     position // what the newest checkpoint covers
-	swaps     []*swap  // decided, to be made with the next checkpoint
+	saved     position    // what the newest checkpoint covers
+	swaps     []*swap     // decided, to be made with the next checkpoint
+	named     atomic.Bool // the checkpoint on disk names swaps, which a crash would make again, or the next one will
 	mu        struct {
 		sync.Mutex
 		dirty   []*Partition  // have unflushed batches, longest first

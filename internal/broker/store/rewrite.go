@@ -18,6 +18,7 @@ type SealedSegment struct {
 	Base, End    int64
 	Bytes        int64
 	MaxTimestamp int64
+	Created      int64 // when it was begun, ms
 	Clean        int64 // offset up to which it has been compacted; at or before Base: not at all
 }
 
@@ -28,7 +29,7 @@ func (p *Partition) Sealed() []SealedSegment {
 	defer p.mu.Unlock()
 	var out []SealedSegment
 	for _, s := range p.sealed() {
-		out = append(out, SealedSegment{Base: s.base, End: s.end, Bytes: s.size, MaxTimestamp: s.maxTS, Clean: s.clean})
+		out = append(out, SealedSegment{Base: s.base, End: s.end, Bytes: s.size, MaxTimestamp: s.maxTS, Created: s.created, Clean: s.clean})
 	}
 	return out
 }
@@ -74,6 +75,16 @@ func (p *Partition) Rewrite(ctx context.Context, r Rewrite) (done Rewritten, err
 		return done, errRewriting
 	}
 	defer p.rewriting.Store(false)
+	// A file with the swap name must not appear where the checkpoint on disk names an earlier one, whose renaming may not be
+	// durable: a crash would take the new file for it.
+	for i := 0; p.s.flusher.named.Load(); i++ {
+		if i == 3 {
+			return done, nil // the disk does not let them be made: another time
+		}
+		if err := p.s.Checkpoint(); err != nil {
+			return done, err
+		}
+	}
 	p.mu.Lock()
 	segs := p.sealed()
 	p.mu.Unlock()

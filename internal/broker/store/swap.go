@@ -40,6 +40,7 @@ func (f *flusher) decide(w *swap) (taken bool) {
 	w.seg.aside.Store(true)
 	p.io.swap = w
 	f.swaps = append(f.swaps, w)
+	f.named.Store(true) // it will be
 	f.files.dirs[p] = true // the swap name must be durable before a checkpoint counts on it
 	return true
 }
@@ -158,6 +159,7 @@ func (r *recovery) finishSwaps(p *Partition, names []string) ([]string, error) {
 		return left, nil
 	}
 	r.s.flusher.files.dirs[p] = true
+	r.s.flusher.named.Store(true)
 	slices.Sort(left)
 	left = slices.Compact(left)
 	var kept []string

@@ -119,6 +119,9 @@ type Config struct {
 	AppendTime      bool
 	Compact         bool
 	Delete          bool
+	DeleteRetention time.Duration // of tombstones, once they are compacted
+	MinLag, MaxLag  time.Duration // age of what is compacted; MaxLag 0: no limit
+	DirtyRatio      float64
 	AfterMax        time.Duration // 0: no limit
 	BeforeMax       time.Duration // 0: no limit
 }
@@ -143,6 +146,10 @@ func Parse(set, defaults map[string]string) (*Config, error) {
 		c.Compact = c.Compact || strings.TrimSpace(part) == "compact"
 		c.Delete = c.Delete || strings.TrimSpace(part) == "delete"
 	}
+	c.DeleteRetention = atMost(number("delete.retention.ms"))
+	c.MinLag = atMost(number("min.compaction.lag.ms"))
+	c.MaxLag = millis(number("max.compaction.lag.ms"))
+	c.DirtyRatio, _ = strconv.ParseFloat(value("min.cleanable.dirty.ratio"), 64)
 	c.AfterMax = millis(number("message.timestamp.after.max.ms"))
 	c.BeforeMax = millis(number("message.timestamp.before.max.ms"))
 	return c, nil
@@ -154,6 +161,11 @@ func millis(ms int64) time.Duration {
 		return 0
 	}
 	return time.Duration(ms) * time.Millisecond
+}
+
+// atMost turns milliseconds into a duration, as long as one can be.
+func atMost(ms int64) time.Duration {
+	return time.Duration(min(ms, int64(math.MaxInt64/time.Millisecond))) * time.Millisecond
 }
 
 func (c *Config) value(name string, defaults map[string]string) string {
