@@ -176,6 +176,7 @@ func (b *binder) fromFunc(f *sql.FuncRef, s *scope) *fromFunc {
 		table = f.Alias.Name
 	}
 	out.cols = scopeOf(table, "", cols, names)
+	out.cols[0].scalar = len(cols) == 1
 	return out
 }
 

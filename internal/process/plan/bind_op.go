@@ -330,7 +330,7 @@ func foldCase(c *Case) Expr {
 
 func (b *binder) array(e *sql.ArrayExpr, x *env) Expr {
 	if e.Query != nil {
-		b.fail(e.Pos(), sql.CodeNotSupported, "use (SELECT array_agg(…) FROM …)", "ARRAY(query) is not supported")
+		return b.arrayQuery(e, x)
 	}
 	var es []Expr
 	var pos []int

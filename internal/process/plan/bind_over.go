@@ -129,7 +129,7 @@ func (b *binder) windowSpec(w *sql.WindowSpec, all *overCalls) *sql.WindowSpec {
 	all.used[w.Name] = true
 	base = b.windowSpec(base, all)
 	delete(all.used, w.Name)
-	if w.PartitionBy == nil && w.OrderBy == nil && w.Frame == nil {
+	if !w.Copied {
 		return base
 	}
 	if len(w.PartitionBy) > 0 {

@@ -77,3 +77,31 @@ func (b *binder) foldTruths(cmp Expr, all bool, n Node, pos int, x *env) Expr {
 	s := &subquery{pos: pos, node: p, kind: Cross, t: yes, dep: depends(p), result: func(w int) Expr { return &Col{w, yes, "truth"} }}
 	return b.addSub(s, x)
 }
+
+// arrayQuery binds ARRAY(query): the values of its rows in their order.
+func (b *binder) arrayQuery(e *sql.ArrayExpr, x *env) Expr {
+	n := b.bindSub(e.Query, x)
+	cols := n.Schema()
+	if len(cols) != 1 {
+		b.fail(e.Pos(), sql.CodeSyntax, "select one column", "subquery must return only one column")
+	}
+	if cols[0].Type.Kind == vec.Array {
+		b.fail(e.Pos(), sql.CodeNotSupported, "use JSON for nested lists", "arrays of arrays are not supported")
+	}
+	t := vec.ArrayOf(cols[0].Type.Kind)
+	call := AggCall{Func: "array_agg", Args: []Expr{&Col{0, cols[0].Type, cols[0].Name}}, Type: t}
+	if p, ok := n.(*Project); ok { // a sort by columns that are not selected
+		if s, ok := p.Input.(*Sort); ok {
+			n, call.Args = s, []Expr{p.Exprs[0]}
+		}
+	}
+	if s, ok := n.(*Sort); ok {
+		call.OrderBy = s.Keys
+	}
+	s := &subquery{pos: e.Pos(), t: t, kind: Cross, node: &Aggregate{Input: n, Calls: []AggCall{call}, Names: []string{"array"}}}
+	s.dep = depends(s.node)
+	empty := &Const{vec.New(t, 0)}
+	empty.Value.AppendSpan(vec.Span{})
+	s.result = func(w int) Expr { return &Coalesce{[]Expr{&Col{w, t, "array"}, empty}, t} }
+	return b.addSub(s, x)
+}

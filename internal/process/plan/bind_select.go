@@ -292,11 +292,11 @@ func (s *selection) project(having, qualify Expr, extra []output) []Expr {
 			exprs, asts = append(exprs, c.e), append(asts, c.ast)
 		}
 	}
+	exprs = s.setsOfGroups(exprs)
 	inner, at := s.windowExprs()
 	exprs, asts = append(exprs, inner...), append(asts, at...)
 	aggregated := len(s.groups) > 0 || len(s.aggs.calls) > 0 || s.s.GroupBy != nil || having != nil
 	if aggregated {
-		exprs = s.setsOfGroups(exprs)
 		exprs = s.aggregate(exprs, asts)
 	}
 	exprs = s.attach(exprs)

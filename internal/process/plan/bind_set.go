@@ -140,7 +140,10 @@ func (s *selection) unnestSets(exprs []Expr) []Expr {
 // windowExprs lists the expressions inside window and set-returning functions, which the aggregation rewrites, too.
 func (s *selection) windowExprs() (es []Expr, asts []sql.Expr) {
 	es, pos := s.overs.exprs()
-	for _, c := range s.sets.calls {
+	for i, c := range s.sets.calls {
+		if s.sets.done[i] >= 0 {
+			continue
+		}
 		es = append(es, c.Args...)
 		for range c.Args {
 			pos = append(pos, int(s.s.At0))
@@ -158,6 +161,9 @@ func (s *selection) setWindowExprs(es []Expr) {
 	es = es[len(over):]
 	for i := range s.sets.calls {
 		c := &s.sets.calls[i]
+		if s.sets.done[i] >= 0 {
+			continue
+		}
 		c.Args, es = slices.Clone(es[:len(c.Args)]), es[len(c.Args):]
 	}
 }

@@ -20,6 +20,7 @@ type scopeCol struct {
 	table, schema, name string
 	expr                Expr // over the node below
 	hidden              bool // found by table.name only: the merged copy of USING stands for it
+	scalar              bool // the only column of a function: the function's name means it, too
 }
 
 // cte is a WITH item with what was visible where it was written.
@@ -61,6 +62,11 @@ func (b *binder) column(n *sql.Name, s *scope) Expr {
 				b.fail(int(n.At0), sql.CodeNotSupported, "name the table of the column", "column %q of the outer query is merged by USING", n.Parts[len(n.Parts)-1])
 			}
 			return &outerRef{c.Index, c.T, c.Name, up}
+		}
+	}
+	for i := range s.cols {
+		if c := &s.cols[i]; c.scalar && len(n.Parts) == 1 && c.table == n.Parts[0] {
+			return c.expr
 		}
 	}
 	b.unknownColumn(n, s)

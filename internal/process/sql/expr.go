@@ -179,6 +179,7 @@ type Field struct {
 type WindowSpec struct {
 	At0
 	Name        string // of a named window
+	Copied      bool   // in parentheses: the named window is added to
 	PartitionBy []Expr
 	OrderBy     []OrderItem
 	Frame       *Frame

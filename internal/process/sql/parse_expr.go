@@ -446,7 +446,7 @@ func (p *parser) windowSpec() *WindowSpec {
 	p.expect("(")
 	if t := p.cur(); t.kind == tQuoted || t.kind == tIdent && !reserved[t.text] &&
 		!slices.Contains([]string{"partition", "rows", "range", "groups"}, t.text) {
-		w.Name = p.name("a window")
+		w.Name, w.Copied = p.name("a window"), true
 	}
 	if p.accept("partition", "by") {
 		w.PartitionBy = p.exprs()
