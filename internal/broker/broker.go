@@ -18,6 +18,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -124,13 +125,13 @@ type Broker struct {
 	txns   *txn.Coordinator
 	alarms *alarm.Alarms
 	wire   *wire.Server
+	access *access.Access
+	quotas *quota.Quotas
+	api    *api.Server
 
 	cleaner   *compact.Cleaner
 	compacted atomic.Int64  // records removed
 	saving    chan struct{} // holds one token: who writes the producer snapshot
-	access *access.Access
-	quotas *quota.Quotas
-	api    *api.Server
 
 	ctx     context.Context // ends when the broker closes
 	stop    context.CancelFunc

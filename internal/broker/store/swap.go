@@ -40,7 +40,7 @@ func (f *flusher) decide(w *swap) (taken bool) {
 	w.seg.aside.Store(true)
 	p.io.swap = w
 	f.swaps = append(f.swaps, w)
-	f.named.Store(true) // it will be
+	f.named.Store(true)    // it will be
 	f.files.dirs[p] = true // the swap name must be durable before a checkpoint counts on it
 	return true
 }
