@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"myelin/internal/broker"
 )
@@ -23,7 +24,9 @@ type consumer struct {
 
 func join(t *testing.T, b *broker.Broker, instance string) *consumer {
 	t.Helper()
-	m := &consumer{t: t, c: client(t, b)}
+	versions := kversion.Tip()
+	versions.SetMaxKeyVersion(8, 9) // OffsetCommit with the names of topics
+	m := &consumer{t: t, c: client(t, b, kgo.MaxVersions(versions))}
 	if instance != "" {
 		m.instance = &instance
 	}
@@ -147,7 +150,7 @@ func TestMembersSurviveRestart(t *testing.T) {
 	m := join(t, b, "")
 	m.alone()
 	must(t, m.commit(5), nil)
-	m.c = client(t, open(t, fs.CrashClone(vfs.CrashCloneCfg{})))
+	m.c = join(t, open(t, fs.CrashClone(vfs.CrashCloneCfg{})), "").c
 	must(t, m.heartbeat(), nil)
 	must(t, m.commit(6), nil)
 	got, err := m.sync(nil)

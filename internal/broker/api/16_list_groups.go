@@ -19,11 +19,11 @@ func (s *Server) listGroups(_ context.Context, r *wire.Request) wire.Response {
 		return len(list) == 0 || slices.ContainsFunc(list, func(s string) bool { return strings.EqualFold(s, v) })
 	}
 	for _, d := range s.Groups.List() {
-		if !has(req.StatesFilter, string(d.State)) || !has(req.TypesFilter, "classic") {
+		if !has(req.StatesFilter, string(d.State)) || !has(req.TypesFilter, d.Type) {
 			continue
 		}
 		g := kmsg.NewListGroupsResponseGroup()
-		g.Group, g.ProtocolType, g.GroupState, g.GroupType = d.Name, d.ProtocolType, string(d.State), "classic"
+		g.Group, g.ProtocolType, g.GroupState, g.GroupType = d.Name, d.ProtocolType, string(d.State), d.Type
 		resp.Groups = append(resp.Groups, g)
 	}
 	return resp

@@ -12,6 +12,7 @@ import (
 // ApiVersions: v0–4.
 //
 //   - A version that is not known is answered in v0 with UNSUPPORTED_VERSION and the range of this key (KIP-511).
+//   - group.version is 1 (KIP-848): consumers may use the new protocol.
 //   - transaction.version is 2 (KIP-890): clients rely on it to bump epochs and to add partitions implicitly.
 
 func (s *Server) apiVersions(_ context.Context, r *wire.Request) wire.Response {
@@ -52,6 +53,7 @@ type feature struct {
 }
 
 var features = []feature{
+	{"group.version", 0, 1},
 	{"transaction.version", 0, 2},
 }
 

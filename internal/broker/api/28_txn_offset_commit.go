@@ -44,7 +44,7 @@ func (s *Server) txnOffsetCommit(_ context.Context, r *wire.Request) wire.Respon
 }
 
 func (s *Server) commitInTxn(req *kmsg.TxnOffsetCommitRequest, wanted []group.Wanted) *kerr.Error {
-	who := group.Committer{Group: req.Group, Member: req.MemberID, Instance: req.InstanceID, Generation: req.Generation}
+	who := group.Committer{Group: req.Group, Member: req.MemberID, Instance: req.InstanceID, Generation: req.Generation, Version: req.Version}
 	if req.Version < 3 {
 		who.Member, who.Instance, who.Generation = "", nil, -1
 	}

@@ -100,8 +100,8 @@ func table() []entry {
 		{1, 4, 17, middle, (*Server).fetch},
 		{2, 1, 10, middle, (*Server).listOffsets},
 		{3, 0, 13, middle, (*Server).metadata},
-		{8, 2, 9, middle, (*Server).offsetCommit},
-		{9, 1, 9, middle, (*Server).offsetFetch},
+		{8, 2, 10, middle, (*Server).offsetCommit},
+		{9, 1, 10, middle, (*Server).offsetFetch},
 		{10, 0, 6, tiny, (*Server).findCoordinator},
 		{11, 2, 9, middle, (*Server).joinGroup},
 		{12, 0, 4, tiny, (*Server).heartbeat},
@@ -136,6 +136,8 @@ func table() []entry {
 		{61, 0, 0, middle, (*Server).describeProducers},
 		{65, 0, 0, middle, (*Server).describeTransactions},
 		{66, 0, 2, middle, (*Server).listTransactions},
+		{68, 0, 1, middle, (*Server).consumerGroupHeartbeat},
+		{69, 0, 1, middle, (*Server).consumerGroupDescribe},
 		{74, 0, 1, tiny, (*Server).listConfigResources},
 		{75, 0, 0, middle, (*Server).describeTopicPartitions},
 	}
@@ -273,6 +275,17 @@ func (s *Server) topicOf(name string, id [16]byte, byID bool) (*topic.Topic, *ke
 		return t, nil
 	}
 	return nil, kerr.UnknownTopicID
+}
+
+// nameOf is the name of a topic that a request names by its name or its id.
+func (s *Server) nameOf(name string, id [16]byte, byID bool) (string, *kerr.Error) {
+	if !byID {
+		return name, nil
+	}
+	if name, ok := s.Topics.NameOf(id); ok {
+		return name, nil
+	}
+	return "", kerr.UnknownTopicID
 }
 
 // epochError checks the leader epoch that a client believes in (KIP-320).

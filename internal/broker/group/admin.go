@@ -6,11 +6,20 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"myelin/internal/broker/group/consumer"
+)
+
+// The types of groups, as Kafka names them.
+const (
+	ClassicType  = "classic"
+	ConsumerType = "consumer"
 )
 
 // Description is a group as the admin requests and the metrics show it.
 type Description struct {
 	Name         string
+	Type         string // classic or consumer
 	State        State
 	ProtocolType string
 	Protocol     string
@@ -23,7 +32,11 @@ func (c *Coordinator) List() []Description {
 	for _, g := range c.all() {
 		g.mu.Lock()
 		if g.mu.state != Dead {
-			out = append(out, Description{Name: g.Name, State: g.mu.state, ProtocolType: g.mu.protocolType})
+			d := Description{Name: g.Name, Type: ClassicType, State: g.mu.state, ProtocolType: g.mu.protocolType}
+			if g.mu.modern != nil {
+				d.Type, d.State = ConsumerType, State(g.mu.modern.State())
+			}
+			out = append(out, d)
 		}
 		g.mu.Unlock()
 	}
@@ -31,7 +44,7 @@ func (c *Coordinator) List() []Description {
 	return out
 }
 
-// Describe describes one group; ok is false when there is none.
+// Describe describes one classic group; ok is false when there is none.
 func (c *Coordinator) Describe(name string) (d Description, ok bool) {
 	g := c.find(name)
 	if g == nil {
@@ -39,7 +52,10 @@ func (c *Coordinator) Describe(name string) (d Description, ok bool) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	d = Description{Name: name, State: g.mu.state, ProtocolType: g.mu.protocolType}
+	if g.mu.modern != nil {
+		return Description{Name: name, Type: ConsumerType, State: Dead}, false
+	}
+	d = Description{Name: name, Type: ClassicType, State: g.mu.state, ProtocolType: g.mu.protocolType}
 	if g.mu.state == Stable {
 		d.Protocol = g.mu.protocol
 	}
@@ -63,6 +79,50 @@ func (c *Coordinator) Describe(name string) (d Description, ok bool) {
 		return strings.Compare(a.MemberID, b.MemberID)
 	})
 	return d, true
+}
+
+// DescribeConsumer describes one group of KIP-848; nil when there is none.
+func (c *Coordinator) DescribeConsumer(name string) *kmsg.ConsumerGroupDescribeResponseGroup {
+	g := c.find(name)
+	if g == nil {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	modern := g.mu.modern
+	if modern == nil || g.mu.state == Dead {
+		return nil
+	}
+	d := kmsg.NewConsumerGroupDescribeResponseGroup()
+	d.Group, d.State, d.AssignorName = name, string(modern.State()), modern.Assignor()
+	d.Epoch, d.AssignmentEpoch = modern.Epoch, modern.TargetEpoch
+	for _, m := range modern.Members() {
+		dm := kmsg.NewConsumerGroupDescribeResponseGroupMember()
+		dm.MemberID, dm.InstanceID, dm.RackID, dm.MemberEpoch = m.ID, m.Instance, m.Rack, m.Epoch
+		dm.ClientID, dm.ClientHost, dm.SubscribedTopics = m.ClientID, m.ClientHost, m.Names
+		if m.Regex != "" {
+			dm.SubscribedTopicRegex = kmsg.StringPtr(m.Regex)
+		}
+		dm.Assignment, dm.TargetAssignment = c.named(m.Assigned), c.named(modern.Target(m.ID))
+		if dm.MemberType = 1; m.Classic != nil {
+			dm.MemberType = 0
+		}
+		d.Members = append(d.Members, dm)
+	}
+	return &d
+}
+
+// named adds the names of the topics.
+func (c *Coordinator) named(ps consumer.Partitions) (a kmsg.Assignment) {
+	for id, parts := range ps {
+		if name, ok := c.topics.NameOf(id); ok {
+			t := kmsg.NewAssignmentTopicPartition()
+			t.TopicID, t.Topic, t.Partitions = id, name, parts
+			a.TopicPartitions = append(a.TopicPartitions, t)
+		}
+	}
+	slices.SortFunc(a.TopicPartitions, func(x, y kmsg.AssignmentTopicPartition) int { return strings.Compare(x.Topic, y.Topic) })
+	return a
 }
 
 // Offset is one committed offset of a group, for lag metrics.
@@ -111,8 +171,12 @@ func (c *Coordinator) Delete(name string) *kerr.Error {
 	for s := range g.mu.offsets {
 		gone = append(gone, s)
 	}
+	whole := append(slices.Clone(g.mu.erase), consumer.Record{Key: groupKey(g.Name)})
+	if g.mu.modern != nil {
+		whole = append(whole, g.mu.modern.Tombstones(g.Name)...)
+	}
 	g.mu.Unlock()
-	err := c.forget(g, gone, true)
+	err := c.forget(g, gone, whole)
 	if err != nil {
 		g.mu.Lock()
 		g.mu.state = Empty
@@ -136,7 +200,7 @@ func (c *Coordinator) TopicDeleted(topic string) {
 			}
 		}
 		g.mu.Unlock()
-		if err := c.forget(g, gone, false); err != nil {
+		if err := c.forget(g, gone, nil); err != nil {
 			c.log.Error("dropping offsets of a deleted topic", "topic", topic, "group", g.Name, "error", err)
 		}
 	}

@@ -24,6 +24,7 @@ func (c *Coordinator) Checkpoint() error {
 		for _, g := range c.all() {
 			g.rewrite(w)
 		}
+		c.rewriteConfigs(w)
 		w.flush()
 		c.liveBytes = w.bytes
 		return w.err
@@ -84,9 +85,14 @@ func (g *Group) rewrite(w *rewriter) {
 	for producer, held := range g.mu.txns {
 		txns[producer] = maps.Clone(held)
 	}
-	record := g.encode()
+	if g.mu.modern != nil {
+		for _, r := range g.mu.modern.Records(g.Name) {
+			w.record(r.Key, r.Value)
+		}
+	} else {
+		w.record(groupKey(g.Name), g.encode())
+	}
 	g.mu.Unlock()
-	w.record(groupKey(g.Name), record)
 	for s, v := range offsets {
 		w.record(offsetKey(g.Name, s), v.encode())
 	}
@@ -151,7 +157,7 @@ func (c *Coordinator) dropUnused(g *Group) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	idle := g.mu.since.Before(c.alarms.Now().Add(-time.Minute))
-	if !idle || g.mu.generation > 0 || len(g.mu.members)+len(g.mu.pending)+len(g.mu.offsets)+len(g.mu.txns) > 0 {
+	if !idle || g.mu.generation > 0 || g.mu.modern != nil || len(g.mu.members)+len(g.mu.pending)+len(g.mu.offsets)+len(g.mu.txns) > 0 {
 		return false
 	}
 	g.mu.state = Dead

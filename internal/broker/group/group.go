@@ -1,5 +1,5 @@
-// Package group coordinates consumer groups: the classic rebalance protocol and the committed offsets. What must survive a
-// restart is kept as records of __consumer_offsets in Kafka's own format.
+// Package group coordinates consumer groups: the classic rebalance protocol, that of KIP-848 (whose state package consumer is)
+// and the committed offsets. What must survive a restart is kept as records of __consumer_offsets in Kafka's own format.
 //
 // Lock order: Coordinator.mu, Group.writing, Group.mu, then the partition's locks. The callbacks of appends take Group.mu, so
 // nothing appends while it holds Group.mu.
@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"myelin/internal/broker/alarm"
+	"myelin/internal/broker/group/consumer"
 	"myelin/internal/broker/partition"
 )
 
@@ -27,6 +28,12 @@ type Config struct {
 	MaxMetadataBytes int           // of a committed offset: 4,096
 	OffsetsRetention time.Duration // how long an empty group keeps its offsets: 7 days
 	CheckpointBytes  int64         // growth of __consumer_offsets that makes it be rewritten: 8 MiB
+
+	// Of the members of KIP-848; a group may set its own.
+	ConsumerSession      time.Duration // group.consumer.session.timeout.ms: 45 s
+	ConsumerHeartbeat    time.Duration // group.consumer.heartbeat.interval.ms: 5 s
+	MinConsumerSession   time.Duration // of what a group sets: 6 s; the largest is MaxSession
+	MinConsumerHeartbeat time.Duration // 100 ms
 }
 
 func (c Config) withDefaults() Config {
@@ -43,6 +50,10 @@ func (c Config) withDefaults() Config {
 	dur(&c.MinSession, 6*time.Second)
 	dur(&c.MaxSession, 30*time.Minute)
 	dur(&c.OffsetsRetention, 7*24*time.Hour)
+	dur(&c.ConsumerSession, 45*time.Second)
+	dur(&c.ConsumerHeartbeat, 5*time.Second)
+	dur(&c.MinConsumerSession, 6*time.Second)
+	dur(&c.MinConsumerHeartbeat, 100*time.Millisecond)
 	num(&c.MaxMembers, 1000)
 	num(&c.MaxGroups, 100_000)
 	num(&c.MaxMetadataBytes, 4096)
@@ -54,8 +65,11 @@ func (c Config) withDefaults() Config {
 
 // Topics is what the coordinator asks about topics.
 type Topics interface {
+	consumer.Topics
 	// Partition is nil when there is no such partition.
 	Partition(topic string, index int32) *partition.Partition
+	// NameOf finds the name of a topic by its id.
+	NameOf(id [16]byte) (string, bool)
 }
 
 // Coordinator holds all groups. All methods may be called at the same time.
@@ -71,6 +85,11 @@ type Coordinator struct {
 	checkpointed int64 // Offsets().BytesIn() at the last checkpoint
 	liveBytes    int64 // size of the last checkpoint
 
+	configuring sync.Mutex // held over a change of settings, which waits for the disk
+
+	configMu sync.Mutex // the innermost of all
+	configs  map[string]settings
+
 	mu struct {
 		sync.Mutex
 		groups  map[string]*Group
@@ -83,6 +102,7 @@ func New(cfg Config, alarms *alarm.Alarms, topics Topics, offsets *partition.Par
 	c := &Coordinator{cfg: cfg.withDefaults(), alarms: alarms, topics: topics, offsets: offsets, log: log}
 	c.mu.groups = make(map[string]*Group)
 	c.mu.pending = make(map[int64]map[string]bool)
+	c.configs = make(map[string]settings)
 	return c
 }
 
@@ -123,6 +143,11 @@ type Group struct {
 		offsets      map[spot]commit
 		txns         map[int64]map[spot]commit // by producer id, not committed yet
 		dirty        bool                      // the group's record no longer says what is so
+
+		modern  *consumer.Group   // of the protocol of KIP-848; nil in a classic group, and members is empty otherwise
+		watches map[string]*watch // of its members
+		erase   []consumer.Record // to be written before anything else
+		flight  *flight           // the last append of the group's records, if it is under way
 	}
 }
 

@@ -41,6 +41,9 @@ func (c *Coordinator) Join(ctx context.Context, who Client, req *kmsg.JoinGroupR
 		return joinError(req, resp.MemberID, e)
 	}
 	if wait == nil {
+		if g.landed() != nil {
+			return refuse(kerr.CoordinatorNotAvailable)
+		}
 		return resp
 	}
 	if r := wait.await(ctx); r != nil {
@@ -70,6 +73,13 @@ func (g *Group) join(who Client, req *kmsg.JoinGroupRequest) (resp *kmsg.JoinGro
 	resp.MemberID = req.MemberID
 	if g.mu.state == Dead {
 		return resp, nil, kerr.CoordinatorNotAvailable
+	}
+	if g.mu.modern != nil && g.mu.modern.Len() == 0 {
+		g.leaveConsumer()
+	}
+	if g.mu.modern != nil {
+		resp, e = g.joinConsumer(who, req)
+		return resp, nil, e
 	}
 	if !g.fits(req) {
 		return resp, nil, kerr.InconsistentGroupProtocol

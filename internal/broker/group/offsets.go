@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"myelin/internal/broker/batch"
+	"myelin/internal/broker/group/consumer"
 	"myelin/internal/broker/store"
 )
 
@@ -42,12 +43,13 @@ type Committer struct {
 	Group      string
 	Member     string
 	Instance   *string
-	Generation int32
+	Generation int32 // or the member's epoch
+	Version    int16 // of the request
 }
 
 // Commit stores offsets and sets Err of those that were refused. It returns once the others are durable.
 func (c *Coordinator) Commit(who Committer, wanted []Wanted) {
-	g, e := c.admit(who, true)
+	g, e := c.admit(who, true, wanted)
 	if e != nil {
 		fail(wanted, e)
 		return
@@ -92,7 +94,7 @@ func StorageError(err error) *kerr.Error {
 
 // admit says whether the committer may commit now, and counts it as a sign of life. A group that only stores offsets comes
 // into being by its first commit.
-func (c *Coordinator) admit(who Committer, plain bool) (*Group, *kerr.Error) {
+func (c *Coordinator) admit(who Committer, plain bool, wanted []Wanted) (*Group, *kerr.Error) {
 	g := c.find(who.Group)
 	if g == nil {
 		switch {
@@ -111,10 +113,17 @@ func (c *Coordinator) admit(who Committer, plain bool) (*Group, *kerr.Error) {
 		switch {
 		case g.mu.state == Dead:
 			return nil, kerr.CoordinatorNotAvailable
-		case plain && len(g.mu.members) > 0:
+		case plain && (len(g.mu.members) > 0 || g.mu.modern != nil && g.mu.modern.Len() > 0):
 			return nil, kerr.UnknownMemberID
 		}
 		return g, nil
+	}
+	if g.mu.modern != nil {
+		m, e := g.checkConsumer(who, plain)
+		if e == nil {
+			g.staleCommits(m, who.Generation, wanted)
+		}
+		return g, e
 	}
 	m, e := g.check(who.Member, who.Instance, who.Generation)
 	if e != nil {
@@ -191,17 +200,28 @@ type Committed struct {
 
 // Fetch looks up the committed offsets of the partitions named, or of all when wanted is nil. With stable set, an offset that
 // an open transaction may change is answered with UNSTABLE_OFFSET_COMMIT (KIP-447).
-func (c *Coordinator) Fetch(group string, wanted []Committed, all, stable bool) []Committed {
+//
+// Who names the member that asks, if it belongs to a group of KIP-848.
+func (c *Coordinator) Fetch(who Committer, wanted []Committed, all, stable bool) ([]Committed, *kerr.Error) {
 	none := func(s *Committed) { s.Offset, s.Epoch, s.Metadata = -1, -1, "" }
-	g := c.find(group)
+	g := c.find(who.Group)
 	if g == nil {
 		for i := range wanted {
 			none(&wanted[i])
 		}
-		return wanted
+		return wanted, nil
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.mu.modern != nil && (who.Member != "" || who.Generation >= 0) {
+		m, e := g.checkConsumer(who, true)
+		if e == nil && m.Epoch != who.Generation {
+			e = kerr.StaleMemberEpoch
+		}
+		if e != nil {
+			return nil, e
+		}
+	}
 	if all {
 		for s := range g.mu.offsets {
 			wanted = append(wanted, Committed{Topic: s.topic, Partition: s.part})
@@ -225,7 +245,7 @@ func (c *Coordinator) Fetch(group string, wanted []Committed, all, stable bool) 
 			w.Offset, w.Epoch, w.Metadata = v.offset, v.epoch, v.metadata
 		}
 	}
-	return wanted
+	return wanted, nil
 }
 
 func (g *Group) unstable(s spot) bool {
@@ -262,7 +282,7 @@ func (c *Coordinator) DeleteOffsets(req *kmsg.OffsetDeleteRequest) *kmsg.OffsetD
 			switch {
 			case c.topics.Partition(rt.Topic, rp.Partition) == nil:
 				sp.ErrorCode = kerr.UnknownTopicOrPartition.Code
-			case subscribed[rt.Topic]:
+			case subscribed[rt.Topic], g.mu.modern != nil && g.mu.modern.Subscribed(rt.Topic):
 				sp.ErrorCode = kerr.GroupSubscribedToTopic.Code
 			default:
 				gone = append(gone, spot{rt.Topic, rp.Partition})
@@ -272,7 +292,7 @@ func (c *Coordinator) DeleteOffsets(req *kmsg.OffsetDeleteRequest) *kmsg.OffsetD
 		resp.Topics = append(resp.Topics, st)
 	}
 	g.mu.Unlock()
-	if err := c.forget(g, gone, false); err != nil {
+	if err := c.forget(g, gone, nil); err != nil {
 		resp.ErrorCode = StorageError(err).Code
 	}
 	return resp
@@ -294,14 +314,14 @@ func (g *Group) subscribed() map[string]bool {
 	return out
 }
 
-// forget writes tombstones for offsets, and for the group itself when whole, and returns once they are durable.
-func (c *Coordinator) forget(g *Group, gone []spot, whole bool) error {
+// forget writes tombstones for offsets, and the records of whole, which end the group; it returns once they are durable.
+func (c *Coordinator) forget(g *Group, gone []spot, whole []consumer.Record) error {
 	b := batch.NewBuilder(c.alarms.Now().UnixMilli())
 	for _, s := range gone {
 		b.Add(offsetKey(g.Name, s), nil)
 	}
-	if whole {
-		b.Add(groupKey(g.Name), nil)
+	for _, r := range whole {
+		b.Add(r.Key, r.Value)
 	}
 	if b.Count() == 0 {
 		return nil

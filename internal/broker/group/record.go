@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"myelin/internal/broker/batch"
+	"myelin/internal/broker/group/consumer"
 )
 
 // The records of __consumer_offsets are Kafka's (group-coordinator: OffsetCommitKey v1, OffsetCommitValue v3,
@@ -58,30 +59,78 @@ func (g *Group) encode() []byte {
 	return r.AppendTo(nil)
 }
 
-// save writes the group's record if it has changed; done, if not nil, is called once it is durable, or will never be.
+// save writes what has changed of the group; done, if not nil, is called once it is durable, or will never be.
 func (g *Group) save(done func(error)) {
 	g.writing.Lock()
 	defer g.writing.Unlock()
 	g.mu.Lock()
-	if !g.mu.dirty || g.mu.state == Dead {
+	records := g.changes()
+	if len(records) == 0 {
 		g.mu.Unlock()
 		if done != nil {
 			done(nil)
 		}
 		return
 	}
-	g.mu.dirty = false
-	b := batch.NewBuilder(g.c.alarms.Now().UnixMilli())
-	b.Add(groupKey(g.Name), g.encode())
+	f := &flight{done: make(chan struct{})}
+	g.mu.flight = f
 	g.mu.Unlock()
-	g.c.offsets.Append(b.Build(), func(_ int64, err error) {
-		if err != nil {
-			g.c.log.Error("storing consumer group", "group", g.Name, "error", err)
+	now := g.c.alarms.Now().UnixMilli()
+	b, size := batch.NewBuilder(now), 0
+	for _, r := range records {
+		if size > 0 && size+len(r.Key)+len(r.Value) > saveBytes {
+			g.c.offsets.Append(b.Build(), func(_ int64, err error) { g.saved(f, err, false) })
+			b, size = batch.NewBuilder(now), 0
 		}
+		b.Add(r.Key, r.Value)
+		size += len(r.Key) + len(r.Value)
+	}
+	g.c.offsets.Append(b.Build(), func(_ int64, err error) {
+		err = g.saved(f, err, true)
 		if done != nil {
 			done(err)
 		}
 	})
+}
+
+// saveBytes is about how many bytes of a group's records go into one batch, and so reach the disk together.
+const saveBytes = 6 << 20
+
+// changes takes the records that have to be written. It is called with the lock held.
+func (g *Group) changes() []consumer.Record {
+	if g.mu.state == Dead {
+		return nil
+	}
+	records := g.mu.erase
+	g.mu.erase = nil
+	if g.mu.modern != nil {
+		return append(records, g.mu.modern.Changes(g.Name)...)
+	}
+	if g.mu.dirty {
+		g.mu.dirty = false
+		records = append(records, consumer.Record{Key: groupKey(g.Name), Value: g.encode()})
+	}
+	return records
+}
+
+// saved ends the flight of a group's records with its last batch. What could not be written is written with the next change.
+func (g *Group) saved(f *flight, err error, last bool) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err != nil {
+		f.err = err
+		g.c.log.Error("storing consumer group", "group", g.Name, "error", err)
+		if g.mu.modern != nil {
+			g.mu.modern.ChangedAll()
+		}
+	}
+	if last {
+		close(f.done)
+		if g.mu.flight == f {
+			g.mu.flight = nil
+		}
+	}
+	return f.err
 }
 
 // Recover rebuilds the groups from the offsets partition.
@@ -107,13 +156,29 @@ func (c *Coordinator) Recover() error {
 		return err
 	}
 	for _, g := range c.all() {
-		g.mu.Lock()
-		for _, m := range g.mu.members {
-			g.touch(m)
-		}
-		g.mu.Unlock()
+		g.restored()
 	}
 	return nil
+}
+
+// restored ends the replay of a group: its members have one session time to show that they live.
+func (g *Group) restored() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, m := range g.mu.members {
+		g.touch(m)
+	}
+	if g.mu.modern != nil {
+		g.mu.modern.Restored()
+		for _, m := range g.mu.modern.Members() {
+			g.touchConsumer(m)
+		}
+		g.followMembers()
+	}
+	if g.mu.modern == nil && g.mu.generation == 0 && len(g.mu.members)+len(g.mu.offsets)+len(g.mu.txns) == 0 {
+		g.mu.state = Dead // deleted, or never more than a name
+		delete(g.c.mu.groups, g.Name)
+	}
 }
 
 // replay applies one record. A record of a kind that is not known here is left alone.
@@ -121,7 +186,16 @@ func (c *Coordinator) replay(v batch.View, r batch.Record) {
 	if len(r.Key) < 2 {
 		return
 	}
-	switch version := int16(r.Key[0])<<8 | int16(r.Key[1]); version {
+	version := int16(r.Key[0])<<8 | int16(r.Key[1])
+	switch {
+	case consumer.Kind(version):
+		c.replayConsumer(version, r)
+		return
+	case version == keyConfig:
+		c.replayConfig(r)
+		return
+	}
+	switch version {
 	case 0, 1:
 		var k kmsg.OffsetCommitKey
 		if k.ReadFrom(r.Key) != nil {
@@ -155,13 +229,45 @@ func (c *Coordinator) replay(v batch.View, r batch.Record) {
 			return
 		}
 		if r.Value == nil {
-			delete(c.mu.groups, k.Group)
+			if g := c.mu.groups[k.Group]; g != nil { // deleted, or it has become one of the new protocol: its offsets say which
+				g.restore(&kmsg.GroupMetadataValue{})
+			}
 			return
 		}
 		var val kmsg.GroupMetadataValue
 		if g := c.findOrMake(k.Group); g != nil && val.ReadFrom(r.Value) == nil {
 			g.restore(&val)
 		}
+	}
+}
+
+// replayConsumer applies a record of a group of the new protocol.
+func (c *Coordinator) replayConsumer(kind int16, r batch.Record) {
+	name, ok := consumer.GroupOf(r.Key)
+	if !ok {
+		return
+	}
+	g := c.mu.groups[name]
+	if r.Value == nil {
+		if g == nil || g.mu.modern == nil {
+			return
+		}
+		if kind == consumer.KeyEpoch {
+			g.mu.modern = nil
+			return
+		}
+	}
+	if g == nil {
+		if g = c.findOrMake(name); g == nil {
+			return
+		}
+	}
+	if g.mu.modern == nil {
+		g.mu.modern = consumer.New(c.topics, c.cfg.MaxMembers, 0)
+		g.mu.protocolType = consumerProtocol
+	}
+	if err := g.mu.modern.Replay(r.Key, r.Value); err != nil {
+		c.log.Error("reading a consumer group", "group", name, "error", err)
 	}
 }
 

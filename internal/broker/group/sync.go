@@ -36,6 +36,11 @@ func (c *Coordinator) Sync(ctx context.Context, req *kmsg.SyncGroupRequest) *kms
 
 func (g *Group) sync(req *kmsg.SyncGroupRequest) (*kmsg.SyncGroupResponse, *waiter[*kmsg.SyncGroupResponse], *kerr.Error) {
 	g.mu.Lock()
+	if g.mu.modern != nil {
+		defer g.mu.Unlock()
+		resp, e := g.syncConsumer(req)
+		return resp, nil, e
+	}
 	m, e := g.check(req.MemberID, req.InstanceID, req.Generation)
 	if e == nil && (req.ProtocolType != nil && *req.ProtocolType != g.mu.protocolType || req.Protocol != nil && *req.Protocol != g.mu.protocol) {
 		e = kerr.InconsistentGroupProtocol
@@ -141,6 +146,7 @@ func (c *Coordinator) Heartbeat(req *kmsg.HeartbeatRequest) *kmsg.HeartbeatRespo
 		resp.ErrorCode = kerr.UnknownMemberID.Code
 	} else if e := g.heartbeat(req); e != nil {
 		resp.ErrorCode = e.Code
+		g.save(nil)
 	}
 	return resp
 }
@@ -148,6 +154,9 @@ func (c *Coordinator) Heartbeat(req *kmsg.HeartbeatRequest) *kmsg.HeartbeatRespo
 func (g *Group) heartbeat(req *kmsg.HeartbeatRequest) *kerr.Error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.mu.modern != nil {
+		return g.heartbeatConsumer(req)
+	}
 	m, e := g.check(req.MemberID, req.InstanceID, req.Generation)
 	if e != nil {
 		return e
@@ -195,6 +204,9 @@ func (c *Coordinator) Leave(req *kmsg.LeaveGroupRequest) *kmsg.LeaveGroupRespons
 }
 
 func (g *Group) leave(rm kmsg.LeaveGroupRequestMember) *kerr.Error {
+	if g.mu.modern != nil {
+		return g.leaveConsumerGroup(rm)
+	}
 	id := rm.MemberID
 	if rm.InstanceID != nil {
 		owner, ok := g.mu.static[*rm.InstanceID]

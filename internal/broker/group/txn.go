@@ -11,7 +11,7 @@ import (
 // PrepareTxn checks offsets that are to be committed with a transaction and makes their batch, or returns nil when there is
 // nothing to append. Once the batch is durable, Pending makes them wait for the transaction's end.
 func (c *Coordinator) PrepareTxn(who Committer, producer int64, epoch int16, wanted []Wanted) (batch.View, *kerr.Error) {
-	g, e := c.admit(who, false)
+	g, e := c.admit(who, false, wanted)
 	if e != nil {
 		return nil, e
 	}

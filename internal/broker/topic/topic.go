@@ -60,6 +60,8 @@ type Registry struct {
 	defaults map[string]string // the broker's defaults of topic settings
 	max      int               // partitions of all topics together
 
+	version atomic.Uint64
+
 	admin sync.Mutex // held over a change, which waits for the disk; before mu
 
 	mu struct {
@@ -115,6 +117,7 @@ func (r *Registry) add(t *Topic) {
 	r.mu.byName[t.Name] = t
 	r.mu.byID[t.ID] = t
 	r.mu.partitions += len(t.Partitions())
+	r.version.Add(1)
 }
 
 // Name finds a topic by name, or returns nil.
@@ -129,6 +132,37 @@ func (r *Registry) ID(id store.TopicID) *Topic {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.mu.byID[id]
+}
+
+// Version changes whenever topics come, go or grow.
+func (r *Registry) Version() uint64 { return r.version.Load() }
+
+// Describe finds the id and the number of partitions of a topic.
+func (r *Registry) Describe(name string) (id [16]byte, partitions int32, ok bool) {
+	t := r.Name(name)
+	if t == nil {
+		return id, 0, false
+	}
+	return t.ID, int32(len(t.Partitions())), true
+}
+
+// NameOf finds the name of a topic by its id.
+func (r *Registry) NameOf(id [16]byte) (string, bool) {
+	if t := r.ID(id); t != nil {
+		return t.Name, true
+	}
+	return "", false
+}
+
+// Names lists the topics, in no order.
+func (r *Registry) Names() []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	out := make([]string, 0, len(r.mu.byName))
+	for name := range r.mu.byName {
+		out = append(out, name)
+	}
+	return out
 }
 
 // Partition finds a partition by topic name, or returns nil.
@@ -247,6 +281,7 @@ func (r *Registry) Delete(t *Topic) error {
 	r.mu.partitions -= len(t.Partitions())
 	hooks := r.mu.onDelete
 	r.mu.Unlock()
+	r.version.Add(1)
 	for _, p := range t.Partitions() {
 		p.Close()
 	}
@@ -278,6 +313,7 @@ func (r *Registry) Grow(t *Topic, total int32) error {
 	r.mu.Lock()
 	r.mu.partitions += len(ps) - len(old)
 	r.mu.Unlock()
+	r.version.Add(1)
 	return nil
 }
 
