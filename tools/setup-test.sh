@@ -31,10 +31,12 @@ if ! cmp -s test/sdk/requirements.txt "$venv/requirements.txt"; then
   cp test/sdk/requirements.txt "$venv/requirements.txt"
 fi
 
-if ! cmp -s test/sdk/package-lock.json test/sdk/node_modules/.lock 2>/dev/null; then
-  echo "==> installing the JavaScript SDKs (npm ci)"
-  (cd test/sdk && npm ci --no-audit --no-fund --loglevel=error && cp package-lock.json node_modules/.lock)
-fi
+for folder in test/sdk test/clients; do
+  if ! cmp -s $folder/package-lock.json $folder/node_modules/.lock 2>/dev/null; then
+    echo "==> installing the JavaScript clients of $folder (npm ci)"
+    (cd $folder && npm ci --no-audit --no-fund --loglevel=error && cp package-lock.json node_modules/.lock)
+  fi
+done
 
 echo "==> installing Apache Kafka (Maven Central), the cluster that the end-to-end test runs on too"
 test/kafka/kafka.sh fetch

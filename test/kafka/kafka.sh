@@ -11,7 +11,7 @@ heap=${KAFKA_HEAP_OPTS:--Xmx1G -Xms1G}
 jvm=(-XX:+UseG1GC -XX:MaxGCPauseMillis=20 -Djava.awt.headless=true "-Dlog4j2.configurationFile=$home/log4j2.properties")
 
 fetch() {
-  [ -f "$home/.complete" ] && return
+  [ -f "$home/.complete-2" ] && return
   mkdir -p "$home"
   dependency() { echo "<dependency><groupId>$1</groupId><artifactId>$2</artifactId><version>$3</version></dependency>"; }
   {
@@ -19,6 +19,7 @@ fetch() {
     echo '<groupId>myelin</groupId><artifactId>kafka-for-tests</artifactId><version>1</version><packaging>pom</packaging><dependencies>'
     dependency org.apache.kafka kafka_2.13 "$version"
     dependency org.apache.kafka kafka-tools "$version"
+    dependency org.apache.kafka kafka-streams-examples "$version"
     dependency org.apache.logging.log4j log4j-slf4j-impl 2.25.4
     echo '</dependencies></project>'
   } >"$home/pom.xml"
@@ -26,7 +27,7 @@ fetch() {
   printf '%s\n' 'status=ERROR' 'rootLogger.level=WARN' 'rootLogger.appenderRef.c.ref=C' 'appender.c.type=Console' \
     'appender.c.name=C' 'appender.c.target=SYSTEM_ERR' 'appender.c.layout.type=PatternLayout' \
     'appender.c.layout.pattern=%d %p %c{1} %m%n' >"$home/log4j2.properties"
-  touch "$home/.complete"
+  touch "$home/.complete-2"
 }
 
 alive() { [ -f "$1/kafka.pid" ] && kill -0 "$(cat "$1/kafka.pid")" 2>/dev/null; }
@@ -72,6 +73,6 @@ case $command in
   start) fetch; start "$@" ;;
   stop) finish TERM "$1" ;;
   kill9) finish KILL "$1" ;;
-  tool) fetch; exec java -Xmx512M "${jvm[@]}" -cp "$home/libs/*" "$@" ;;
+  tool) fetch; exec java -Xmx512M -XX:TieredStopAtLevel=1 "${jvm[@]}" -cp "$home/libs/*" "$@" ;;
   *) sed -n 2,6p "$0"; exit 1 ;;
 esac
