@@ -4,12 +4,12 @@ import (
 	"errors"
 	"testing"
 
+	"myelin/internal/process/exec"
 	"myelin/internal/serve/query"
 )
 
 func TestAnOutlineNamesTheOperatorsInTheOrderOfReading(t *testing.T) {
-	w := newWorld(t)
-	o, err := w.engine.Outline(query.NewSession("ana", "myelin"), "CREATE MATERIALIZED VIEW big AS SELECT campaign, count(*) AS n FROM revenue_per_minute WHERE revenue > 1 GROUP BY campaign")
+	o, err := engineOf(t, newWorld(t)).Outline(query.NewSession("ana", "myelin"), "CREATE MATERIALIZED VIEW big AS SELECT campaign, count(*) AS n FROM revenue_per_minute WHERE revenue > 1 GROUP BY campaign")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,10 +26,18 @@ func TestAnOutlineNamesTheOperatorsInTheOrderOfReading(t *testing.T) {
 }
 
 func TestAnOutlineSaysWhereAMistakeIs(t *testing.T) {
-	w := newWorld(t)
-	_, err := w.engine.Outline(query.NewSession("ana", "myelin"), "SELECT campain FROM revenue_per_minute")
+	_, err := engineOf(t, newWorld(t)).Outline(query.NewSession("ana", "myelin"), "SELECT campain FROM revenue_per_minute")
 	var e *query.Error
 	if !errors.As(err, &e) || e.Position != 8 || e.Hint == "" {
 		t.Errorf("got %#v", err)
 	}
+}
+
+func engineOf(t *testing.T, w *world) *query.Engine {
+	t.Helper()
+	e, err := query.New(query.Config{Batch: exec.RunBatch, Views: w.dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
