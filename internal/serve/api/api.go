@@ -9,8 +9,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
+	"myelin/internal/auth/role"
 	"myelin/internal/clock"
 	"myelin/internal/serve/query"
 	"myelin/internal/serve/tail"
@@ -92,6 +94,8 @@ type Config struct {
 type Access struct {
 	// Users checks names and passwords where they are needed; nil: nobody has one.
 	Users Users
+	// Sessions makes logins last; nil: every request carries its password.
+	Sessions Sessions
 	// Trust reports whether a client needs no password; nil: clients on loopback need none.
 	Trust func(remote net.Addr) bool
 	// Hosts are further names under which this server is reached; loopback names and addresses always count.
@@ -100,8 +104,15 @@ type Access struct {
 
 // Users knows who may log in.
 type Users interface {
-	// Check reports whether the password is the user's.
-	Check(user, password string) bool
+	// Login checks a password that came from an address; the error is auth.ErrWrong or an *auth.TooManyError.
+	Login(name, password, from string) (role.Person, error)
+}
+
+// Sessions remembers who has logged in.
+type Sessions interface {
+	Start(p role.Person) (token string, ends time.Time, err error)
+	Find(token string) (role.Person, bool)
+	End(token string)
 }
 
 // Server answers HTTP requests. It is an http.Handler.
@@ -143,7 +154,11 @@ func New(cfg Config) (*Server, error) {
 	s.stop, s.cancel = context.WithCancel(context.Background())
 	s.routes = s.table()
 	for _, rt := range s.routes {
-		s.mux.Handle(rt.method+" "+rt.path, rt.handler)
+		h := rt.handler
+		if guarded(rt.path) && !slices.Contains(openPaths, rt.path) {
+			h = s.permit(need(rt.method, rt.path), h)
+		}
+		s.mux.Handle(rt.method+" "+rt.path, h)
 	}
 	s.mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, http.StatusNotFound, FailureBody{Code: "not_found", Message: "There is no " + r.Method + " " + r.URL.Path + ".",
@@ -174,7 +189,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				Hint: "The log of the server says more."})
 		}
 	}()
-	if !s.admit(w, r) {
+	r, ok := s.admit(w, r)
+	if !ok {
 		return
 	}
 	s.mux.ServeHTTP(w, r)

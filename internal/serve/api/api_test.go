@@ -17,6 +17,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"myelin/internal/auth"
+	"myelin/internal/auth/role"
 	"myelin/internal/process/plan"
 	"myelin/internal/process/state"
 	"myelin/internal/serve/api"
@@ -311,16 +313,21 @@ func TestBigAnswersAreCompressed(t *testing.T) {
 
 type users map[string]string
 
-func (u users) Check(user, password string) bool { return u[user] == password && password != "" }
+func (u users) Login(name, password, _ string) (role.Person, error) {
+	if u[name] != password || password == "" {
+		return role.Person{}, auth.ErrWrong
+	}
+	return role.Person{Name: name, Role: role.Role(name)}, nil
+}
 
 func TestWhoGetsIn(t *testing.T) {
 	w := start(t, func(c *api.Config) {
-		c.Access = api.Access{Trust: func(net.Addr) bool { return false }, Users: users{"ana": "pw"}}
+		c.Access = api.Access{Trust: func(net.Addr) bool { return false }, Users: users{"analyst": "pw"}}
 	})
 	if code, _, h := get(t, w.URL+"/api/overview"); code != 401 || !strings.HasPrefix(h.Get("WWW-Authenticate"), "Basic") {
 		t.Error(code, h)
 	}
-	if code, _, _ := get(t, strings.Replace(w.URL, "://", "://ana:pw@", 1)+"/api/overview"); code != 200 {
+	if code, _, _ := get(t, strings.Replace(w.URL, "://", "://analyst:pw@", 1)+"/api/overview"); code != 200 {
 		t.Error(code)
 	}
 	if code, _, _ := get(t, w.URL+"/healthz"); code != 200 {

@@ -65,6 +65,9 @@ func (s *Server) table() []route {
 		{"GET", "/api/problems", "What is wrong with the project's files.", nil, nil, Problems{}, nil, plain(s, "The list of problems", s.cfg.Files, Files.Problems)},
 		{"POST", "/api/apply", "Follow the project's plan and SQL files as they are now.", []param{q("prune", "boolean", "also remove what the files do not declare any more")}, nil, Applied{}, nil, s.apply},
 		{"POST", "/api/query", "Run one SELECT.", nil, QueryRequest{}, Rows{}, nil, s.query},
+		{"GET", "/api/me", "Who asks, and what they may do.", nil, nil, Me{}, nil, s.me},
+		{"POST", "/api/login", "Log in: the answer sets a cookie. Pages with a login form send the header X-Login: form elsewhere, so that the browser does not ask, too.", nil, Login{}, Me{}, nil, s.login},
+		{"POST", "/api/logout", "End the login.", nil, nil, nil, nil, s.logout},
 		{"GET", "/api/openapi.json", "This description.", nil, nil, nil, nil, s.openAPI},
 		{"GET", "/healthz", "Whether the process lives.", nil, nil, health{}, nil, func(w http.ResponseWriter, r *http.Request) {
 			s.send(w, r, http.StatusOK, health{"ok"})
