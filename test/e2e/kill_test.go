@@ -214,12 +214,24 @@ func (l *load) check(t *testing.T) {
 
 // consume reads a topic to its end, in the order of each partition.
 func consume(ctx context.Context, brokers, topic string) ([]canonical, error) {
+	var out []canonical
+	err := consumeRaw(ctx, brokers, topic, func(r *kgo.Record) {
+		var e canonical
+		if json.Unmarshal(r.Value, &e) == nil {
+			out = append(out, e)
+		}
+	})
+	return out, err
+}
+
+// consumeRaw calls f for every committed record of a topic, in the order of each partition.
+func consumeRaw(ctx context.Context, brokers, topic string, f func(*kgo.Record)) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	client, err := kgo.NewClient(kgo.SeedBrokers(brokers), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.KeepControlRecords())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer client.Close()
 	ends, err := kadm.NewClient(client).ListCommittedOffsets(ctx, topic)
@@ -227,7 +239,7 @@ func consume(ctx context.Context, brokers, topic string) ([]canonical, error) {
 		err = ends.Error()
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	left := map[int32]int64{}
 	ends.Each(func(o kadm.ListedOffset) {
@@ -235,23 +247,19 @@ func consume(ctx context.Context, brokers, topic string) ([]canonical, error) {
 			left[o.Partition] = o.Offset
 		}
 	})
-	var out []canonical
 	for len(left) > 0 {
 		fetches := client.PollFetches(ctx)
 		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("reading %s: %w (left %v)", topic, err, left)
+			return fmt.Errorf("reading %s: %w (left %v)", topic, err, left)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
 			if !r.Attrs.IsControl() {
-				var e canonical
-				if json.Unmarshal(r.Value, &e) == nil {
-					out = append(out, e)
-				}
+				f(r)
 			}
 			if end, ok := left[r.Partition]; ok && r.Offset >= end-1 {
 				delete(left, r.Partition)
 			}
 		})
 	}
-	return out, nil
+	return nil
 }
