@@ -128,7 +128,7 @@ func (b *binder) finish(q *sql.Query, root Node) *Query {
 		switch e := e.(type) {
 		case *subRef:
 			b.fail(e.sub.pos, sql.CodeNotSupported, "join the query in FROM instead", "a subquery cannot be used here")
-		case *outerRef, *depRef, *aggRef, *overRef, *setRef, *untyped:
+		case *outerRef, *depRef, *groupingRef, *aggRef, *overRef, *setRef, *untyped:
 			b.fail(int(q.At0), sql.CodeNotSupported, "join the tables in FROM instead", "this use of a subquery is not supported")
 		}
 		return e

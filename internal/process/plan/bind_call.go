@@ -25,6 +25,8 @@ func (b *binder) callExpr(e *sql.Call, x *env) Expr {
 	switch name {
 	case "coalesce":
 		return b.coalesce(e, x)
+	case "grouping":
+		return b.grouping(e, x)
 	case "nullif":
 		return b.nullif(e, x)
 	case "tumble", "hop", "cumulate", "session":

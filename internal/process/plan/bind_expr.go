@@ -46,6 +46,9 @@ type aggCalls struct {
 	calls []AggCall
 	names []string
 	keys  []string
+	// groupings are the arguments of the GROUPING(…) calls.
+	groupings   [][]Expr
+	groupingPos []int
 }
 
 // expr binds an expression whose type must be known: what is still open becomes text.
@@ -106,6 +109,8 @@ func (b *binder) expr0(e sql.Expr, x *env) Expr {
 		return b.exists(e, x)
 	case *sql.Subquery:
 		return b.scalar(e, x)
+	case *sql.Grouping:
+		b.fail(e.Pos(), sql.CodeSyntax, "it stands in GROUP BY", "%s cannot be used here", e.Kind)
 	case *sql.Row:
 		b.fail(e.Pos(), sql.CodeNotSupported, "write the parts one by one", "a row cannot be used as a value here")
 	case *sql.Star:

@@ -96,12 +96,12 @@ func (b *binder) aliased(n Node, a sql.Alias, table, schema string, pos int) []s
 }
 
 func (b *binder) tableRef(t *sql.TableRef, outer *scope) (Node, []scopeCol) {
-	if t.AsOf != nil {
-		b.fail(t.AsOf.Pos(), sql.CodeNotSupported, "leave it out: a table is joined as it is when the event arrives", "FOR SYSTEM_TIME AS OF is not supported yet")
+	if t.AsOf != nil && !asOfNow(t.AsOf) {
+		b.fail(t.AsOf.Pos(), sql.CodeNotSupported, "write a JOIN b FOR SYSTEM_TIME AS OF a.ts ON …", "FOR SYSTEM_TIME AS OF belongs to the right side of a join")
 	}
 	if t.Schema == "" {
 		if c := outer.findCTE(t.Name); c != nil {
-			n, _ := b.query(c.def.Query, c.scope)
+			n := b.item(c)
 			b.checkLevel(n, outer, c.scope, int(t.At0))
 			if len(c.def.Columns) > len(n.Schema()) {
 				b.fail(int(c.def.At0), sql.CodeSyntax, "", "WITH query %q has fewer columns than it names", t.Name)

@@ -10,6 +10,9 @@ import (
 // join binds a join. Names in ON mean the columns of both sides.
 func (b *binder) join(t *sql.JoinRef, on left, outer *scope) (Node, []scopeCol) {
 	l, lcols := on.node, on.cols
+	if r, ok := t.R.(*sql.TableRef); ok && r.AsOf != nil && !asOfNow(r.AsOf) {
+		return b.temporalJoin(t, on, outer)
+	}
 	if isLateral(t.R) {
 		if n, cols, ok := b.lateralJoin(t, on, outer); ok {
 			return n, cols

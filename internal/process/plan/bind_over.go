@@ -336,6 +336,16 @@ func (o *overCalls) setExprs(es []Expr) {
 	}
 }
 
+func hasOver(e Expr) bool {
+	found := false
+	visit(e, func(x Expr) {
+		if _, ok := x.(*overRef); ok {
+			found = true
+		}
+	})
+	return found
+}
+
 // windows makes the names of the WINDOW clause known.
 func (s *selection) windows() {
 	seen := map[string]bool{}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"myelin/internal/process/fn"
@@ -49,13 +50,6 @@ func (b *binder) unhide(n Node, hidden int) Node {
 
 // with makes a scope that knows the WITH items; each sees those before it.
 func (b *binder) with(q *sql.Query, outer *scope) *scope {
-	if q.Recursive {
-		for _, c := range q.With {
-			if mentions(c.Query, c.Name) {
-				b.fail(int(c.At0), sql.CodeNotSupported, "join the table with itself as often as needed", "WITH RECURSIVE is not supported")
-			}
-		}
-	}
 	s := &scope{outer: outer, ctes: map[string]*cte{}}
 	if outer != nil {
 		s.cols = outer.cols // names of the query around stay visible
@@ -81,7 +75,7 @@ func (b *binder) with(q *sql.Query, outer *scope) *scope {
 		for name, known := range s.ctes {
 			at.ctes[name] = known
 		}
-		s.ctes[c.Name] = &cte{def: c, scope: at}
+		s.ctes[c.Name] = &cte{def: c, scope: at, self: q.Recursive && mentions(c.Query, c.Name)}
 	}
 	return s
 }
@@ -203,10 +197,7 @@ func openType(n Node, col int) vec.Type {
 // convert casts the columns of a node to types.
 func (b *binder) convert(n Node, want []vec.Type, pos int) Node {
 	cols := n.Schema()
-	same := true
-	for i, c := range cols {
-		same = same && c.Type == want[i]
-	}
+	same := slices.Equal(typesOfColumns(cols), want)
 	if same {
 		return n
 	}
@@ -298,4 +289,12 @@ func (b *binder) count(e sql.Expr, none int64, clause string) (int64, Expr) {
 		b.fail(e.Pos(), "2201W", "write a number from 0 up", "%s must not be negative", clause)
 	}
 	return c.Value.Ints[0], nil
+}
+
+func typesOfColumns(cols []Column) []vec.Type {
+	out := make([]vec.Type, len(cols))
+	for i, c := range cols {
+		out[i] = c.Type
+	}
+	return out
 }

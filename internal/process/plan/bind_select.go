@@ -26,6 +26,8 @@ type selection struct {
 	// groups are the bound GROUP BY expressions, keys their printed form.
 	groups []Expr
 	names  []string
+	// grouped are the grouping sets, as positions in groups; nil: one of all of them.
+	grouped [][]int
 }
 
 // selectQuery binds a SELECT and its ORDER BY. The last hidden columns of the result only serve the order.
@@ -158,31 +160,51 @@ func (s *selection) groupBy() {
 	items := s.s.GroupBy
 	if s.s.GroupAll {
 		for _, o := range s.outs {
-			if !hasAgg(o.expr) {
+			if !hasAgg(o.expr) && !hasOver(o.expr) {
 				s.group(o.expr, o.name)
 			}
 		}
 	}
 	for _, g := range items {
-		if at, ok := b.position(g, len(s.outs), "GROUP BY"); ok {
-			s.group(s.outs[at].expr, s.outs[at].name)
-			s.checkGroup(s.outs[at].expr, g)
-			continue
-		}
-		if n, ok := g.(*sql.Name); ok && len(n.Parts) == 1 {
-			if b.lookup(n, s.scope) == nil {
-				if o := s.output(n.Parts[0]); o != nil {
-					s.checkGroup(o.expr, g)
-					s.group(o.expr, o.name)
-					continue
+		if _, ok := g.(*sql.Grouping); ok {
+			for _, set := range b.expandSets(items) {
+				at := []int{}
+				for _, e := range set {
+					if k := s.groupItem(e); k >= 0 {
+						at = append(at, k)
+					}
 				}
+				s.grouped = append(s.grouped, at)
 			}
+			return
 		}
-		if r, ok := g.(*sql.Row); ok && len(r.Elems) == 0 {
-			continue
-		}
-		s.group(b.expr(g, &env{scope: s.scope, clause: "GROUP BY", subs: &s.subs, sets: &s.sets}), columnName(g))
 	}
+	for _, g := range items {
+		s.groupItem(g)
+	}
+}
+
+// groupItem binds one expression of GROUP BY and gives its place among the groups; −1 for what makes no groups.
+func (s *selection) groupItem(g sql.Expr) int {
+	b := s.b
+	if at, ok := b.position(g, len(s.outs), "GROUP BY"); ok {
+		s.checkGroup(s.outs[at].expr, g)
+		return s.group(s.outs[at].expr, s.outs[at].name)
+	}
+	if n, ok := g.(*sql.Name); ok && len(n.Parts) == 1 && b.lookup(n, s.scope) == nil {
+		if o := s.output(n.Parts[0]); o != nil {
+			s.checkGroup(o.expr, g)
+			return s.group(o.expr, o.name)
+		}
+	}
+	if r, ok := g.(*sql.Row); ok {
+		at := -1
+		for _, e := range r.Elems {
+			at = s.groupItem(e)
+		}
+		return at
+	}
+	return s.group(b.expr(g, &env{scope: s.scope, clause: "GROUP BY", subs: &s.subs, sets: &s.sets}), columnName(g))
 }
 
 func (s *selection) checkGroup(e Expr, at sql.Expr) {
@@ -196,17 +218,19 @@ func (s *selection) checkGroup(e Expr, at sql.Expr) {
 	})
 }
 
-func (s *selection) group(e Expr, name string) {
+// group adds a group and gives its place; −1 for a constant, which makes none.
+func (s *selection) group(e Expr, name string) int {
 	if _, ok := e.(*Const); ok {
-		return // a constant makes no groups
+		return -1
 	}
 	key := FormatExpr(e)
-	for _, g := range s.groups {
+	for i, g := range s.groups {
 		if FormatExpr(g) == key {
-			return
+			return i
 		}
 	}
 	s.groups, s.names = append(s.groups, e), append(s.names, name)
+	return len(s.groups) - 1
 }
 
 // output finds an output column by name.
@@ -222,7 +246,8 @@ func (s *selection) output(name string) *output {
 func hasAgg(e Expr) bool {
 	found := false
 	visit(e, func(x Expr) {
-		if _, ok := x.(*aggRef); ok {
+		switch x.(type) {
+		case *aggRef, *groupingRef:
 			found = true
 		}
 	})
@@ -295,7 +320,7 @@ func (s *selection) project(having, qualify Expr, extra []output) []Expr {
 	exprs = s.setsOfGroups(exprs)
 	inner, at := s.windowExprs()
 	exprs, asts = append(exprs, inner...), append(asts, at...)
-	aggregated := len(s.groups) > 0 || len(s.aggs.calls) > 0 || s.s.GroupBy != nil || having != nil
+	aggregated := len(s.groups) > 0 || len(s.aggs.calls) > 0 || len(s.aggs.groupings) > 0 || s.s.GroupBy != nil || having != nil
 	if aggregated {
 		exprs = s.aggregate(exprs, asts)
 	}
@@ -331,7 +356,7 @@ func (s *selection) aggregate(exprs []Expr, asts []sql.Expr) []Expr {
 		}
 	}
 	a := &Aggregate{Input: s.node, Groups: s.groups, Calls: s.aggs.calls, Names: append(append([]string(nil), s.names...), s.aggs.names...)}
-	s.node = a
+	s.node = s.groupingSets(a)
 	out := make([]Expr, len(exprs))
 	for i, e := range exprs {
 		// A group that holds a subquery is found again only once the subquery is joined.
@@ -373,6 +398,8 @@ func (s *selection) overGroups(e Expr, ast sql.Expr, a *Aggregate) Expr {
 			return &Col{i, a.Groups[i].Type(), a.Names[i]}
 		}
 		switch e := e.(type) {
+		case *groupingRef:
+			return &Col{len(a.Groups) + len(a.Calls) + e.index, e.Type(), "grouping"}
 		case *aggRef:
 			return &Col{len(a.Groups) + e.index, e.t, a.Names[len(a.Groups)+e.index]}
 		case *Col:

@@ -49,6 +49,8 @@ func FormatExpr(e Expr) string {
 		return FormatExpr(e.X) + " " + not + "IN (" + strings.Join(items, ", ") + ")"
 	case *overRef:
 		return "over" + strconv.Itoa(e.index)
+	case *groupingRef:
+		return "grouping" + strconv.Itoa(e.index)
 	case *setRef:
 		return "set" + strconv.Itoa(e.index)
 	case *aggRef:

@@ -12,6 +12,7 @@ func optimize(n Node, opt Options) Node {
 	n = fuseSessions(n)
 	n = chooseLookups(n, opt)
 	n = pruneAll(n)
+	n = findBounds(n, opt)
 	return mergeProjects(n)
 }
 

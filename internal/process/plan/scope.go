@@ -27,6 +27,8 @@ type scopeCol struct {
 type cte struct {
 	def   sql.CTE
 	scope *scope
+	self  bool  // it reads itself (WITH RECURSIVE)
+	work  *Work // inside its recursive part: the rows of the round before
 }
 
 // findCTE looks a WITH item up, from the inside out.

@@ -127,6 +127,13 @@ type Row struct {
 	Elems []Expr
 }
 
+// Grouping is an item of GROUP BY: GROUPING SETS, ROLLUP or CUBE. Its items are expressions, rows and, in GROUPING SETS, further ones.
+type Grouping struct {
+	At0
+	Kind  string // grouping sets, rollup, cube
+	Items []Expr
+}
+
 // When is one branch of CASE.
 type When struct{ Cond, Then Expr }
 

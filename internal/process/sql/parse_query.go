@@ -246,10 +246,41 @@ func (p *parser) selectBody() *Select {
 }
 
 func (p *parser) groupItems() []Expr {
-	if t := p.cur(); (t.is("rollup") || t.is("cube")) && p.ahead(1).is("(") || t.is("grouping") && p.ahead(1).is("sets") {
-		p.failAt(t.pos, "write one query per grouping and join them by UNION ALL", "%s is not supported", t.text)
+	var out []Expr
+	for {
+		out = append(out, p.groupItem())
+		if !p.accept(",") {
+			return out
+		}
 	}
-	return p.exprs()
+}
+
+// groupItem reads an expression, (a, b), (), ROLLUP (…), CUBE (…) or GROUPING SETS (…).
+func (p *parser) groupItem() Expr {
+	defer p.enter()()
+	at := p.pos()
+	kind := ""
+	switch {
+	case p.words("rollup", "("), p.words("cube", "("):
+		kind = p.take().text
+	case p.accept("grouping", "sets"):
+		kind = "grouping sets"
+	case p.words("(", ")"):
+		p.i += 2
+		return &Row{At0: at}
+	default:
+		return p.expr()
+	}
+	g := &Grouping{At0: at, Kind: kind}
+	p.expect("(")
+	for {
+		g.Items = append(g.Items, p.groupItem())
+		if !p.accept(",") {
+			break
+		}
+	}
+	p.expect(")")
+	return g
 }
 
 func (p *parser) selectItems() []SelectItem {
