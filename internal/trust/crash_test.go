@@ -24,6 +24,8 @@ type workload struct {
 	next int
 	sent []*kgo.Record
 	want []string // one line of summary per event
+
+	produced int64
 }
 
 const users = 5
@@ -54,6 +56,7 @@ func (w *workload) send(n int) {
 		batch = append(batch, rec)
 	}
 	w.r.produce(batch...)
+	w.produced += int64(len(batch))
 }
 
 // check compares what was released with what was sent: each event once, in order per user within a topic.
@@ -107,8 +110,10 @@ func testKilled(t *testing.T, brokers []string) {
 				p.kill()
 				mem = mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: w.rng})
 			}
-			r.start(ReleaseConfig{FS: mem, Dir: "dedupe"})
+			p := r.start(ReleaseConfig{FS: mem, Dir: "dedupe"})
 			w.check()
+			waitUntil(t, func() bool { return p.Balance().In == w.produced })
+			r.balanced(p, w.produced)
 		})
 	}
 }

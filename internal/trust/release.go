@@ -18,6 +18,7 @@ import (
 	"myelin/internal/log"
 	"myelin/internal/tape"
 	"myelin/internal/telemetry"
+	"myelin/internal/trust/quarantine"
 	"myelin/internal/trust/schema"
 )
 
@@ -25,7 +26,7 @@ import (
 func Doorstep(topic string) string { return topic + ".in" }
 
 // HeaderReplay marks a record on a doorstep as an event that comes again from quarantine; its value names the replay.
-const HeaderReplay = "replay"
+const HeaderReplay = quarantine.HeaderReplay
 
 // ReleaseConfig configures a Release.
 type ReleaseConfig struct {
@@ -87,13 +88,6 @@ func (c *ReleaseConfig) setDefaults() {
 	}
 }
 
-// Balance is what went in and what came of it, since the process started: In = Accepted + Quarantined + Duplicates.
-type Balance struct {
-	In, Accepted, Quarantined, Duplicates int64
-	// Pending waits on the doorstep.
-	Pending int64
-}
-
 // Release moves records from the doorsteps to the governed topics and to quarantine. One transaction moves whatever has
 // arrived: outputs and consumed offsets become visible together or not at all. One goroutine, Run's, does it all; the
 // other methods may be called from anywhere.
@@ -117,6 +111,7 @@ type Release struct {
 	slab  []byte
 
 	assigned assignment
+	tallies  tallies
 	ready    chan struct{}
 	once     sync.Once
 	counters
@@ -150,12 +145,6 @@ func NewRelease(cfg ReleaseConfig, cluster *log.Cluster, judge *Judge, sealer *e
 		delay:       reg.Histogram("myelin_trust_release_seconds", "Time that one transaction takes from poll to commit."),
 	}
 	return r, nil
-}
-
-// Balance is the count so far.
-func (r *Release) Balance() Balance {
-	return Balance{In: r.in.Value(), Accepted: r.accepted.Value(), Quarantined: r.quarantined.Value(),
-		Duplicates: r.duplicates.Value(), Pending: r.pending.Value()}
 }
 
 // Ready is closed once the release owns partitions and has recalled what they hold.

@@ -109,7 +109,7 @@ func testRestart(t *testing.T, brokers []string) {
 				} else {
 					p.end()
 				}
-				r.balanced(p, 6)
+				r.balanced(p, int64(6*(round+1))) // the sum goes on after restarts
 			}
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // How long brokers wait for us: for a transaction that does not end, and for a member that is silent.
@@ -34,6 +35,10 @@ func (r *Release) session(ctx context.Context) error {
 		kgo.TransactionTimeout(transactionTimeout), kgo.SessionTimeout(sessionTimeout),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerBatchMaxBytes(1<<20),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { r.assigned.add(parts) }),
+		kgo.OnOffsetsFetched(func(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
+			r.tallies.load(resp)
+			return nil
+		}),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { r.assigned.remove(parts) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { r.assigned.remove(parts) }),
 	)
@@ -75,11 +80,14 @@ func (r *Release) loop(ctx context.Context, s *kgo.GroupTransactSession, inputs 
 				r.once.Do(func() { close(r.ready) })
 			}
 		}
-		r.measure(fetches)
 		if fetches.NumRecords() == 0 {
+			if errors.Is(poll.Err(), context.DeadlineExceeded) && r.assigned.any() {
+				r.pending.Set(0) // a whole second brought nothing: what lies behind the last record are markers of transactions
+			}
 			r.saveNotes(false)
 			continue
 		}
+		r.measure(fetches)
 		if err := r.batch(ctx, s, fetches, r.assigned.count() == total); err != nil {
 			return err
 		}
@@ -110,9 +118,6 @@ func (r *Release) measure(fetches kgo.Fetches) {
 	r.pending.Set(waiting)
 }
 
-// tally is what one transaction does, counted when it has committed.
-type tally struct{ in, accepted, quarantined, duplicates int64 }
-
 // batch moves what was fetched on, in one transaction. sole says that this member holds all partitions of the doorsteps,
 // so that nobody else writes the outputs and what it writes itself is all there is.
 func (r *Release) batch(ctx context.Context, s *kgo.GroupTransactSession, fetches kgo.Fetches, sole bool) error {
@@ -124,19 +129,19 @@ func (r *Release) batch(ctx context.Context, s *kgo.GroupTransactSession, fetche
 	ctx, done := r.grace(ctx)
 	defer done()
 
-	var t tally
-	t.in = int64(fetches.NumRecords())
+	counts := map[input]*tally{}
 	out := &outbox{last: map[string]map[int32]int64{}}
 	r.slab = r.slab[:0]
-	fetches.EachRecord(func(rec *kgo.Record) {
-		if o := r.release(rec, started, now, &t); o != nil {
+	eachInput(fetches, counts, func(rec *kgo.Record, t *tally) {
+		if o := r.release(rec, started, now, t); o != nil {
 			out.send(ctx, s, o)
 		}
 	})
 	if err := s.Client().Flush(ctx); err != nil {
 		return wrapf(err, "writing the outputs")
 	}
-	committed, err := s.End(ctx, kgo.TransactionEndTry(out.err == nil))
+	sums := r.tallies.after(counts)
+	committed, err := s.End(kgo.PreTxnCommitFnContext(ctx, commitTallies(sums)), kgo.TransactionEndTry(out.err == nil))
 	if err != nil {
 		return wrapf(err, "ending a transaction")
 	}
@@ -147,10 +152,15 @@ func (r *Release) batch(ctx context.Context, s *kgo.GroupTransactSession, fetche
 		return nil
 	}
 	r.settle(out, now, sole)
-	r.in.Add(t.in)
-	r.accepted.Add(t.accepted)
-	r.quarantined.Add(t.quarantined)
-	r.duplicates.Add(t.duplicates)
+	r.tallies.committed(sums)
+	var t tally
+	for _, d := range counts {
+		t.add(*d)
+	}
+	r.in.Add(t.In)
+	r.accepted.Add(t.Accepted)
+	r.quarantined.Add(t.Quarantined)
+	r.duplicates.Add(t.Duplicates)
 	r.delay.Observe(r.cfg.Clock.Now().Sub(started))
 	return nil
 }

@@ -2,11 +2,13 @@ package trust
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"myelin/internal/event"
+	"myelin/internal/trust/quarantine"
 )
 
 // release decides what becomes of one record: the record to write, or nil for a duplicate.
@@ -22,12 +24,18 @@ func (r *Release) pass(in *kgo.Record, now uint32, t *tally) *kgo.Record {
 	status, _ := event.ParseStatus(string(event.Header(in, event.HeaderStatus)))
 	source, mid := event.Header(in, event.HeaderSource), event.Header(in, event.HeaderID)
 	if r.seen(in, source, mid, status == event.Quarantined, now) {
-		t.duplicates++
+		t.Duplicates++
 		return nil
 	}
 	out := &kgo.Record{Key: in.Key, Value: in.Value, Timestamp: in.Timestamp, Headers: make([]kgo.RecordHeader, 0, len(in.Headers))}
 	for _, h := range in.Headers {
-		if h.Key != event.HeaderSeal {
+		switch h.Key {
+		case event.HeaderSeal:
+		case quarantine.HeaderReceived:
+			if us, err := strconv.ParseInt(string(h.Value), 10, 64); err == nil {
+				out.Timestamp = time.UnixMicro(us)
+			}
+		default:
 			out.Headers = append(out.Headers, h)
 		}
 	}
@@ -42,11 +50,11 @@ func (r *Release) pass(in *kgo.Record, now uint32, t *tally) *kgo.Record {
 func (r *Release) address(out, in *kgo.Record, status event.Status, t *tally) *kgo.Record {
 	if status == event.Quarantined {
 		out.Topic = r.cfg.Quarantine
-		t.quarantined++
+		t.Quarantined++
 		return out
 	}
 	out.Topic = in.Topic[:len(in.Topic)-len(Doorstep(""))]
-	t.accepted++
+	t.Accepted++
 	return out
 }
 
@@ -54,7 +62,7 @@ func (r *Release) address(out, in *kgo.Record, status event.Status, t *tally) *k
 func (r *Release) judged(in *kgo.Record, at time.Time, now uint32, t *tally) *kgo.Record {
 	source := r.judgeRecord(in, at)
 	if r.seen(in, []byte(source), r.e.MessageID, r.v.Status == event.Quarantined, now) {
-		t.duplicates++
+		t.Duplicates++
 		return nil
 	}
 	out := r.record(in, source)
@@ -62,7 +70,7 @@ func (r *Release) judged(in *kgo.Record, at time.Time, now uint32, t *tally) *kg
 		r.v.Add(r.duplicate(out))
 		out = r.record(in, source)
 		if r.seen(in, []byte(source), r.e.MessageID, true, now) { // this replay has failed before
-			t.duplicates++
+			t.Duplicates++
 			return nil
 		}
 	}
@@ -88,6 +96,9 @@ func (r *Release) judgeRecord(in *kgo.Record, at time.Time) string {
 	return source
 }
 
+// replayOf names the job that a record comes again from, empty for others.
+func replayOf(rec *kgo.Record) []byte { return event.Header(rec, HeaderReplay) }
+
 // record writes r.e with r.v as an output record.
 func (r *Release) record(in *kgo.Record, source string) *kgo.Record {
 	out := &kgo.Record{}
@@ -111,6 +122,9 @@ func (r *Release) reject(in *kgo.Record, now uint32) *kgo.Record {
 	r.v.Add(r.duplicate(in))
 	out := &kgo.Record{}
 	r.slab = event.AppendRecord(r.slab, out, &r.e, &r.v, event.Meta{Source: source, Protocol: protocol}, nil)
+	if replay := replayOf(in); len(replay) > 0 {
+		out.Headers = append(out.Headers, kgo.RecordHeader{Key: HeaderReplay, Value: replay})
+	}
 	return out
 }
 
@@ -119,7 +133,7 @@ func (r *Release) reject(in *kgo.Record, now uint32) *kgo.Record {
 // replay before.
 func (r *Release) seen(in *kgo.Record, source, mid []byte, rejected bool, now uint32) bool {
 	before := r.memory.seen(r.id(source, mid), now)
-	replay := event.Header(in, HeaderReplay)
+	replay := replayOf(in)
 	if len(replay) == 0 {
 		return before != 0
 	}

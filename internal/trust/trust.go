@@ -140,3 +140,9 @@ func (r *rules) source(name, writeKey []byte) (source string, ok bool) {
 	_, ok = r.plan(string(name))
 	return string(name), ok
 }
+
+// Knows reports whether a source is configured.
+func (j *Judge) Knows(source string) bool {
+	_, ok := j.rules.Load().source([]byte(source), nil)
+	return ok && source != ""
+}

@@ -12,8 +12,17 @@ import (
 
 // idOf names a group for as long as its key stays the same, over restarts too.
 func idOf(k key) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{k.event, k.code, k.path, k.source}, "\x00")))
+	sum := sha256.Sum256([]byte(strings.Join(k.parts(), "\x00")))
 	return hex.EncodeToString(sum[:8])
+}
+
+// parts are what the id is made of. The rule counts where there is one, so that ids of warnings stay as they were.
+func (k key) parts() []string {
+	parts := []string{k.event, k.code, k.path, k.source}
+	if k.rule != "" {
+		parts = append(parts, k.rule)
+	}
+	return parts
 }
 
 // general writes * for the numbers of a list's items, so that item 0 and item 7 are one cause.

@@ -5,6 +5,7 @@ package quarantine
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -26,7 +27,7 @@ type Config struct {
 	Topics []string
 	// Quarantine is the topic of rejected events. Empty: quarantine.
 	Quarantine string
-	// Since is how far back the topics are read at start. 0: 24 hours.
+	// Since is how far back the governed topics are read at start. 0: 24 hours. Quarantine is read whole.
 	Since time.Duration
 	// MaxGroups bounds the memory; beyond it, the group that was quiet for longest is forgotten. 0: 1,000.
 	MaxGroups int
@@ -54,8 +55,13 @@ type Group struct {
 	Severity string `json:"severity"`
 	Source   string `json:"source"`
 	// Status is what became of the last event: quarantined, fixed or warn.
-	Status    string    `json:"status"`
-	Count     int64     `json:"count"`
+	Status string `json:"status"`
+	Count  int64  `json:"count"`
+	// Waiting, Replayed and Discarded are the events of this group in quarantine that wait there, were sent through the
+	// doorstep again, or were given up.
+	Waiting   int64     `json:"waiting"`
+	Replayed  int64     `json:"replayed"`
+	Discarded int64     `json:"discarded"`
 	FirstSeen time.Time `json:"firstSeen"`
 	LastSeen  time.Time `json:"lastSeen"`
 	// Expected and Got are the last event's.
@@ -76,6 +82,15 @@ type Snapshot struct {
 	Groups []Group `json:"groups"`
 	// Forgotten counts groups that were dropped to bound the memory.
 	Forgotten int64 `json:"forgotten"`
+	// Held counts every event in quarantine, whatever groups are remembered.
+	Held Held `json:"held"`
+}
+
+// Held counts the events in quarantine by what became of them.
+type Held struct {
+	Waiting   int64 `json:"waiting"`
+	Replayed  int64 `json:"replayed"`
+	Discarded int64 `json:"discarded"`
 }
 
 const (
@@ -95,14 +110,19 @@ type Groups struct {
 	mu struct {
 		sync.Mutex
 		totals    Totals
-		groups    map[key]*group
+		groups    map[string]*group
 		forgotten int64
 		watchers  map[chan struct{}]bool
+		held      held
+		outcomes  map[string]*Outcome
 	}
-	doc tape.Doc // Run's
+	since  time.Time
+	doc    tape.Doc // Run's
+	causes []Cause
 }
 
-type key struct{ event, code, path, source string }
+// key is what events of one group have in common; rule is what the broken rule asks for, of what sent events to quarantine.
+type key struct{ event, code, path, source, rule string }
 
 type group struct {
 	Group
@@ -132,7 +152,9 @@ func New(cfg Config, cluster *log.Cluster) *Groups {
 		cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
 	g := &Groups{cfg: cfg, cluster: cluster}
-	g.mu.groups = map[key]*group{}
+	g.mu.groups = map[string]*group{}
+	g.mu.held = held{read: map[int32]int64{}, settled: map[int32]map[int64]fate{}}
+	g.mu.outcomes = map[string]*Outcome{}
 	g.mu.watchers = map[chan struct{}]bool{}
 	return g
 }
@@ -140,11 +162,13 @@ func New(cfg Config, cluster *log.Cluster) *Groups {
 // Run reads the topics, from their recent past on, until ctx ends. Every node reads all partitions: the list is the same
 // everywhere.
 func (g *Groups) Run(ctx context.Context) error {
-	since := g.cfg.Clock.Now().Add(-g.cfg.Since)
+	g.since = g.cfg.Clock.Now().Add(-g.cfg.Since)
+	starts, err := g.starts(ctx)
+	if err != nil {
+		return err
+	}
 	client, err := g.cluster.NewClient(
-		kgo.ConsumeTopics(append([]string{g.cfg.Quarantine}, g.cfg.Topics...)...),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AfterMilli(since.UnixMilli())),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.ConsumePartitions(starts), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMinBytes(fetchMinBytes), kgo.FetchMaxWait(fetchWait), kgo.FetchMaxBytes(8<<20),
 	)
 	if err != nil {
@@ -165,10 +189,39 @@ func (g *Groups) Run(ctx context.Context) error {
 	}
 }
 
+// starts is where to begin: quarantine whole, the governed topics from their recent past on.
+func (g *Groups) starts(ctx context.Context) (map[string]map[int32]kgo.Offset, error) {
+	admin := g.cluster.Admin()
+	topics := append([]string{g.cfg.Quarantine}, g.cfg.Topics...)
+	details, err := admin.ListTopics(ctx, topics...)
+	if err == nil {
+		err = details.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing the topics for the quality page: %w", err)
+	}
+	out := map[string]map[int32]kgo.Offset{}
+	for topic, d := range details {
+		out[topic] = map[int32]kgo.Offset{}
+		for p := range d.Partitions {
+			out[topic][p] = kgo.NewOffset().AtStart()
+			if topic != g.cfg.Quarantine {
+				out[topic][p] = kgo.NewOffset().AfterMilli(g.since.UnixMilli())
+			}
+		}
+	}
+	return out, nil
+}
+
 func (g *Groups) add(fetches kgo.Fetches) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	fetches.EachRecord(g.record)
+	g.tell()
+}
+
+// tell wakes those who watch. It is called with mu held.
+func (g *Groups) tell() {
 	for ch := range g.mu.watchers {
 		select {
 		case ch <- struct{}{}:
@@ -183,12 +236,37 @@ func (g *Groups) record(r *kgo.Record) {
 	if !ok {
 		return // not written by a release
 	}
-	t := &g.mu.totals
+	recent := !r.Timestamp.Before(g.since)
+	if recent {
+		g.mu.totals.count(status)
+	}
+	if replay := string(event.Header(r, HeaderReplay)); replay != "" {
+		g.outcome(replay, status)
+	}
+	if status == event.Accepted {
+		return
+	}
+	g.causes = Causes(g.causes[:0], &g.doc, r)
+	what := fate(0)
+	if r.Topic == g.cfg.Quarantine {
+		what = g.hold(r)
+	}
+	for _, c := range g.causes {
+		at := g.group(c)
+		at.Severity, at.Status = c.Severity, status.String()
+		at.Expected, at.Got = c.Expected, c.Got
+		at.seen(r)
+		if r.Topic == g.cfg.Quarantine {
+			at.hold(what)
+		}
+	}
+}
+
+func (t *Totals) count(s event.Status) {
 	t.Checked++
-	switch status {
+	switch s {
 	case event.Accepted:
 		t.Valid++
-		return
 	case event.Warned:
 		t.Warn++
 	case event.Fixed:
@@ -196,49 +274,36 @@ func (g *Groups) record(r *kgo.Record) {
 	case event.Quarantined:
 		t.Quarantined++
 	}
-	if g.doc.Parse(r.Value) != nil {
-		return
-	}
-	d := &g.doc
-	text := func(obj int, name string) string {
-		i := d.Get(obj, name)
-		if d.Kind(i) != tape.String {
-			return ""
-		}
-		return string(d.Bytes(i))
-	}
-	name := string(event.Header(r, event.HeaderEvent))
-	if name == "" {
-		name = string(event.Header(r, event.HeaderType))
-	}
-	for i := range d.Elements(d.Get(d.Get(0, "myelin"), "violations")) {
-		k := key{event: name, code: text(i, "code"), path: general(text(i, "path")), source: string(event.Header(r, event.HeaderSource))}
-		at := g.group(k)
-		at.Severity, at.Status = text(i, "severity"), status.String()
-		at.Expected, at.Got = text(i, "expected"), text(i, "got")
-		at.seen(r)
-	}
 }
 
-// group is the group of k, made if there is none. A full list forgets the group that was quiet for longest.
-func (g *Groups) group(k key) *group {
-	if at := g.mu.groups[k]; at != nil {
+// group is the group of a cause, made if there is none. A full list forgets the group that was quiet for longest, those
+// without waiting events first.
+func (g *Groups) group(c Cause) *group {
+	if at := g.mu.groups[c.ID]; at != nil {
 		return at
 	}
 	if len(g.mu.groups) >= g.cfg.MaxGroups {
-		var oldest key
-		var when time.Time
-		for k, at := range g.mu.groups {
-			if when.IsZero() || at.LastSeen.Before(when) {
-				oldest, when = k, at.LastSeen
+		var oldest *group
+		for _, at := range g.mu.groups {
+			if oldest == nil || at.forgettable(oldest) {
+				oldest = at
 			}
 		}
-		delete(g.mu.groups, oldest)
+		delete(g.mu.groups, oldest.ID)
 		g.mu.forgotten++
 	}
-	at := &group{Group: Group{ID: idOf(k), Event: k.event, Code: k.code, Path: k.path, Source: k.source}}
-	g.mu.groups[k] = at
+	k := c.key
+	at := &group{Group: Group{ID: c.ID, Event: k.event, Code: k.code, Path: k.path, Source: k.source}}
+	g.mu.groups[c.ID] = at
 	return at
+}
+
+// forgettable reports whether g may rather be forgotten than other.
+func (g *group) forgettable(other *group) bool {
+	if (g.Waiting == 0) != (other.Waiting == 0) {
+		return g.Waiting == 0
+	}
+	return g.LastSeen.Before(other.LastSeen)
 }
 
 func (g *group) seen(r *kgo.Record) {
@@ -274,7 +339,7 @@ func (g *Groups) Snapshot() Snapshot {
 	now := g.cfg.Clock.Now().Unix() / 60
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	s := Snapshot{Totals: g.mu.totals, Groups: make([]Group, 0, len(g.mu.groups)), Forgotten: g.mu.forgotten}
+	s := Snapshot{Totals: g.mu.totals, Groups: make([]Group, 0, len(g.mu.groups)), Forgotten: g.mu.forgotten, Held: g.mu.held.Held}
 	for _, at := range g.mu.groups {
 		at.turn(now)
 		out := at.Group

@@ -47,7 +47,7 @@ func TestCausesAreGroupedFromTheTopics(t *testing.T) {
 	}
 	total := violation("type_mismatch", "/properties/total", "error")
 	records := []*kgo.Record{
-		record("quarantine", "Order Completed", "quarantined", total, noon.Add(-48*time.Hour)), // too old
+		record("quarantine", "Order Completed", "quarantined", total, noon.Add(-48*time.Hour)), // still held, but not of the last day
 		record("quarantine", "Order Completed", "quarantined", total, noon.Add(-10*time.Minute)),
 		record("quarantine", "Order Completed", "quarantined", total+","+violation("array_item", "/properties/products/3/price", "error"), noon.Add(-time.Minute)),
 		record("quarantine", "Order Completed", "quarantined", violation("array_item", "/properties/products/0/price", "error"), noon),
@@ -64,7 +64,7 @@ func TestCausesAreGroupedFromTheTopics(t *testing.T) {
 	run, end := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- g.Run(run) }()
-	for g.Snapshot().Totals.Checked < 6 {
+	for g.Snapshot().Totals.Checked < 6 || g.Snapshot().Held.Waiting < 4 {
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -79,6 +79,9 @@ func TestCausesAreGroupedFromTheTopics(t *testing.T) {
 	if want := (Totals{Checked: 6, Valid: 1, Warn: 1, Fixed: 1, Quarantined: 3}); s.Totals != want {
 		t.Errorf("totals %+v, want %+v", s.Totals, want)
 	}
+	if want := (Held{Waiting: 4}); s.Held != want {
+		t.Errorf("held %+v, want %+v", s.Held, want)
+	}
 	var got []string
 	for _, x := range s.Groups {
 		sum := 0
@@ -87,7 +90,7 @@ func TestCausesAreGroupedFromTheTopics(t *testing.T) {
 		}
 		got = append(got, fmt.Sprintf("%d %s %s %s in the last hour %d, now %d, sample %t", x.Count, x.Event, x.Code, x.Path, sum, x.PerMinute[59], x.Sample != nil))
 	}
-	if len(got) != 3 || got[0] != "3 Order Completed type_mismatch /properties/total in the last hour 3, now 1, sample true" ||
+	if len(got) != 4 || got[0] != "3 Order Completed type_mismatch /properties/total in the last hour 2, now 0, sample true" ||
 		got[1] != "2 Order Completed array_item /properties/products/*/price in the last hour 2, now 1, sample true" {
 		t.Errorf("groups:\n%s", strings.Join(got, "\n"))
 	}

@@ -139,3 +139,12 @@ func isNumber(s []byte) bool {
 	var d tape.Doc
 	return d.Parse(s) == nil && d.Kind(0) == tape.Number
 }
+
+// CanCoerce reports whether there is a coercion to the type named to.
+func CanCoerce(to string) bool { return coercionNames[to] != noCoercion }
+
+// Coerce turns a value (the text of a string, the JSON of anything else) into the type named to, as on_error: {coerce: …}
+// does: only where nothing is guessed.
+func Coerce(to string, kind tape.Kind, text string) ([]byte, bool) {
+	return coerce(coercionNames[to], kind, text)
+}

@@ -1,0 +1,125 @@
+package quarantine
+
+import (
+	"maps"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"myelin/internal/event"
+)
+
+// HeaderReplay marks a record as an event that came again from quarantine; its value names the job.
+const HeaderReplay = "replay"
+
+// HeaderReceived tells the release when an event that comes again was received first, in µs since 1970. It stays on the
+// doorstep.
+const HeaderReceived = "received"
+
+// fate is what became of an event in quarantine. The zero value waits.
+type fate uint8
+
+const (
+	replayed fate = 1 + iota
+	discarded
+)
+
+// held follows quarantine: how many events wait, and the fates that are known of records which were not read yet.
+type held struct {
+	Held
+	read    map[int32]int64 // the next offset to read, per partition
+	settled map[int32]map[int64]fate
+}
+
+func (h *Held) add(f fate, n int64) {
+	switch f {
+	case replayed:
+		h.Replayed += n
+	case discarded:
+		h.Discarded += n
+	default:
+		h.Waiting += n
+	}
+}
+
+// Outcome is what became of the events that one replay sent.
+type Outcome struct {
+	Accepted, Rejected int64
+}
+
+// hold counts a record of quarantine, and returns its fate. It is called with mu held.
+func (g *Groups) hold(r *kgo.Record) fate {
+	h := &g.mu.held
+	if _, ok := h.read[r.Partition]; !ok {
+		maps.DeleteFunc(h.settled[r.Partition], func(offset int64, _ fate) bool { return offset < r.Offset }) // expired since
+	}
+	h.read[r.Partition] = max(h.read[r.Partition], r.Offset+1)
+	f := h.settled[r.Partition][r.Offset]
+	delete(h.settled[r.Partition], r.Offset)
+	h.add(f, 1)
+	return f
+}
+
+func (g *group) hold(f fate) {
+	h := Held{Waiting: g.Waiting, Replayed: g.Replayed, Discarded: g.Discarded}
+	h.add(f, 1)
+	g.Waiting, g.Replayed, g.Discarded = h.Waiting, h.Replayed, h.Discarded
+}
+
+// Settle notes that count records of a partition of quarantine, from offset first on, were replayed or discarded. groups
+// are the groups that they are in. Each record is settled once.
+func (g *Groups) Settle(partition int32, first, count int64, groups []string, isDiscard bool) {
+	f := replayed
+	if isDiscard {
+		f = discarded
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	h := &g.mu.held
+	known := min(max(h.read[partition]-first, 0), count) // those that were counted as waiting
+	h.add(0, -known)
+	h.add(f, known)
+	for _, id := range groups {
+		at := g.mu.groups[id]
+		if at == nil {
+			continue
+		}
+		at.Waiting -= known
+		if f == replayed {
+			at.Replayed += known
+		} else {
+			at.Discarded += known
+		}
+	}
+	for i := known; i < count; i++ {
+		if h.settled[partition] == nil {
+			h.settled[partition] = map[int64]fate{}
+		}
+		h.settled[partition][first+i] = f
+	}
+	g.tell()
+}
+
+// outcome counts an event that a replay sent and that was released. It is called with mu held.
+func (g *Groups) outcome(job string, s event.Status) {
+	o := g.mu.outcomes[job]
+	if o == nil {
+		o = &Outcome{}
+		g.mu.outcomes[job] = o
+	}
+	if s == event.Quarantined {
+		o.Rejected++
+	} else {
+		o.Accepted++
+	}
+}
+
+// Outcome is what became of the events that a replay sent, as far as the topics were read: the governed ones from a day
+// before the start on.
+func (g *Groups) Outcome(job string) Outcome {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if o := g.mu.outcomes[job]; o != nil {
+		return *o
+	}
+	return Outcome{}
+}

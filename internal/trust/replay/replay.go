@@ -1,0 +1,162 @@
+// Package replay brings events back from quarantine: it repairs them by rules, shows what that would do, and sends them
+// through the doorstep again, each exactly once and in the order of its key, or discards them with a reason.
+//
+// What was done is a ledger in the log (topic myelin.quarantine). A job is an entry in it; each step of a job is one
+// Kafka transaction that holds both the events and the entry which says that they were sent, so a process that dies
+// anywhere leaves neither a gap nor a double: its successor ends the open transaction, reads the ledger and goes on.
+package replay
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"myelin/internal/event"
+	"myelin/internal/trust/quarantine"
+)
+
+// Kind says what a job does.
+type Kind string
+
+// The kinds of jobs.
+const (
+	Replay  Kind = "replay"
+	Discard Kind = "discard"
+)
+
+// State says how a job stands.
+type State string
+
+// The states. A job that is pending or running goes on after a restart.
+const (
+	Pending   State = "pending"
+	Running   State = "running"
+	Done      State = "done"
+	Failed    State = "failed"
+	Cancelled State = "cancelled"
+)
+
+// Filter selects events in quarantine. An empty list selects all; an event must fit every list that is not empty.
+type Filter struct {
+	// Groups are the ids of causes; an event with any of them is selected.
+	Groups     []string   `json:"groups,omitempty" doc:"ids of groups: an event with any of these causes is selected"`
+	Events     []string   `json:"events,omitempty" doc:"names of events"`
+	Sources    []string   `json:"sources,omitempty"`
+	Codes      []string   `json:"codes,omitempty" doc:"violation codes"`
+	MessageIDs []string   `json:"messageIds,omitempty"`
+	From       *time.Time `json:"from,omitempty" doc:"received at or after"`
+	To         *time.Time `json:"to,omitempty" doc:"received before"`
+}
+
+// fits reports whether a record, with these causes, is selected.
+func (f *Filter) fits(r *kgo.Record, causes []quarantine.Cause) bool {
+	if f.From != nil && r.Timestamp.Before(*f.From) || f.To != nil && !r.Timestamp.Before(*f.To) {
+		return false
+	}
+	in := func(list []string, header string) bool {
+		return len(list) == 0 || slices.Contains(list, string(event.Header(r, header)))
+	}
+	if !in(f.Events, event.HeaderEvent) || !in(f.Sources, event.HeaderSource) || !in(f.MessageIDs, event.HeaderID) {
+		return false
+	}
+	has := func(list []string, of func(quarantine.Cause) string) bool {
+		return len(list) == 0 || slices.ContainsFunc(causes, func(c quarantine.Cause) bool { return slices.Contains(list, of(c)) })
+	}
+	return has(f.Groups, func(c quarantine.Cause) string { return c.ID }) && has(f.Codes, func(c quarantine.Cause) string { return c.Code })
+}
+
+// Request asks for a job.
+type Request struct {
+	Filter  Filter   `json:"filter"`
+	Repairs []Repair `json:"repairs,omitempty"`
+	// All also sends events that still break the plan; they come back to quarantine with new reasons. Otherwise they stay.
+	All bool `json:"all,omitempty" doc:"also send events that still break the plan"`
+	// Reason is for the people who look at the ledger later; a discard needs one.
+	Reason string `json:"reason,omitempty" doc:"why; needed to discard"`
+	// By is who asked.
+	By string `json:"by,omitempty"`
+}
+
+// Counts are what a job did so far: Read = Sent + Discarded + StillBroken + Skipped + those the filter does not select.
+type Counts struct {
+	// Total is how many records lay in quarantine when the job began, Read how many of them it has looked at.
+	Total       int64 `json:"total"`
+	Read        int64 `json:"read"`
+	Matched     int64 `json:"matched"`
+	Sent        int64 `json:"sent" doc:"sent through the doorstep again"`
+	Discarded   int64 `json:"discarded"`
+	StillBroken int64 `json:"stillBroken" doc:"left in quarantine because they still break the plan"`
+	Skipped     int64 `json:"skipped" doc:"replayed or discarded before"`
+}
+
+func (c *Counts) add(d Counts) {
+	c.Read += d.Read
+	c.Matched += d.Matched
+	c.Sent += d.Sent
+	c.Discarded += d.Discarded
+	c.StillBroken += d.StillBroken
+	c.Skipped += d.Skipped
+}
+
+// Job is a request and how far it is. Jobs handed out are copies.
+type Job struct {
+	ID   string `json:"id"`
+	Kind Kind   `json:"kind" doc:"replay or discard"`
+	Request
+	CreatedAt  time.Time  `json:"createdAt"`
+	FinishedAt *time.Time `json:"finishedAt"`
+	State      State      `json:"state" doc:"pending, running, done, failed or cancelled"`
+	Error      string     `json:"error"`
+	Counts     Counts     `json:"counts"`
+
+	node string          // that should run it; "" any
+	ends map[int32]int64 // where quarantine ended, per partition, when the job was made
+	next map[int32]int64 // how far it was read
+	at   time.Time       // of the last entry about it
+}
+
+func (j *Job) open() bool { return j.State == Pending || j.State == Running }
+
+func (j *Job) copied() Job {
+	out := *j
+	out.ends, out.next = nil, nil
+	return out
+}
+
+// Validate reports what is wrong with a request for a job of kind k.
+func (r *Request) Validate(k Kind, exprs Expressions) error {
+	if k == Discard && r.Reason == "" {
+		return errors.New("a discard needs a reason: it is kept in the ledger")
+	}
+	if k == Discard && len(r.Repairs) > 0 {
+		return errors.New("a discard repairs nothing: leave repairs out")
+	}
+	f := &r.Filter
+	if k == Discard && len(f.Groups)+len(f.Events)+len(f.Sources)+len(f.Codes)+len(f.MessageIDs) == 0 {
+		return errors.New("a discard needs a filter with groups, events, sources, codes or messageIds")
+	}
+	_, err := compile(r.Repairs, exprs)
+	return err
+}
+
+// Mute silences a cause: it is kept and counted, but asks for nobody's attention.
+type Mute struct {
+	Group  string     `json:"group"`
+	Reason string     `json:"reason"`
+	By     string     `json:"by"`
+	At     time.Time  `json:"at"`
+	Until  *time.Time `json:"until" doc:"null: for good"`
+}
+
+// marshal is v, which always can be written, as JSON.
+func marshal(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("replay: %T cannot be written: %v", v, err))
+	}
+	return b
+}
