@@ -177,25 +177,31 @@ func resync(p *Partition, seg *segment, pos, limit, after int64) (base int64, ok
 		return 0, false
 	}
 	defer p.s.readers.release(r)
+	base, _, ok = nextWhole(r.f, seg.base, pos, limit, after)
+	return base, ok
+}
+
+// nextWhole finds the next whole batch behind an offset in a segment file, and its position.
+func nextWhole(f io.ReaderAt, segBase, pos, limit, after int64) (base, at int64, ok bool) {
 	const window = 1 << 20
 	buf := make([]byte, window)
 	for pos+HeaderBytes <= limit {
-		n, err := r.f.ReadAt(buf[:min(window, limit-pos)], pos)
+		n, err := f.ReadAt(buf[:min(window, limit-pos)], pos)
 		if n < HeaderBytes || err != nil && !errors.Is(err, io.EOF) {
-			return 0, false
+			return 0, 0, false
 		}
 		for i := 0; i+HeaderBytes <= n; i++ {
 			h := Batch(buf[i : i+HeaderBytes])
 			size := h.wireBytes()
-			if h.Magic() != 2 || size < HeaderBytes || h.BaseOffset() <= after || h.BaseOffset() >= seg.base+1<<32 || pos+int64(i)+size > limit || h.LastOffsetDelta() < 0 {
+			if h.Magic() != 2 || size < HeaderBytes || h.BaseOffset() <= after || h.BaseOffset() >= segBase+1<<32 || pos+int64(i)+size > limit || h.LastOffsetDelta() < 0 {
 				continue
 			}
 			whole := make([]byte, size)
-			if got, _ := r.f.ReadAt(whole, pos+int64(i)); int64(got) == size && Batch(whole).CRCValid() {
-				return h.BaseOffset(), true
+			if got, _ := f.ReadAt(whole, pos+int64(i)); int64(got) == size && Batch(whole).CRCValid() {
+				return h.BaseOffset(), pos + int64(i), true
 			}
 		}
 		pos += int64(n - HeaderBytes + 1)
 	}
-	return 0, false
+	return 0, 0, false
 }
