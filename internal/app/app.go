@@ -28,6 +28,7 @@ type node struct {
 	started time.Time
 	folder  *folder
 
+	*keys      // who gets in
 	*waist     // broker and log
 	*doorstage // collect and trust
 	*river     // process, activate and serve
@@ -82,7 +83,7 @@ func (n *node) open(ctx context.Context) error {
 		return err
 	}
 	for _, step := range []func(context.Context) error{
-		n.openWaist, n.openDoors, n.openDesired, n.openTrust, n.openRiver, n.openServe,
+		n.openKeys, n.openWaist, n.openDoors, n.openDesired, n.openTrust, n.openRiver, n.openServe,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -109,22 +110,6 @@ func (n *node) close() error {
 	return errors.Join(errs...)
 }
 
-// safeAddresses refuses to open a port beyond this machine for everybody.
-func safeAddresses(cfg config.Config) error {
-	if len(cfg.Kafka.Brokers) == 0 && !loopback(cfg.Kafka.Listen) {
-		return fmt.Errorf("kafka.listen is %s, which others can reach, and the embedded broker knows no passwords yet: listen on 127.0.0.1, or run on a cluster with kafka.brokers", cfg.Kafka.Listen)
-	}
-	if len(cfg.Users) > 0 {
-		return nil
-	}
-	for name, addr := range map[string]string{"http": cfg.HTTP.Listen, "postgres": cfg.Postgres.Listen} {
-		if addr != "" && !loopback(addr) {
-			return fmt.Errorf("%s.listen is %s, which others can reach, and there are no users: add users with passwords to myelin.yaml, or listen on 127.0.0.1", name, addr)
-		}
-	}
-	return nil
-}
-
 func loopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -137,7 +122,11 @@ func loopback(addr string) bool {
 func (n *node) addresses() Addresses {
 	var a Addresses
 	if n.river != nil && n.front != nil {
-		a.UI = "http://" + n.front.listener.Addr().String()
+		scheme := "http://"
+		if n.httpCert != nil {
+			scheme = "https://"
+		}
+		a.UI = scheme + n.front.listener.Addr().String()
 	}
 	if n.waist != nil && n.kafka != nil {
 		a.Kafka = n.kafka.Addr().String()

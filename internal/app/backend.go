@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/subtle"
 	"slices"
 
 	"myelin/internal/activate"
@@ -121,27 +120,4 @@ func (n *node) ReplayDeadLetters(_ context.Context, sink string) (api.Replayed, 
 	}
 	count, err := n.activate.ReplayDeadLetters(sink)
 	return api.Replayed{Replayed: int64(count)}, err
-}
-
-// users are the configured users, as the UI and the PostgreSQL port ask for them.
-type users map[string]string
-
-// Check implements api.Users.
-func (u users) Check(user, password string) bool {
-	want, ok := u[user]
-	return ok && subtle.ConstantTimeCompare([]byte(want), []byte(password)) == 1
-}
-
-// Password implements pgwire.Users.
-func (u users) Password(user string) (string, bool) {
-	p, ok := u[user]
-	return p, ok
-}
-
-func (n *node) users() users {
-	out := users{}
-	for _, u := range n.cfg.Users {
-		out[u.Name] = u.Password
-	}
-	return out
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"myelin/internal/auth/role"
 	"myelin/internal/config"
 	"myelin/internal/control"
 	"myelin/internal/log"
@@ -133,6 +134,9 @@ func list(names []string) []string {
 
 // Change implements query.Changer: what a person creates or drops over a SQL connection.
 func (n *node) Change(ctx context.Context, _ *query.Session, stmt sql.Statement, text string) (tag string, err error) {
+	if err := mayChange(ctx, stmt); err != nil {
+		return "", err
+	}
 	if d, ok := stmt.(*sql.Drop); ok {
 		return "DROP", n.drop(ctx, d)
 	}
@@ -154,6 +158,26 @@ func (n *node) Change(ctx context.Context, _ *query.Session, stmt sql.Statement,
 	tags := map[control.Kind]string{control.Source: "CREATE SOURCE", control.Table: "CREATE TABLE", control.View: "CREATE MATERIALIZED VIEW", control.Sink: "CREATE SINK"}
 	return tags[o.Kind], n.applyObjects(ctx)
 }
+
+// mayChange checks the role of who makes or drops something.
+func mayChange(ctx context.Context, stmt sql.Statement) error {
+	need := role.ChangeViews
+	switch x := stmt.(type) {
+	case *sql.CreateSink:
+		need = role.ChangeSinks
+	case *sql.Drop:
+		if strings.EqualFold(x.Kind, "sink") {
+			need = role.ChangeSinks
+		}
+	}
+	if err := role.Of(ctx).Check(need); err != nil {
+		return &query.Error{Code: codePrivilege, Message: err.Error()}
+	}
+	return nil
+}
+
+// codePrivilege is PostgreSQL's insufficient_privilege.
+const codePrivilege = "42501"
 
 func (n *node) drop(ctx context.Context, d *sql.Drop) error {
 	objects, _ := n.desired.registry.Snapshot()

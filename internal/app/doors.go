@@ -50,7 +50,7 @@ func (n *node) openDoors(context.Context) error {
 		n.doors.SetReady(false)
 	}
 	if n.has(RoleCollect) || n.has(RoleServe) {
-		n.front, err = openFront(n.cfg.HTTP.Listen, n.doors, n.metrics)
+		n.front, err = openFront(n.cfg.HTTP.Listen, tlsConfig(n.httpCert), n.doors, n.metrics, loopback(n.cfg.HTTP.Listen) && n.cfg.TrustLoopback)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -25,7 +26,7 @@ type front struct {
 }
 
 // openFront listens at once, so that senders meet a door that says "come back" rather than none.
-func openFront(addr string, doors *collect.Doors, metrics *telemetry.Registry) (*front, error) {
+func openFront(addr string, secure *tls.Config, doors *collect.Doors, metrics *telemetry.Registry, open bool) (*front, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("opening the HTTP port: %w; choose another with --http or http.listen in myelin.yaml", err)
@@ -40,14 +41,19 @@ func openFront(addr string, doors *collect.Doors, metrics *telemetry.Registry) (
 	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", f.answerReady)
-	if loopback(addr) { // elsewhere the API asks for a password first
+	if open { // elsewhere the API asks for a password first
 		mux.Handle("GET /metrics", metrics.Handler())
 	}
 	mux.HandleFunc("/", f.answerRest)
 	f.server = &http.Server{Handler: mux, BaseContext: func(net.Listener) context.Context { return ctx }}
 	collect.Harden(f.server)
 	go func() {
-		err := f.server.Serve(l)
+		serve := f.server.Serve
+		if secure != nil {
+			f.server.TLSConfig = secure
+			serve = func(l net.Listener) error { return f.server.ServeTLS(l, "", "") }
+		}
+		err := serve(l)
 		if errors.Is(err, http.ErrServerClosed) {
 			err = nil
 		}

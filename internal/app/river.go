@@ -123,7 +123,7 @@ func (n *node) openAPI() error {
 	}
 	n.api, err = api.New(api.Config{
 		Topics: topics, Engine: n.queries, Explorer: n.queries, River: n, Judged: n, Events: n.tail, Views: n.directory, Status: n, Delivering: n, Files: n,
-		UI: ui.Files(), Metrics: n.metrics.Handler(), Ready: n.readiness, Access: api.Access{Users: n.users()},
+		UI: ui.Files(), Metrics: n.metrics.Handler(), Ready: n.readiness, Access: n.apiAccess(),
 		Clock: n.Clock, Logger: n.Log, Version: n.Version,
 	})
 	if err != nil {
@@ -131,6 +131,14 @@ func (n *node) openAPI() error {
 	}
 	n.front.serve(n.api)
 	return nil
+}
+
+func (n *node) apiAccess() api.Access {
+	a := api.Access{Users: n.keys.users, Sessions: n.keys.sessions, Hosts: n.cfg.HTTP.Hosts}
+	if !n.cfg.TrustLoopback {
+		a.Trust = func(net.Addr) bool { return false }
+	}
+	return a
 }
 
 func (n *node) newQueries() (*query.Engine, error) {
@@ -159,7 +167,8 @@ func (n *node) isGoverned(topic string) bool {
 }
 
 func (n *node) openPostgres() error {
-	server, err := pgwire.New(pgwire.Config{Engine: n.queries, Database: "myelin", Users: n.users(), Logger: n.Log, Telemetry: n.metrics})
+	server, err := pgwire.New(pgwire.Config{Engine: n.queries, Database: "myelin", Users: n.keys.users, Guard: n.keys.users.Guard(), Trust: n.trusted, TLS: tlsConfig(n.postgresCert),
+		Logger: n.Log, Telemetry: n.metrics})
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,8 @@ func (n *node) openWaist(ctx context.Context) error {
 		lc = log.Config{Brokers: []string{n.cfg.Kafka.Listen}, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return n.broker.Dial(ctx)
 		}}
+	} else if err := n.clusterLogin(&lc); err != nil {
+		return err
 	}
 	var err error
 	if n.cluster, err = log.Open(lc); err != nil {
@@ -60,10 +62,14 @@ func (n *node) openBroker() error {
 	n.kafka = listener
 	n.cfg.Kafka.Listen = listener.Addr().String()
 	n.broker, err = broker.Open(broker.Config{
-		Dir: n.folder.path("log"), FS: n.folder.fs, Clock: n.Clock, Advertised: n.cfg.Kafka.Listen, AutoCreateTopics: true, Reserved: n.reserved,
+		Dir: n.folder.path("log"), FS: n.folder.fs, Clock: n.Clock, Advertised: n.advertised(), AutoCreateTopics: true, Reserved: n.reserved,
 		Store:         store.Config{MinFreeBytes: n.cfg.Limits.FreeDiskBytes},
 		TopicDefaults: map[string]string{"retention.ms": "604800000"},
-		Log:           n.Log, Telemetry: n.metrics,
+		Access:        n.kafkaAccess(), TLS: tlsConfig(n.kafkaCert),
+		Limits: broker.Limits{
+			Connections: n.cfg.Limits.KafkaConnections, PerAddress: n.cfg.Limits.KafkaConnectionsPerAddress, InflightBytes: n.cfg.Limits.KafkaMemoryBytes,
+		},
+		Log: n.Log, Telemetry: n.metrics,
 	})
 	if err != nil {
 		return errors.Join(fmt.Errorf("opening the log in %s: %w", n.folder.path("log"), err), listener.Close())
@@ -78,6 +84,18 @@ func (n *node) openBroker() error {
 		}
 	})
 	return nil
+}
+
+// advertised is where clients of the embedded broker are sent; "": where they came to.
+func (n *node) advertised() string {
+	if n.cfg.Kafka.Advertised != "" {
+		return n.cfg.Kafka.Advertised
+	}
+	host, _, err := net.SplitHostPort(n.cfg.Kafka.Listen)
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+		return ""
+	}
+	return n.cfg.Kafka.Listen
 }
 
 // reserved reports whether Myelin alone writes a topic: producers reach governed ones through their doorsteps.

@@ -4,6 +4,7 @@ package log
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -26,7 +27,11 @@ type Config struct {
 	Compress bool
 	// Replication of topics that we create; 0 asks for the cluster's default.
 	Replication int16
-	// Options are appended to every client's, for example SASL or TLS.
+	// TLS is spoken to the brokers; nil: plain TCP. Not with Dial.
+	TLS *tls.Config
+	// SASL is how to log in; nil: not at all.
+	SASL *SASL
+	// Options are appended to every client's.
 	Options []kgo.Opt
 }
 
@@ -41,6 +46,9 @@ type Cluster struct {
 func Open(cfg Config) (*Cluster, error) {
 	if len(cfg.Brokers) == 0 {
 		return nil, errors.New("opening the log: no broker address given")
+	}
+	if cfg.SASL != nil && cfg.SASL.mechanism() == nil {
+		return nil, fmt.Errorf("opening the log: there is no mechanism %q; use PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", cfg.SASL.Mechanism)
 	}
 	c := &Cluster{cfg: cfg}
 	client, err := c.NewClient()
@@ -82,6 +90,12 @@ func (c *Cluster) options(opts []kgo.Opt) []kgo.Opt {
 		base = append(base, kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()))
 	} else {
 		base = append(base, kgo.ProducerBatchCompression(kgo.NoCompression()))
+	}
+	if c.cfg.TLS != nil {
+		base = append(base, kgo.DialTLSConfig(c.cfg.TLS.Clone()))
+	}
+	if c.cfg.SASL != nil {
+		base = append(base, kgo.SASL(c.cfg.SASL.mechanism()))
 	}
 	base = append(base, c.cfg.Options...)
 	return append(base, opts...)

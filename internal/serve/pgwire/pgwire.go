@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"myelin/internal/auth/role"
 	"myelin/internal/serve/query"
 	"myelin/internal/telemetry"
 	"myelin/internal/vec"
@@ -31,6 +32,16 @@ type Engine interface {
 type Users interface {
 	// Password returns the user's password; ok is false where there is no such user.
 	Password(user string) (password string, ok bool)
+	// Find returns the user with the role.
+	Find(user string) (role.Person, bool)
+}
+
+// Guard slows down who guesses passwords.
+type Guard interface {
+	// Wait is how long an address has to wait before its next attempt; 0: not at all.
+	Wait(from string) time.Duration
+	// Fail counts a wrong password.
+	Fail(from string)
 }
 
 // Config says how a server behaves. Zero values mean the defaults named.
@@ -38,6 +49,8 @@ type Config struct {
 	Engine Engine
 	// Users is asked for passwords where one is needed; nil: nobody can log in with one.
 	Users Users
+	// Guard counts wrong passwords; nil: nobody does.
+	Guard Guard
 	// Trust reports whether a client may connect without a password; nil: clients on loopback may.
 	Trust func(remote net.Addr) bool
 	// TLS is offered to clients that ask for it; nil: they are told there is none.

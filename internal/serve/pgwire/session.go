@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"myelin/internal/auth/role"
 	"myelin/internal/serve/query"
 	"myelin/internal/serve/value"
 )
@@ -27,6 +28,7 @@ type session struct {
 	in     *pgproto3.Backend
 	out    *out
 	user   *query.Session
+	person role.Person
 	secret uint32
 
 	tx         transaction

@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"myelin/internal/auth/role"
 	"myelin/internal/serve/pgwire"
 )
 
@@ -240,6 +241,18 @@ func TestConnectionsAreBounded(t *testing.T) {
 type passwords map[string]string
 
 func (p passwords) Password(user string) (string, bool) { v, ok := p[user]; return v, ok }
+
+// Find gives users a role of their own name, if there is such a one.
+func (p passwords) Find(user string) (role.Person, bool) {
+	if _, ok := p[user]; !ok {
+		return role.Person{}, false
+	}
+	r, err := role.Parse(user)
+	if err != nil {
+		r = role.Analyst
+	}
+	return role.Person{Name: user, Role: r}, true
+}
 
 func TestPasswordsWhereTheClientIsNotTrusted(t *testing.T) {
 	dsn := start(t, pgwire.Config{Trust: func(net.Addr) bool { return false }, Users: passwords{"ana": "s3cret ü"}})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"myelin/internal/auth/role"
 	"myelin/internal/serve/query"
 )
 
@@ -53,7 +54,7 @@ func (s *Server) serveConn(ctx context.Context, conn net.Conn) {
 	if ctx.Err() != nil {
 		return
 	}
-	ss.run(ctx)
+	ss.run(role.With(ctx, ss.person))
 }
 
 // errGone: the client needs no answer (it left, or it only cancelled something).
@@ -126,16 +127,16 @@ func (s *Server) login(conn net.Conn, in *pgproto3.Backend, o *out, m *pgproto3.
 		database = name
 	}
 	s.negotiate(o, m)
-	if !s.cfg.Trust(conn.RemoteAddr()) {
-		if err := s.scram(in, o, name); err != nil {
-			return nil, err
-		}
+	person, err := s.identify(conn, in, o, name)
+	if err != nil {
+		return nil, err
 	}
 	if database != s.cfg.Database {
 		return nil, &query.Error{Code: query.CodeNoDatabase, Message: fmt.Sprintf("database \"%s\" does not exist", database),
 			Hint: fmt.Sprintf("Connect to the database \"%s\".", s.cfg.Database)}
 	}
 	ss := newSession(s, conn, in, o, query.NewSession(name, database))
+	ss.person = person
 	for key, v := range m.Parameters {
 		switch key {
 		case "user", "database", "replication":
@@ -167,6 +168,42 @@ func (s *Server) login(conn net.Conn, in *pgproto3.Backend, o *out, m *pgproto3.
 	o.send(&pgproto3.BackendKeyData{ProcessID: ss.user.PID, SecretKey: secret})
 	ss.ready()
 	return ss, nil
+}
+
+// identify finds out who a client is, by its password where one is needed. Somebody at this machine who gives a user's name has
+// that user's role.
+func (s *Server) identify(conn net.Conn, in *pgproto3.Backend, o *out, name string) (role.Person, error) {
+	if !s.cfg.Trust(conn.RemoteAddr()) {
+		if err := s.askPassword(conn, in, o, name); err != nil {
+			return role.Person{}, err
+		}
+	}
+	person := role.Local
+	if s.cfg.Users != nil {
+		if p, ok := s.cfg.Users.Find(name); ok {
+			person = p
+		}
+	}
+	if err := person.Check(role.Query); err != nil {
+		return role.Person{}, &query.Error{Code: query.CodeInvalidAuth, Message: err.Error()}
+	}
+	return person, nil
+}
+
+// askPassword asks for it, unless too many were wrong.
+func (s *Server) askPassword(conn net.Conn, in *pgproto3.Backend, o *out, name string) error {
+	from := conn.RemoteAddr().String()
+	if s.cfg.Guard != nil {
+		if wait := s.cfg.Guard.Wait(from); wait > 0 {
+			return &query.Error{Code: query.CodeInvalidAuth, Message: "too many wrong passwords came from this address",
+				Hint: fmt.Sprintf("Try again in %s.", wait.Round(time.Second))}
+		}
+	}
+	err := s.scram(in, o, name)
+	if err != nil && !errors.Is(err, errGone) && s.cfg.Guard != nil {
+		s.cfg.Guard.Fail(from)
+	}
+	return err
 }
 
 // negotiate takes a client that speaks 3.2, or names options that nobody knows, back to plain 3.0.
