@@ -40,6 +40,9 @@ func (s *script) Handle(ctx context.Context, r *Request, reply func(Response, er
 	reply(s.metadata(ctx, r), nil)
 }
 
+// discard is a log that nobody reads.
+var discard = slog.New(slog.DiscardHandler)
+
 func serve(t *testing.T, h Handler, l Limits) (s *Server, dial func() net.Conn) {
 	t.Helper()
 	s = NewServer(h, l, slog.New(slog.NewTextHandler(io.Discard, nil)))
