@@ -24,6 +24,9 @@ type Config struct {
 	Outbound Outbound         `yaml:"outbound"`
 	Topics   map[string]Topic `yaml:"topics"`
 	Limits   Limits           `yaml:"limits"`
+	// Alerts say who is told of incidents; Watch lists the figures of views that are watched, besides all events.
+	Alerts Alerts          `yaml:"alerts"`
+	Watch  []WatchedColumn `yaml:"watch"`
 	// TrustLoopback lets clients on this machine in without a password.
 	TrustLoopback bool `yaml:"trust_loopback"`
 }
@@ -150,6 +153,7 @@ func Parse(file string, text []byte, getenv func(string) string) (Config, error)
 	}
 	r.topics(root, &cfg)
 	r.validate(root, cfg)
+	r.alerts(root, cfg)
 	if len(r.problems) > 0 {
 		return Config{}, r.problems
 	}

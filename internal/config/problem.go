@@ -97,9 +97,7 @@ func (r *reader) check(n *yaml.Node, like any, path string) {
 	switch {
 	case n.Kind == yaml.MappingNode && t.Kind() == reflect.Struct:
 		known := map[string]reflect.Type{}
-		for i := range t.NumField() {
-			known[t.Field(i).Tag.Get("yaml")] = t.Field(i).Type
-		}
+		keysOf(t, known)
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key := n.Content[i]
 			ft, ok := known[key.Value]
@@ -120,6 +118,18 @@ func (r *reader) check(n *yaml.Node, like any, path string) {
 	case n.Kind == yaml.MappingNode, n.Kind == yaml.SequenceNode && t.Kind() != reflect.Slice,
 		n.Kind == yaml.ScalarNode && n.Tag != "!!null" && (t.Kind() == reflect.Struct || t.Kind() == reflect.Slice || t.Kind() == reflect.Map):
 		r.add(n, fmt.Sprintf("%s has the wrong shape", strings.TrimSuffix(path, ".")), "see the example in docs/reference/configuration.md")
+	}
+}
+
+// keysOf collects the keys of a struct, with those of structs that are written inline.
+func keysOf(t reflect.Type, known map[string]reflect.Type) {
+	for i := range t.NumField() {
+		tag, inline := strings.CutSuffix(t.Field(i).Tag.Get("yaml"), ",inline")
+		if inline {
+			keysOf(t.Field(i).Type, known)
+			continue
+		}
+		known[tag] = t.Field(i).Type
 	}
 }
 

@@ -1,0 +1,67 @@
+package watch
+
+import "math"
+
+// tail learns how high a score goes by chance, and says from where on it is news. It looks at excursions: runs of scores
+// above high. Their peaks beyond high are taken as exponential, whose mean and frequency are learned; the limit is the
+// height that chance reaches once in quietWeeks (peaks over threshold; Pickands 1975). One bursty or badly forecast series
+// thereby gets a higher limit than a calm one, instead of more false alarms.
+type tail struct {
+	Mean   float64 `json:"m"` // of the excess of peaks, decaying
+	Count  float64 `json:"c"` // excursions, decaying over keptWeeks
+	Weeks  float64 `json:"w"` // time looked at, decaying alike
+	Peak   float64 `json:"p"` // of the excursion at hand; 0: none
+	Learnt float64 `json:"n"` // excursions ever learned from, for the weight of the next one
+}
+
+const (
+	keptWeeks  = 4
+	quietWeeks = 100 // a series has a dozen tails, a source a dozen series: together less than one a week
+	maxExcess  = 3   // an excursion teaches at most so many means, so that one incident does not blind us
+)
+
+// score is one reading of what a tail is for: its prior and where excursions begin.
+type prior struct {
+	high, mean, perWeek, floor float64
+}
+
+// limit is the score from which on something is wrong.
+func (t *tail) limit(p prior) float64 {
+	const priorWeeks, priorCount = 0.5, 5
+	rate := (p.perWeek*priorWeeks + t.Count) / (priorWeeks + t.Weeks)
+	n := min(t.Learnt, 40)
+	mean := (p.mean*priorCount + t.Mean*n) / (priorCount + n)
+	return max(p.floor, p.high+mean*math.Log(math.Max(rate, 0.2)*quietWeeks))
+}
+
+// learn takes a score that was not part of an incident; weeks is the time that it stands for.
+func (t *tail) learn(p prior, score, weeks float64) {
+	decay := math.Exp(-weeks / keptWeeks)
+	t.Count *= decay
+	t.Weeks = t.Weeks*decay + weeks
+	switch {
+	case score > p.high:
+		t.Peak = max(t.Peak, score)
+	case t.Peak > 0 && score < p.high*0.75:
+		t.excursion(p)
+	}
+}
+
+// excursion ends the one at hand.
+func (t *tail) excursion(p prior) {
+	if t.Peak <= p.high {
+		return
+	}
+	mean := p.mean
+	if t.Learnt > 0 {
+		mean = t.Mean
+	}
+	excess := min(t.Peak-p.high, maxExcess*max(mean, p.mean))
+	t.Learnt++
+	t.Mean += (excess - t.Mean) / min(t.Learnt, 40)
+	t.Count++
+	t.Peak = 0
+}
+
+// forget drops the excursion at hand: it turned out to be an incident.
+func (t *tail) forget() { t.Peak = 0 }
