@@ -3,12 +3,14 @@ package exec
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -25,11 +27,13 @@ import (
 // crash between the pieces; and with the records out of order within the watermark, over several partitions.
 //
 // Commands of testdata/*.txt: "sql" declares, "file name=x.csv" writes a table's file, "data topic=x" adds records, "rows view=x"
-// shows a view's rows all four ways, "reset" begins the next case.
+// shows a view's rows all four ways, "case" those of a query (all cases of a file run together), "reset" begins anew.
 type testCase struct {
 	ddl   string
 	files map[string]string
 	data  []topicRecord
+	// wrong are the errors of queries that are not taken, by line; nil: no query came yet.
+	wrong map[int]string
 	// answers are the rows of each view by the way they were computed; nil: not run yet.
 	answers map[string]map[string]string
 }
@@ -39,10 +43,13 @@ type topicRecord struct{ topic, value string }
 func TestCases(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		c := testCase{files: map[string]string{}}
+		cases := casesOf(t, path)
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			switch d.Cmd {
 			case "reset":
 				c = testCase{files: map[string]string{}}
+			case "case":
+				return c.queries(t, d, cases)
 			case "sql":
 				c.ddl += d.Input + ";\n"
 				if err := bareWorld(t).declare(c.ddl); err != nil {
@@ -69,6 +76,69 @@ func TestCases(t *testing.T) {
 			return ""
 		})
 	})
+}
+
+// query is a case's query.
+type query struct {
+	line int // of its command in the file
+	sql  string
+}
+
+// casesOf reads the queries of a file, those up to a reset in a row of their own.
+func casesOf(t *testing.T, path string) [][]query {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make([][]query, 1)
+	lines := strings.Split(string(text), "\n")
+	for i := 0; i < len(lines); i++ {
+		switch lines[i] {
+		case "reset":
+			out = append(out, nil)
+		case "case":
+			q := query{line: i + 1}
+			for i++; i < len(lines) && lines[i] != "----"; i++ {
+				q.sql += lines[i] + "\n"
+			}
+			out[len(out)-1] = append(out[len(out)-1], q)
+		}
+	}
+	return out
+}
+
+// queries makes views of all queries that stand together with the one at hand, when the first of them comes, and returns the rows
+// of the one at hand.
+func (c *testCase) queries(t *testing.T, d *datadriven.TestData, all [][]query) string {
+	var line int
+	if at := strings.LastIndexByte(d.Pos, ':'); at >= 0 {
+		line, _ = strconv.Atoi(d.Pos[at+1:])
+	}
+	group := slices.IndexFunc(all, func(qs []query) bool { return slices.ContainsFunc(qs, func(q query) bool { return q.line == line }) })
+	if group < 0 {
+		t.Fatalf("%s: the case was not found", d.Pos)
+	}
+	if c.wrong == nil {
+		c.wrong = map[int]string{}
+		base := c.ddl
+		for _, q := range all[group] {
+			ddl := fmt.Sprintf("CREATE MATERIALIZED VIEW case_%d AS %s;\n", q.line, q.sql)
+			w := bareWorld(t)
+			err := w.declare(base + ddl)
+			if err == nil {
+				err = Check(w.objects.Views[len(w.objects.Views)-1].Query)
+			}
+			if err != nil {
+				c.wrong[q.line] = "error: " + err.Error()
+				continue
+			}
+			c.ddl += ddl
+		}
+	}
+	if text, ok := c.wrong[line]; ok {
+		return text
+	}
+	return c.fourWays(t, fmt.Sprintf("case_%d", line))
 }
 
 // fourWays returns the rows of a view, and fails the test where one way gives others.

@@ -40,7 +40,10 @@ func TestCrashesChangeNoAnswer(t *testing.T) {
 		rounds = n
 	}
 	for seed := range rounds {
-		t.Run(strconv.Itoa(seed), func(t *testing.T) { crashes(t, uint64(seed)) })
+		t.Run(strconv.Itoa(seed), func(t *testing.T) {
+			t.Parallel() // it mostly waits
+			crashes(t, uint64(seed))
+		})
 	}
 }
 

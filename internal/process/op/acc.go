@@ -38,7 +38,7 @@ func newAcc(c *plan.AggCall, retract bool) (acc, error) {
 		case vec.Interval:
 			return newIntervalSum(c.Func == "avg")
 		}
-		return decSum{avg: c.Func == "avg"}, nil
+		return decSum{avg: c.Func == "avg", track: retract && in.Kind == vec.Numeric && !c.Distinct}, nil
 	case "min", "max", "bool_and", "every", "bool_or":
 		switch {
 		case retract:
@@ -101,10 +101,52 @@ func (countAcc) merge(g *groups, at int, dst uint32, src []uint64) error {
 	return nil
 }
 
-// decSum is the exact sum or average of whole numbers and NUMERIC. Words: count of values, coefficient (two), scale.
-type decSum struct{ avg bool }
+// decSum is the exact sum or average of whole numbers and NUMERIC. Words: count of values, coefficient (two), scale. The sum has as
+// many digits behind the point as the longest value; where values may be taken back, eight more words count the values by their
+// digits, two counts to a word, those with 15 and more together.
+type decSum struct{ avg, track bool }
 
-func (decSum) words() int   { return 4 }
+func (a decSum) words() int {
+	if a.track {
+		return 4 + sumScales/2
+	}
+	return 4
+}
+
+// sumScales is how many numbers of digits are told apart.
+const sumScales = 16
+
+// count notes that n values with so many digits behind the point came.
+func (a decSum) count(p []uint64, scale int32, n int64) {
+	if !a.track {
+		return
+	}
+	at := min(int(scale), sumScales-1)
+	shift := at % 2 * 32
+	w := &p[4+at/2]
+	*w = *w&^(0xffffffff<<shift) | uint64(uint32(int32(*w>>shift)+int32(n)))<<shift
+}
+
+// shown is the sum with as many digits as the longest value has.
+func (a decSum) shown(p []uint64) vec.Decimal {
+	d := loadDec(p)
+	if !a.track {
+		return d
+	}
+	for at := sumScales - 1; at >= 0; at-- {
+		if int32(p[4+at/2]>>(at%2*32)) <= 0 && at > 0 {
+			continue
+		}
+		if at < sumScales-1 && int32(at) < d.Scale {
+			if short, err := d.Trunc(int32(at)); err == nil {
+				return short
+			}
+		}
+		break
+	}
+	return d
+}
+
 func (decSum) blobs() []int { return nil }
 
 func loadDec(p []uint64) vec.Decimal {
@@ -113,7 +155,7 @@ func loadDec(p []uint64) vec.Decimal {
 
 func storeDec(p []uint64, d vec.Decimal) { p[1], p[2], p[3] = d.Lo, uint64(d.Hi), uint64(d.Scale) }
 
-func (decSum) push(g *groups, at int, ids []uint32, b *vec.Batch, arg *vec.Vector) error {
+func (a decSum) push(g *groups, at int, ids []uint32, b *vec.Batch, arg *vec.Vector) error {
 	ints := arg.Type.Kind.InInts()
 	for k := range b.Rows() {
 		i := rowAt(b, k)
@@ -129,6 +171,7 @@ func (decSum) push(g *groups, at int, ids []uint32, b *vec.Batch, arg *vec.Vecto
 			d = vec.DecimalFromInt(arg.Ints[j])
 		} else {
 			d = arg.Decs[j]
+			a.count(p, d.Scale, sign)
 		}
 		if sign < 0 {
 			d = d.Neg()
@@ -156,7 +199,7 @@ func (a decSum) result(_ *groups, p []uint64, out *vec.Vector) error {
 		out.AppendNull()
 		return nil
 	}
-	d := loadDec(p)
+	d := a.shown(p)
 	var err error
 	if a.avg {
 		d, err = d.Div(vec.DecimalFromInt(int64(p[0])))
@@ -186,10 +229,15 @@ func appendDecAs(out *vec.Vector, d vec.Decimal) error {
 	return nil
 }
 
-func (decSum) merge(g *groups, at int, dst uint32, src []uint64) error {
+func (a decSum) merge(g *groups, at int, dst uint32, src []uint64) error {
 	p := g.m.At(dst)[at:]
 	src = src[at:]
 	p[0] += src[0]
+	if a.track {
+		for s := range sumScales {
+			a.count(p, int32(s), int64(int32(src[4+s/2]>>(s%2*32))))
+		}
+	}
 	sum, err := loadDec(p).Add(loadDec(src))
 	if err == nil {
 		storeDec(p, sum)

@@ -1,6 +1,7 @@
 package op
 
 import (
+	"errors"
 	"math"
 	"math/big"
 	"math/bits"
@@ -230,13 +231,20 @@ func (a floatSum) result(g *groups, p []uint64, out *vec.Vector) error {
 		out.AppendFloat(math.Inf(1))
 	case odd(oddNeg):
 		out.AppendFloat(math.Inf(-1))
-	case a.avg:
-		out.AppendFloat(g.total(p) / float64(n))
 	default:
-		out.AppendFloat(g.total(p))
+		sum := g.total(p)
+		if math.IsInf(sum, 0) {
+			return errFloatRange // of finite values (PostgreSQL: float_overflow_error)
+		}
+		if a.avg {
+			sum /= float64(n)
+		}
+		out.AppendFloat(sum)
 	}
 	return nil
 }
+
+var errFloatRange = errors.New("value out of range: overflow")
 
 func (floatSum) merge(g *groups, at int, dst uint32, src []uint64) error {
 	p := g.m.At(dst)[at:]

@@ -34,6 +34,14 @@ func (s *valueSets) add(head *uint64, serial uint64, call byte, arg *vec.Vector,
 	return s.addKey(head, s.buf, sign)
 }
 
+// addAsIs is add for a value that keeps its looks: 1.0 and 1.00 are two values.
+func (s *valueSets) addAsIs(head *uint64, serial uint64, call byte, arg *vec.Vector, i int, sign int64) (before, after int64) {
+	s.buf = binary.LittleEndian.AppendUint64(s.buf[:0], serial)
+	s.buf = append(s.buf, call)
+	s.buf = state.AppendRow(s.buf, []*vec.Vector{arg}, i)
+	return s.addKey(head, s.buf, sign)
+}
+
 func (s *valueSets) addKey(head *uint64, key []byte, n int64) (before, after int64) {
 	id, fresh := s.m.Upsert(key)
 	p := s.m.At(id)
@@ -207,7 +215,7 @@ func (x *retractExtreme) push(g *groups, at int, ids []uint32, b *vec.Batch, arg
 			continue
 		}
 		p := g.m.At(ids[i])
-		_, after := g.sets.add(&p[x.head], p[paySerial], x.call, arg, j, b.Sign(i))
+		_, after := g.sets.addAsIs(&p[x.head], p[paySerial], x.call, arg, j, b.Sign(i))
 		if b.Sign(i) > 0 {
 			one.Sel[0] = int32(i)
 			if err := x.extreme.push(g, at, ids, &one, arg); err != nil {
