@@ -6,7 +6,6 @@ import (
 
 	"myelin/internal/activate"
 	"myelin/internal/serve/api"
-	"myelin/internal/trust/schema"
 )
 
 // Quality implements api.Judged.
@@ -14,38 +13,9 @@ func (n *node) Quality(context.Context) (api.Quality, error) {
 	s := n.groups.Snapshot()
 	out := api.Quality{Totals: api.QualityTotals(s.Totals), Groups: []api.QualityGroup{}}
 	for _, g := range s.Groups {
-		minutes := make([]int64, len(g.PerMinute))
-		for i, c := range g.PerMinute {
-			minutes[i] = int64(c)
-		}
-		out.Groups = append(out.Groups, api.QualityGroup{
-			ID: g.ID, Event: g.Event, Code: g.Code, Path: g.Path, Severity: g.Severity, Source: g.Source, Count: g.Count,
-			FirstSeen: g.FirstSeen, LastSeen: g.LastSeen, Expected: g.Expected, Got: g.Got, Status: g.Status, Sample: g.Sample,
-			PerMinute: minutes, Explanation: g.Explanation, NextStep: g.NextStep,
-		})
+		out.Groups = append(out.Groups, qualityGroup(g))
 	}
 	return out, nil
-}
-
-// Plans implements api.Judged.
-func (n *node) Plans(context.Context) (api.Plans, error) {
-	out := api.Plans{Plans: []api.PlanInfo{}}
-	for _, p := range n.judge.Plans() {
-		info := api.PlanInfo{Name: p.Name, File: p.File, Events: []api.PlanEvent{}}
-		for _, e := range p.Events {
-			info.Events = append(info.Events, planEvent(e))
-		}
-		out.Plans = append(out.Plans, info)
-	}
-	return out, nil
-}
-
-func planEvent(e *schema.Event) api.PlanEvent {
-	out := api.PlanEvent{Name: e.Name, Stream: e.Stream, Version: e.Version, Owner: e.Owner, Description: e.Description, Properties: []api.PlanProperty{}}
-	for _, p := range e.Properties {
-		out.Properties = append(out.Properties, api.PlanProperty{Name: p.Name, Type: p.Type, Required: p.Required, Description: p.Description})
-	}
-	return out
 }
 
 // Sources implements api.River.

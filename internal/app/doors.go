@@ -22,6 +22,8 @@ type doorstage struct {
 	release  *trust.Release // nil: this process does not release
 	groups   *quarantine.Groups
 
+	recovery
+
 	releasing, grouping *task
 }
 
@@ -78,6 +80,9 @@ func (n *node) openTrust(context.Context) error {
 		n.groups = quarantine.New(quarantine.Config{Topics: n.governed, Quarantine: quarantineTopic, Clock: n.Clock, Logger: n.Log}, n.cluster)
 		n.grouping = n.tasks.start("grouping violations", n.groups.Run)
 	}
+	if n.has(RoleServe) || n.has(RoleTrust) {
+		n.openRecovery()
+	}
 	if n.has(RoleTrust) {
 		var err error
 		n.release, err = trust.NewRelease(trust.ReleaseConfig{
@@ -100,6 +105,7 @@ func (n *node) closeDoors(ctx context.Context) error {
 	if n.producer != nil {
 		errs = append(errs, n.producer.Close(ctx))
 	}
+	n.recovery.stop()
 	n.releasing.stop()
 	n.grouping.stop()
 	return errors.Join(errs...)

@@ -14,7 +14,11 @@ func (n *node) Overview(context.Context) (api.Overview, error) {
 	out := api.Overview{At: n.Clock.Now().UTC(), StartedAt: n.started.UTC(), Version: n.Version, Endpoints: n.endpoints()}
 	if n.release != nil {
 		b := n.balance()
-		out.Balance = api.Balance{In: b.In + b.Pending, Accepted: b.Accepted, Quarantined: b.Quarantined, Duplicates: b.Duplicates, Pending: b.Pending}
+		out.Balance = api.Balance{In: b.In + b.Pending, Accepted: b.Accepted, Quarantined: b.Quarantined, Duplicates: b.Duplicates, Pending: b.Pending,
+			Replayed: b.Replayed, Discarded: n.ledger.Totals().Discarded}
+		if n.groups != nil {
+			out.Balance.Waiting = n.groups.Held().Waiting
+		}
 	}
 	out.Stages = []api.Stage{n.collectStage(), n.trustStage(out.Balance), n.logStage(), n.processStage(), n.serveStage(), n.activateStage()}
 	for i := range out.Stages {
@@ -136,6 +140,14 @@ func (n *node) balance() trust.Balance {
 		return trust.Balance{}
 	}
 	return n.release.Balance()
+}
+
+// moved is what the release did since the start, for rates.
+func (n *node) moved() trust.Balance {
+	if n.release == nil {
+		return trust.Balance{}
+	}
+	return n.release.Moved()
 }
 
 // delivered counts the rows that sinks settled.

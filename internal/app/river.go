@@ -107,8 +107,8 @@ func (n *node) openAPI() error {
 	}
 	n.tailing = n.tasks.start("following events", n.tail.Run)
 	n.meters.add("collect", n.stored)
-	n.meters.add("trust", func() int64 { return n.balance().In })
-	n.meters.add("log", func() int64 { b := n.balance(); return b.Accepted + b.Quarantined })
+	n.meters.add("trust", func() int64 { return n.moved().In })
+	n.meters.add("log", func() int64 { b := n.moved(); return b.Accepted + b.Quarantined })
 	n.meters.add("process", func() int64 { return n.work().in })
 	n.meters.add("serve", func() int64 { return n.work().out })
 	n.meters.add("activate", n.delivered)
@@ -122,7 +122,7 @@ func (n *node) openAPI() error {
 		return err
 	}
 	n.api, err = api.New(api.Config{
-		Topics: topics, Engine: n.queries, Explorer: n.queries, River: n, Judged: n, Events: n.tail, Views: n.directory, Status: n, Delivering: n, Files: n,
+		Topics: topics, Engine: n.queries, Explorer: n.queries, River: n, Judged: n, Quarantine: n, Events: n.tail, Views: n.directory, Status: n, Delivering: n, Files: n,
 		UI: ui.Files(), Metrics: n.metrics.Handler(), Ready: n.readiness, Access: n.apiAccess(),
 		Clock: n.Clock, Logger: n.Log, Version: n.Version,
 	})

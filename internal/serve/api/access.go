@@ -98,11 +98,13 @@ func need(method, path string) role.Action {
 		return role.Query
 	case within("/api/events") || strings.HasPrefix(path, "/api/topics/") && strings.HasSuffix(path, "/messages"):
 		return role.ReadEvents
-	case method == http.MethodGet:
+	case within("/api/quarantine/samples", "/api/quarantine/preview"):
+		return role.ReadEvents
+	case method == http.MethodGet, within("/api/plan/diff", "/api/plan/backtest"):
 		return role.Read
 	case within("/api/incidents"):
 		return role.Handle
-	case within("/api/proposals"):
+	case within("/api/proposals", "/api/plan/propose"):
 		return role.Propose // whoever decides on one is asked for more
 	case within("/api/quarantine"):
 		return role.Repair

@@ -76,6 +76,8 @@ type Config struct {
 	Files      Files
 	Engine     Engine
 	Explorer   Explorer
+	Quarantine Quarantine
+	Planning   Planning
 	Topics     Topics
 	// UI are the files of the web interface; nil: none.
 	UI fs.FS

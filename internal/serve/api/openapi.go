@@ -126,6 +126,9 @@ func (s *schemas) of(t reflect.Type) object {
 func (s *schemas) fields(t reflect.Type, props object, required *[]string) {
 	for i := range t.NumField() {
 		f := t.Field(i)
+		if !f.IsExported() {
+			continue
+		}
 		if f.Anonymous {
 			s.fields(f.Type, props, required)
 			continue

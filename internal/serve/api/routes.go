@@ -48,13 +48,12 @@ func (s *Server) table() []route {
 	filters := []param{q("status", "string", "all, valid, warn, fixed or quarantined"), q("q", "string", "text that must occur in the event")}
 	rows := []param{nameParam, q("limit", "integer", "most rows (200; up to 10000)"), q("order", "string", "column to sort by"),
 		q("desc", "boolean", "largest first"), q("where.{column}", "string", "only rows whose column has this value")}
-	return slices.Concat(s.topicRoutes(), s.sqlRoutes(), []route{
+	return slices.Concat(s.quarantineRoutes(), s.planRoutes(), s.topicRoutes(), s.sqlRoutes(), []route{
 		{"GET", "/api/overview", "The river at a glance.", nil, nil, Overview{}, nil, plain(s, "The overview", s.cfg.River, River.Overview)},
 		{"GET", "/api/overview/live", "The overview, every second.", nil, nil, nil, map[string]any{"overview": Overview{}}, s.overviewLive},
 		{"GET", "/api/events", "The latest events, newest first.", append([]param{q("limit", "integer", "most events (100; up to 1000)")}, filters...), nil, tail.Events{}, nil, s.events},
 		{"GET", "/api/events/live", "Events as they are judged, sampled when they come too fast to read.", filters, nil, nil, map[string]any{"event": tail.EventRow{}, "dropped": dropped{}}, s.eventsLive},
 		{"GET", "/api/quality", "Violations of the tracking plan, grouped.", nil, nil, Quality{}, nil, plain(s, "The quality page", s.cfg.Judged, Judged.Quality)},
-		{"GET", "/api/plan", "The tracking plans.", nil, nil, Plans{}, nil, plain(s, "The tracking plan", s.cfg.Judged, Judged.Plans)},
 		{"GET", "/api/sources", "Who sends events.", nil, nil, Sources{}, nil, plain(s, "The list of sources", s.cfg.River, River.Sources)},
 		{"GET", "/api/views", "Views and tables.", nil, nil, Views{}, nil, s.views},
 		{"GET", "/api/views/{name}", "Rows of a view or table.", rows, nil, Rows{}, nil, s.viewRows},

@@ -43,6 +43,9 @@ type Balance struct {
 	Quarantined int64 `json:"quarantined"`
 	Duplicates  int64 `json:"duplicates"`
 	Pending     int64 `json:"pending"`
+	Replayed    int64 `json:"replayed" doc:"of those that came in: come again from quarantine"`
+	Discarded   int64 `json:"discarded" doc:"of those quarantined: given up by a person"`
+	Waiting     int64 `json:"waiting" doc:"of those quarantined: still there and neither replayed nor discarded"`
 }
 
 // Quality says how well events follow the tracking plan.
@@ -186,36 +189,6 @@ type SourceInfo struct {
 	RatePerSec float64    `json:"ratePerSec"`
 	Total      int64      `json:"total"`
 	LastSeen   *time.Time `json:"lastSeen"`
-}
-
-// Plans lists the tracking plans.
-type Plans struct {
-	Plans []PlanInfo `json:"plans"`
-}
-
-// PlanInfo describes one tracking plan.
-type PlanInfo struct {
-	Name   string      `json:"name"`
-	File   string      `json:"file"`
-	Events []PlanEvent `json:"events"`
-}
-
-// PlanEvent is one planned event.
-type PlanEvent struct {
-	Name        string         `json:"name"`
-	Stream      string         `json:"stream" doc:"name of its stream in SQL"`
-	Version     string         `json:"version"`
-	Owner       string         `json:"owner"`
-	Description string         `json:"description"`
-	Properties  []PlanProperty `json:"properties"`
-}
-
-// PlanProperty is one planned property.
-type PlanProperty struct {
-	Name        string `json:"name"`
-	Type        string `json:"type"`
-	Required    bool   `json:"required"`
-	Description string `json:"description"`
 }
 
 // Problems lists what is wrong with the project's files.

@@ -123,3 +123,10 @@ func (g *Groups) Outcome(job string) Outcome {
 	}
 	return Outcome{}
 }
+
+// Held counts every event in quarantine by what became of it.
+func (g *Groups) Held() Held {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.mu.held.Held
+}

@@ -220,3 +220,6 @@ func (v *value) coerce(to string) {
 		v.replace(x)
 	}
 }
+
+// CanCoerce reports whether there is a coercion to the type named to.
+func CanCoerce(to string) bool { return schema.CanCoerce(to) }
