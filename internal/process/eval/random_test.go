@@ -44,7 +44,7 @@ var skipped = strings.Fields(`sin cos tan cot asin acos atan atan2 sinh cosh tan
 	gen_random_uuid to_char to_date to_timestamp decode encode lpad rpad repeat chr lcm timezone date_bin make_timestamp make_interval
 	width_bucket to_json json_build_array json_build_object json_typeof json_array_length json_strip_nulls json_pretty json_extract_path_text
 	array [] concat_ws jsonb_build_object similar
-	quote_ident scale`)
+	quote_ident scale format to_number (overlaps) regexp_instr @? @@ jsonb_path_exists jsonb_path_match jsonb_path_query_first jsonb_path_query_array`)
 
 func newGenerator(seed uint64) *generator {
 	g := &generator{r: rand.New(rand.NewPCG(seed, 1)), funcs: map[vec.Kind][]*fn.Func{}}

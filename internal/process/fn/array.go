@@ -16,7 +16,7 @@ func arrayFuncs() []Func {
 		return Func{Name: name, Args: args, Return: ret, Strict: true, Eval: rows(eval), Help: help, Example: example}
 	}
 	lax := func(x Func) Func { x.Strict = false; return x }
-	return []Func{
+	return append(moreArrayFuncs(), []Func{
 		f("[]", elemType, arrayIndex, "", "", a, n),
 		lax(Func{Name: "array", Args: []vec.Kind{e}, Variadic: true, Return: func(args []vec.Type) vec.Type { return vec.ArrayOf(args[0].Kind) }, Eval: rows(arrayOf)}),
 		f("cardinality", returns(n), func(c *cx, i int) { c.setInt(i, int64(c.span(0, i).Len)) }, "number of elements", "cardinality(ARRAY[1,2])", a),
@@ -37,12 +37,12 @@ func arrayFuncs() []Func {
 		f("array_remove", sameArray, arrayRemove, "without a value", "array_remove(ARRAY[1,2,3,2], 2)", a, e),
 		f("array_to_string", returns(t), arrayToString, "the elements joined by a separator", "array_to_string(ARRAY[1,2,NULL], ',', '*')", a, t),
 		f("array_to_string", returns(t), arrayToString, "", "", a, t, t),
-		f("string_to_array", returnsArray(t), stringToArray, "a text split at a separator", "string_to_array('a,b', ',')", t, t),
-		f("string_to_array", returnsArray(t), stringToArray, "", "", t, t, t),
+		lax(f("string_to_array", returnsArray(t), stringToArray, "a text split at a separator", "string_to_array('a,b', ',')", t, t)),
+		lax(f("string_to_array", returnsArray(t), stringToArray, "", "", t, t, t)),
 		f("@>", returns(vec.Bool), func(c *cx, i int) { c.setBool(i, arrayHasAll(c, i, 0, 1)) }, "", "", a, a),
 		f("<@", returns(vec.Bool), func(c *cx, i int) { c.setBool(i, arrayHasAll(c, i, 1, 0)) }, "", "", a, a),
 		f("&&", returns(vec.Bool), func(c *cx, i int) { c.setBool(i, arrayOverlap(c, i)) }, "", "", a, a),
-	}
+	}...)
 }
 
 func arrayOfSecondIsArray(args []vec.Type) vec.Type { return args[1] }
@@ -136,15 +136,21 @@ func arrayToString(c *cx, i int) {
 }
 
 func stringToArray(c *cx, i int) {
+	if c.null(0, i) {
+		c.setNull(i)
+		return
+	}
 	start := c.out.Elem.Len()
 	if s := c.str(0, i); s != "" {
-		sep := c.str(1, i)
 		parts := []string{s}
-		if sep != "" {
-			parts = strings.Split(s, sep)
+		switch {
+		case c.null(1, i):
+			parts = strings.Split(s, "")
+		case c.str(1, i) != "":
+			parts = strings.Split(s, c.str(1, i))
 		}
 		for _, p := range parts {
-			if len(c.args) > 2 && p == c.str(2, i) {
+			if len(c.args) > 2 && !c.null(2, i) && p == c.str(2, i) {
 				c.out.Elem.AppendNull()
 				continue
 			}

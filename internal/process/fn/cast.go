@@ -230,7 +230,7 @@ func castArray(from, to vec.Type) (Kernel, bool) {
 			}
 		}
 		errs := len(env.Errs)
-		if in.Len() > 0 {
+		if len(keep) > 0 {
 			elem(env, []*vec.Vector{in}, keep, in.Len(), tmp)
 		}
 		rows(func(c *cx, i int) {

@@ -121,6 +121,7 @@ var groups = sync.OnceValue(func() []Group {
 		{"Date and time", timeFuncs()},
 		{"JSON", jsonFuncs()},
 		{"Arrays", arrayFuncs()},
+		{"Putting values together", makeFuncs()},
 		{"Other", otherFuncs()},
 	}
 })

@@ -3,6 +3,7 @@ package fn
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"myelin/internal/vec"
 	"myelin/internal/vec/jsonb"
@@ -32,8 +33,10 @@ func jsonFuncs() []Func {
 		{Name: "jsonb_build_array", Args: []vec.Kind{Any}, Variadic: true, Stable: true, Return: returns(j), Eval: rows(buildArray), Help: "an array of the values", Example: "jsonb_build_array(1, 'foo')"},
 		{Name: "jsonb_build_object", Args: []vec.Kind{Any}, Variadic: true, Stable: true, Return: returns(j), Eval: rows(buildObject), Help: "an object of keys and values in turn", Example: "jsonb_build_object('foo', 1)"},
 	}
+	out = append(out, jsonEditFuncs()...)
+	out = append(out, jsonPathFuncs()...)
 	for _, f := range out { // the json spellings
-		if len(f.Name) > 6 && f.Name[:6] == "jsonb_" {
+		if len(f.Name) > 6 && f.Name[:6] == "jsonb_" && f.Name != "jsonb_set" && f.Name != "jsonb_insert" && f.Name != "jsonb_delete_path" && !strings.HasPrefix(f.Name, "jsonb_path") {
 			f.Name = "json_" + f.Name[6:]
 			f.Help, f.Example = "", ""
 			out = append(out, f)

@@ -234,6 +234,7 @@ func (a floatSum) result(g *groups, p []uint64, out *vec.Vector) error {
 	default:
 		sum := g.total(p)
 		if math.IsInf(sum, 0) {
+			out.AppendNull()
 			return errFloatRange // of finite values (PostgreSQL: float_overflow_error)
 		}
 		if a.avg {

@@ -32,6 +32,12 @@ func (b *binder) callExpr(e *sql.Call, x *env) Expr {
 	case "tumble", "hop", "cumulate", "session":
 		b.fail(e.Pos(), sql.CodeSyntax, "write FROM "+name+"(…)", "%s is a table function: it stands in FROM", name)
 	}
+	if e.Variadic {
+		b.fail(e.Pos(), sql.CodeNotSupported, "give the arguments one by one", "VARIADIC is not supported")
+	}
+	if _, ok := listAggs[name]; ok {
+		return b.listAggregate(e, name, x)
+	}
 	if fn.IsAgg(name) && fn.Overloads(name) == nil {
 		return b.aggregate(e, name, x)
 	}

@@ -21,6 +21,8 @@ func (b *binder) binary(e *sql.Binary, x *env) Expr {
 	switch e.Op {
 	case "and", "or":
 		return b.logic(e, x)
+	case "overlaps":
+		return b.overlaps(e, x)
 	}
 	l, lrow := e.L.(*sql.Row)
 	r, rrow := e.R.(*sql.Row)
@@ -28,6 +30,13 @@ func (b *binder) binary(e *sql.Binary, x *env) Expr {
 		return b.compareRows(e, l, r, x)
 	}
 	args := []Expr{b.expr0(e.L, x), b.expr0(e.R, x)}
+	if e.Op == "||" {
+		for i := range args { // array || '{…}': the literal is an array, too
+			if u, ok := args[1-i].(*untyped); ok && !u.null && args[i].Type().Kind == vec.Array {
+				args[1-i] = b.literal(u, args[i].Type())
+			}
+		}
+	}
 	if e.Escape != nil {
 		args = append(args, b.expr0(e.Escape, x))
 	}
@@ -150,6 +159,15 @@ func (b *binder) is(e *sql.Is, x *env) Expr {
 		if e.Not {
 			name = "is not distinct from"
 		}
+		l, lrow := e.X.(*sql.Row)
+		r, rrow := e.Y.(*sql.Row)
+		if lrow && rrow && len(l.Elems) == len(r.Elems) && len(l.Elems) > 0 {
+			parts := make([]Expr, len(l.Elems))
+			for i := range parts {
+				parts[i] = b.call(name, e.Pos(), b.expr0(l.Elems[i], x), b.expr0(r.Elems[i], x))
+			}
+			return simplify(&Logic{!e.Not, parts})
+		}
 		return b.call(name, e.Pos(), b.expr0(e.X, x), b.expr0(e.Y, x))
 	case "null", "unknown":
 		if r, ok := e.X.(*sql.Row); ok {
@@ -159,7 +177,11 @@ func (b *binder) is(e *sql.Is, x *env) Expr {
 			}
 			return and(parts)
 		}
-		return b.call("is "+not+"null", e.Pos(), b.expr(e.X, x))
+		v := b.expr(e.X, x)
+		if e.What == "unknown" && v.Type().Kind != vec.Bool {
+			b.fail(e.Pos(), sql.CodeType, "use IS NULL", "argument of IS UNKNOWN must be type boolean, not type %v", v.Type())
+		}
+		return b.call("is "+not+"null", e.Pos(), v)
 	}
 	y := *x
 	y.clause = "IS " + strings.ToUpper(e.What)
@@ -350,7 +372,7 @@ func (b *binder) array(e *sql.ArrayExpr, x *env) Expr {
 func (b *binder) index(e *sql.Index, x *env) Expr {
 	v := b.expr0(e.X, x)
 	if e.Slice {
-		b.fail(e.Pos(), sql.CodeNotSupported, "take the elements one by one", "array slices are not supported")
+		return b.slice(e, v, x)
 	}
 	i := b.expr0(e.I, x)
 	if v.Type().Kind == vec.JSONB {

@@ -128,6 +128,8 @@ func (p *parser) infix(left Expr, minPow int) Expr {
 		return left
 	case minPow <= powOther && p.words("operator", "("):
 		return p.namedOperator(left, at)
+	case minPow <= powOther && p.accept("overlaps"):
+		return &Binary{At0: at, Op: "overlaps", L: left, R: p.binary(powOther + 1)}
 	case minPow <= powRange:
 		return p.rangeOp(left, at)
 	}
