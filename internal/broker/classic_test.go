@@ -26,6 +26,7 @@ func join(t *testing.T, b *broker.Broker, instance string) *consumer {
 	t.Helper()
 	versions := kversion.Tip()
 	versions.SetMaxKeyVersion(8, 9) // OffsetCommit with the names of topics
+	versions.SetMaxKeyVersion(68, 1)
 	m := &consumer{t: t, c: client(t, b, kgo.MaxVersions(versions))}
 	if instance != "" {
 		m.instance = &instance

@@ -12,7 +12,7 @@ import (
 	"myelin/internal/broker/wire"
 )
 
-// DescribeConfigs: v1–4. Topics and the broker; other resources have no settings.
+// DescribeConfigs: v1–4. Topics, groups and the broker; other resources have no settings.
 
 func (s *Server) describeConfigs(_ context.Context, r *wire.Request) wire.Response {
 	req := r.Msg.(*kmsg.DescribeConfigsRequest)
@@ -26,7 +26,9 @@ func (s *Server) describeConfigs(_ context.Context, r *wire.Request) wire.Respon
 			err = s.describeTopicConfigs(req, &rr, &sr)
 		case kmsg.ConfigResourceTypeBroker:
 			err = s.describeBrokerConfigs(req, &rr, &sr)
-		case kmsg.ConfigResourceTypeBrokerLogger, kmsg.ConfigResourceTypeGroupConfig, kmsg.ConfigResourceTypeClientMetrics:
+		case kmsg.ConfigResourceTypeGroupConfig:
+			err = s.describeGroupConfigs(req, &rr, &sr)
+		case kmsg.ConfigResourceTypeBrokerLogger, kmsg.ConfigResourceTypeClientMetrics:
 			sr.Configs = []kmsg.DescribeConfigsResponseResourceConfig{}
 		default:
 			err = &topic.InvalidError{Code: kerr.InvalidRequest, Reason: fmt.Sprintf("Unsupported resource type: %d", rr.ResourceType)}

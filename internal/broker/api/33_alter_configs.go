@@ -23,8 +23,11 @@ func (s *Server) alterConfigs(_ context.Context, r *wire.Request) wire.Response 
 			changes = append(changes, alteration{name: c.Name, value: c.Value})
 		}
 		err := error(&topic.InvalidError{Code: kerr.InvalidRequest, Reason: configIsReadOnly})
-		if rr.ResourceType == kmsg.ConfigResourceTypeTopic {
+		switch rr.ResourceType {
+		case kmsg.ConfigResourceTypeTopic:
 			err = s.alterTopic(rr.ResourceName, changes, false, req.ValidateOnly)
+		case kmsg.ConfigResourceTypeGroupConfig:
+			err = s.alterGroup(rr.ResourceName, changes, false, req.ValidateOnly)
 		}
 		sr.ErrorCode, sr.ErrorMessage = explain(err)
 		resp.Resources = append(resp.Resources, sr)

@@ -10,7 +10,7 @@ import (
 	"myelin/internal/broker/wire"
 )
 
-// IncrementalAlterConfigs: v0–1 (KIP-339). Topics only: the broker's settings come from myelin.yaml.
+// IncrementalAlterConfigs: v0–1 (KIP-339). Topics and groups: the broker's settings come from myelin.yaml.
 
 func (s *Server) incrementalAlterConfigs(_ context.Context, r *wire.Request) wire.Response {
 	req := r.Msg.(*kmsg.IncrementalAlterConfigsRequest)
@@ -32,6 +32,8 @@ func (s *Server) incrementalAlterConfigs(_ context.Context, r *wire.Request) wir
 			err = &topic.InvalidError{Code: kerr.InvalidRequest, Reason: "A setting is named more than once."}
 		case rr.ResourceType == kmsg.ConfigResourceTypeTopic:
 			err = s.alterTopic(rr.ResourceName, changes, true, req.ValidateOnly)
+		case rr.ResourceType == kmsg.ConfigResourceTypeGroupConfig:
+			err = s.alterGroup(rr.ResourceName, changes, true, req.ValidateOnly)
 		default:
 			err = &topic.InvalidError{Code: kerr.InvalidRequest, Reason: configIsReadOnly}
 		}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -33,6 +34,14 @@ func (s *Server) listConfigResources(_ context.Context, r *wire.Request) wire.Re
 		for _, t := range s.Topics.All() {
 			add(kmsg.ConfigResourceTypeTopic, t.Name)
 		}
+	}
+	if want(kmsg.ConfigResourceTypeGroupConfig) {
+		for _, name := range s.Groups.ConfiguredGroups() {
+			add(kmsg.ConfigResourceTypeGroupConfig, name)
+		}
+	}
+	if want(kmsg.ConfigResourceTypeBroker) {
+		add(kmsg.ConfigResourceTypeBroker, fmt.Sprint(s.Config.NodeID))
 	}
 	return resp
 }

@@ -143,6 +143,15 @@ func table() []entry {
 	}
 }
 
+// Keys lists the API keys that are served.
+func (s *Server) Keys() []int16 {
+	out := make([]int16, len(s.table))
+	for i, e := range s.table {
+		out[i] = e.key
+	}
+	return out
+}
+
 // find returns the entry of a key, or nil.
 func (s *Server) find(key int16) *entry {
 	if key < 0 || int(key) >= len(s.byKey) {

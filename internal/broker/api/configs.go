@@ -36,6 +36,9 @@ func (s *Server) brokerValues() []brokerValue {
 		{"transaction.state.log.num.partitions", "1", topic.Int, "Partitions of __transaction_state."},
 		{"transaction.state.log.replication.factor", "1", topic.Int, "There is one broker."},
 	}
+	for _, g := range s.Groups.Settings() {
+		out = append(out, brokerValue{g.Broker, strconv.FormatInt(g.Default, 10), topic.Int, g.Doc})
+	}
 	for _, v := range topic.Values(nil, s.Topics.Defaults()) {
 		if !slices.ContainsFunc(out, func(b brokerValue) bool { return b.name == v.Broker }) {
 			out = append(out, brokerValue{v.Broker, v.Value, v.Kind, v.Doc})

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kbin"
@@ -97,7 +98,7 @@ func (c *Coordinator) parse(set map[string]string) (settings, error) {
 		case n > s.Max:
 			return nil, fmt.Errorf("Invalid value %s for configuration %s: Value must be no more than %d", set[name], name, s.Max)
 		}
-		out[name] = n
+		out[s.Name] = n
 	}
 	effective := times{c.cfg.ConsumerSession, c.cfg.ConsumerHeartbeat}
 	if ms, ok := out[sessionSetting]; ok {
@@ -146,7 +147,7 @@ func (c *Coordinator) setConfig(name string, own settings) {
 		delete(c.configs, name)
 		return
 	}
-	c.configs[name] = own
+	c.configs[strings.Clone(name)] = own
 }
 
 // keyConfig is the kind of record that keeps a group's settings: Kafka keeps those in its metadata log, and has no such kind.

@@ -79,7 +79,7 @@ func (g *Group) syncConsumer(req *kmsg.SyncGroupRequest) (*kmsg.SyncGroupRespons
 		return nil, kerr.IllegalGeneration
 	case req.ProtocolType != nil && *req.ProtocolType != consumerProtocol, req.Protocol != nil && *req.Protocol != m.Classic.Protocols[0].Name:
 		return nil, kerr.InconsistentGroupProtocol
-	case m.Epoch < g.mu.modern.Epoch:
+	case m.Epoch < g.mu.modern.Epoch && m.Progress != consumer.Unrevoked: // that one has to learn what to give back
 		return nil, kerr.RebalanceInProgress
 	}
 	if w := g.mu.watches[m.ID]; w != nil {
