@@ -31,6 +31,7 @@ func verbs() []verb {
 		{"sql", "[STATEMENT]", "ask a running myelin in SQL", sqlVerb},
 		{"tail", "", "follow the events of a running myelin, each with its verdict", tail},
 		{"bench", "", "measure this machine against myelin's goals", benchmark},
+		{"doctor", "", "check a data folder while nothing runs on it, and say what is wrong", doctor},
 		{"version", "", "print the version", func(context.Context, []string) error {
 			fmt.Println("myelin", version)
 			return nil

@@ -7,6 +7,9 @@ import (
 	"slices"
 
 	"myelin/internal/broker/batch"
+
+	"myelin/internal/broker/store"
+	"myelin/internal/clock"
 )
 
 // State is what a partition knows beyond its log, up to an offset: a cache, for the log says the same. It may be used for
@@ -144,4 +147,10 @@ func (r *reader) count(size int) int {
 	}
 	r.b = r.b[used:]
 	return int(n)
+}
+
+// Check reports whether the state can be restored.
+func (s State) Check() error {
+	p := New("", store.TopicID{}, 0, nil, clock.Real{})
+	return p.Restore(s)
 }
