@@ -160,6 +160,8 @@ func Open(cfg Config) (*Broker, error) {
 	}
 	sc := cfg.Store
 	sc.Dir, sc.FS, sc.Clock = cfg.Dir, cfg.FS, cfg.Clock
+	syncs := cfg.Telemetry.Histogram("myelin_log_fsync_seconds", "How long an fdatasync of the write-ahead log took.")
+	sc.Synced = syncs.Observe
 	st, err := store.Open(sc)
 	if err != nil {
 		return nil, fmt.Errorf("opening the log in %s: %w", cfg.Dir, err)

@@ -84,28 +84,6 @@ func (b *Broker) check(what string, err error) {
 	}
 }
 
-// measure exports the broker's counters.
-func (b *Broker) measure() {
-	gauge := func(name, help string, f func() int64) {
-		b.cfg.Telemetry.GaugeFunc(name, help, func() float64 { return float64(f()) })
-	}
-	s := b.wire.Stats()
-	gauge("myelin_log_connections", "Open Kafka connections.", b.wire.Open)
-	gauge("myelin_log_requests_total", "Kafka requests received.", s.Requests.Load)
-	gauge("myelin_log_in_bytes_total", "Bytes of Kafka requests received.", s.BytesIn.Load)
-	gauge("myelin_log_out_bytes_total", "Bytes of Kafka responses sent.", s.BytesOut.Load)
-	gauge("myelin_log_connections_refused_total", "Connections refused because there were too many.", s.Refused.Load)
-	gauge("myelin_log_garbage_total", "Connections closed because of malformed requests.", s.Garbage.Load)
-	gauge("myelin_log_panics_total", "Requests that made the broker panic.", s.Panics.Load)
-	gauge("myelin_log_appended_batches_total", "Record batches made durable.", func() int64 { return b.store.Stats().Appends })
-	gauge("myelin_log_appended_bytes_total", "Bytes of record batches made durable.", func() int64 { return b.store.Stats().AppendBytes })
-	gauge("myelin_log_commits_total", "Group commits: one write and one fdatasync each.", func() int64 { return b.store.Stats().Commits })
-	gauge("myelin_log_compacted_records_total", "Records removed by compaction.", b.compacted.Load)
-	gauge("myelin_log_problems_total", "Damage found on disk and set aside.", func() int64 { return b.store.Stats().Problems })
-	gauge("myelin_log_free_bytes", "Free space of the data folder; -1 when not known.", func() int64 { return b.store.Stats().FreeBytes })
-	gauge("myelin_log_group_lag_records", "Records that consumer groups have yet to read, all groups together.", b.totalLag)
-}
-
 // Lag is how far a group is behind in one partition.
 type Lag struct {
 	Group, Topic string
@@ -130,12 +108,4 @@ func (b *Broker) Lags() []Lag {
 		})
 	}
 	return out
-}
-
-func (b *Broker) totalLag() int64 {
-	var sum int64
-	for _, l := range b.Lags() {
-		sum += l.Lag
-	}
-	return sum
 }

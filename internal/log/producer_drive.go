@@ -17,6 +17,9 @@ const (
 	maxRequestBytes = 16 << 20
 	firstRetryAfter = 5 * time.Millisecond
 	lastRetryAfter  = 500 * time.Millisecond
+	// diskPatience is how long a batch is sent again to a broker that cannot write it. A full disk seldom passes sooner, and
+	// senders are better told so than kept waiting.
+	diskPatience = time.Second
 )
 
 // drive sends the batches of the lanes, all those of one broker in one request, until they have none.
@@ -194,6 +197,8 @@ func (p *Producer) judge(l *lane, code int16) bool {
 			return false
 		}
 		l.fail(fmt.Errorf("whether the batch was stored before is not known any more: %v", err)) // not %w: sending again is of use
+	case errors.Is(err, kerr.KafkaStorageError) && time.Until(b.deadline) < p.cfg.Timeout-diskPatience:
+		l.fail(fmt.Errorf("the broker's disk takes nothing: %v", err)) // not %w: sending again is of use, later
 	case kerr.IsRetriable(err):
 		l.again(err)
 		return false

@@ -296,6 +296,28 @@ func TestAProducerThatTheBrokerForgotBecomesAnother(t *testing.T) {
 	}
 }
 
+func TestAFullDiskIsToldWithinSeconds(t *testing.T) {
+	ctx, fake, c := openTopic(t, 1, 1, Config{})
+	full := new(atomic.Bool)
+	answer(fake, func() int16 {
+		if full.Load() {
+			return kerr.KafkaStorageError.Code
+		}
+		return 0
+	})
+	p := producer(t, c, ProducerConfig{Timeout: 50 * time.Second})
+	send := func() error { return p.Append(ctx, []*kgo.Record{{Topic: "t", Value: []byte("v")}}) }
+	full.Store(true)
+	began := time.Now()
+	if err := send(); !errors.Is(err, ErrOverloaded) || time.Since(began) > 5*time.Second {
+		t.Errorf("after %s: %v", time.Since(began), err)
+	}
+	full.Store(false)
+	if err := send(); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+}
+
 func TestAPermanentErrorIsNoOverload(t *testing.T) {
 	ctx, fake, c := openTopic(t, 1, 1, Config{})
 	var code atomic.Int32

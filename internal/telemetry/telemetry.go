@@ -2,7 +2,9 @@
 package telemetry
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -72,6 +74,46 @@ func (r *Registry) Gauge(name, help string, labels ...string) *Gauge {
 // GaugeFunc registers a gauge whose value is asked for when it is scraped.
 func (r *Registry) GaugeFunc(name, help string, value func() float64, labels ...string) {
 	r.prom.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: pairs(labels)}, value))
+}
+
+// CounterFunc registers a number that only grows and is asked for when it is scraped.
+func (r *Registry) CounterFunc(name, help string, value func() float64, labels ...string) {
+	r.prom.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: pairs(labels)}, value))
+}
+
+// GaugesFunc registers gauges whose label values come and go: each scrape asks for all of them. emit is called with a value and
+// the values of the labels, each combination once.
+func (r *Registry) GaugesFunc(name, help string, labels []string, each func(emit func(value float64, labels ...string))) {
+	r.prom.MustRegister(&gauges{desc: prometheus.NewDesc(name, help, labels, nil), each: each})
+}
+
+type gauges struct {
+	desc *prometheus.Desc
+	each func(emit func(value float64, labels ...string))
+}
+
+func (g *gauges) Describe(ch chan<- *prometheus.Desc) { ch <- g.desc }
+
+func (g *gauges) Collect(ch chan<- prometheus.Metric) {
+	g.each(func(value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, value, labels...)
+	})
+}
+
+// Described is one metric of a registry.
+type Described struct{ Name, Kind, Help string }
+
+// Describe lists the metrics that have values now, by name.
+func (r *Registry) Describe() ([]Described, error) {
+	families, err := r.prom.Gather()
+	if err != nil {
+		return nil, fmt.Errorf("gathering metrics: %w", err)
+	}
+	out := make([]Described, len(families))
+	for i, f := range families {
+		out[i] = Described{Name: f.GetName(), Kind: strings.ToLower(f.GetType().String()), Help: f.GetHelp()}
+	}
+	return out, nil
 }
 
 // Histogram is a distribution of durations in seconds.

@@ -265,8 +265,12 @@ func (c *committer) sync() error {
 }
 
 func (c *committer) syncFile(f *walFile) error {
+	began := time.Now()
 	if err := f.f.SyncData(); err != nil {
 		return fmt.Errorf("syncing write-ahead file %d: %w", f.num, syncError{err})
+	}
+	if c.s.cfg.Synced != nil {
+		c.s.cfg.Synced(time.Since(began))
 	}
 	c.s.count.commits.Add(1)
 	return nil

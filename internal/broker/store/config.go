@@ -29,6 +29,9 @@ type Config struct {
 	RetentionEvery  time.Duration // how often retention runs by itself (5 min; negative: only when asked)
 	MinFreeBytes    int64         // free space below which appends answer ErrDiskFull (256 MiB; negative: no floor)
 	BallastBytes    int64         // file given up when the disk is full, so that deletes still work (64 MiB; negative: none)
+
+	// Synced hears how long each fdatasync of the write-ahead log took; nil: nobody does. It may be called at the same time.
+	Synced func(time.Duration)
 }
 
 // TopicConfig is what the store must know about a topic. It is durable with the topic.

@@ -59,6 +59,7 @@ type frame struct {
 // pending is an answer that is owed.
 type pending struct {
 	corr    int32
+	at      time.Time
 	body    []byte // the request's, to be used again when it is answered well; nil where it may not be
 	held    int64
 	resp    Response
@@ -239,7 +240,7 @@ func (c *conn) work(ctx context.Context, frames <-chan frame) {
 
 // workOne handles one request: in the worker, or inline in the reader, which has the next answers written itself.
 func (c *conn) workOne(ctx context.Context, f frame, inline bool) (goOn bool) {
-	p := &pending{held: f.held}
+	p := &pending{held: f.held, at: f.at}
 	r, err := c.decode(f, p)
 	if err != nil {
 		c.give(f.held)
@@ -248,6 +249,7 @@ func (c *conn) workOne(ctx context.Context, f frame, inline bool) (goOn bool) {
 		return false
 	}
 	c.server.stats.Requests.Add(1)
+	c.server.stats.ByKey(r.Msg.Key()).Add(1)
 	if c.server.handler.Pipelined(r.Msg.Key()) {
 		if c.answers == nil {
 			c.answers = newAnswers(c.server.limits.PipelinedPerCon)

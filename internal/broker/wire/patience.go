@@ -83,6 +83,7 @@ func (c *conn) take(ctx context.Context, size int64) error {
 		c.held.Release(size)
 		return err
 	}
+	c.server.stats.Held.Add(size)
 	return nil
 }
 
@@ -94,6 +95,7 @@ func (c *conn) give(size int64) {
 		c.server.budget.Release(size)
 	}
 	c.held.Release(size)
+	c.server.stats.Held.Add(-size)
 }
 
 // blame counts why a connection was closed.

@@ -153,6 +153,10 @@ func (l Limits) withDefaults() Limits {
 
 // Server serves connections until its context ends. It is safe for use by many goroutines.
 type Server struct {
+	// Timed hears how long requests took, from when they were read until they were answered; nil: nobody does. It is set before
+	// Serve and Start.
+	Timed func(key int16, took time.Duration)
+
 	limits  Limits
 	handler Handler
 	log     *slog.Logger
@@ -178,7 +182,14 @@ type Stats struct {
 	Requests, BytesIn, BytesOut, Refused, Garbage, Panics atomic.Int64
 	// Slow counts connections that were closed because they made no progress, Handshakes those that failed at TLS.
 	Slow, Handshakes atomic.Int64
+	// Held is the bytes of requests that are being read or worked on now.
+	Held atomic.Int64
+
+	byKey [128]atomic.Int64
 }
+
+// ByKey counts the requests of an API key.
+func (s *Stats) ByKey(key int16) *atomic.Int64 { return &s.byKey[uint16(key)%uint16(len(s.byKey))] }
 
 // NewServer returns a server that hands requests to h.
 func NewServer(h Handler, l Limits, log *slog.Logger) *Server {

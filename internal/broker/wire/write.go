@@ -18,7 +18,14 @@ func (c *conn) write(p *pending) error {
 	if p.resp == nil {
 		return p.err
 	}
-	return errors.Join(c.send(p), p.err)
+	err := c.send(p)
+	if c.server.Timed != nil {
+		c.server.Timed(p.resp.Key(), time.Since(p.at))
+	}
+	if err != nil {
+		return err
+	}
+	return p.err
 }
 
 // send writes the answer, which there is.
