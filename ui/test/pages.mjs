@@ -8,6 +8,7 @@ import { describe, upToDate } from '../scripts/schema.mjs';
 import { axe, launch, open } from './browser.mjs';
 import { keyboard } from './keyboard.mjs';
 import { startMock } from './mock.mjs';
+import { sql } from './sql.mjs';
 import { states } from './states.mjs';
 import { topics } from './topics.mjs';
 
@@ -61,6 +62,7 @@ const pages = [
   { name: 'quality', path: '/quality', title: 'Quality', ready: (p) => p.getByRole('button', { expanded: false }).nth(1) },
   { name: 'views', path: '/views', title: 'Views', ready: (p) => p.getByRole('heading', { level: 3 }).first() },
   { name: 'view', path: `/views/${firstView}`, title: firstView, ready: (p) => p.getByRole('heading', { name: 'Rows', exact: true }) },
+  { name: 'sql', path: '/sql', title: 'SQL', needs: '/api/sql/functions', ready: (p) => p.getByRole('textbox', { name: 'SQL' }) },
   { name: 'topics', path: '/topics', title: 'Topics', needs: '/api/topics', ready: (p) => p.getByRole('link', { name: 'events.in' }) },
   { name: 'groups', path: '/groups?internal=1', title: 'Consumer groups', needs: '/api/groups', ready: (p) => p.getByRole('button', { name: 'myelin.release' }) },
   { name: 'topic', path: '/topics/events', title: 'events', needs: '/api/topics', ready: (p) => p.getByRole('row').nth(3) },
@@ -104,7 +106,7 @@ await check('the types of the API are those of this server', async () => {
   must(!openapi || (await upToDate(openapi)), 'run: node scripts/schema.mjs ' + base);
 });
 
-for (const group of [keyboard, states, topics]) await group({ browser, base, open, check, must, clean, shot, has, view: firstView });
+for (const group of [keyboard, states, topics, sql]) await group({ browser, base, open, check, must, clean, shot, has, view: firstView });
 
 await browser.close();
 mock?.stop();

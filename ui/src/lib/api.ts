@@ -7,6 +7,9 @@ import type {
   Quality,
   Sink,
   Source,
+  SQLFunction,
+  SQLOutline,
+  SQLPreview,
   Status,
   TopicDetail,
   TopicGroup,
@@ -23,6 +26,8 @@ export class APIError extends Error {
     readonly hint: string,
     readonly code: string,
     readonly httpStatus: number,
+    /** The 1-based character of a statement that it points at; 0: none. */
+    readonly position = 0,
   ) {
     super(message.replace(/\.$/, ''));
   }
@@ -43,10 +48,13 @@ async function call<T>(path: string, init?: RequestInit): Promise<T> {
 }
 
 function fromBody(body: unknown, status: number): APIError {
-  const e = (body as { error?: { message?: string; hint?: string; code?: string } } | null)?.error;
+  const e = (body as { error?: { message?: string; hint?: string; code?: string; position?: number } } | null)?.error;
   const fallback = status === 404 ? 'There is nothing here' : status >= 500 ? 'Myelin could not answer this' : 'Myelin refused this';
-  return new APIError(e?.message || fallback, e?.hint || 'Try again in a moment.', e?.code || `http_${status}`, status);
+  return new APIError(e?.message || fallback, e?.hint || 'Try again in a moment.', e?.code || `http_${status}`, status, e?.position ?? 0);
 }
+
+const post = <T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> =>
+  call<T>(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body), signal });
 
 const list = <T>(v: T[] | null | undefined): T[] => v ?? [];
 
@@ -99,6 +107,16 @@ export const api = {
     call<{ sources: Source[] }>('/api/sources', { signal }).then((r) =>
       list(r.sources).map((s) => ({ ...s, writeKeys: list(s.writeKeys) })),
     ),
+
+  sqlFunctions: (signal?: AbortSignal) =>
+    call<{ functions: SQLFunction[] }>('/api/sql/functions', { signal }).then((r) => list(r.functions)),
+
+  explain: (sql: string, signal?: AbortSignal) => post<SQLOutline>('/api/sql/explain', { sql }, signal),
+
+  preview: (sql: string, signal?: AbortSignal) => post<SQLPreview>('/api/sql/preview', { sql }, signal),
+
+  /** Runs one statement; a SELECT gives at most so many rows. */
+  run: (sql: string, limit: number, signal?: AbortSignal) => post<ViewRows>('/api/query', { sql, limit }, signal),
 
   topics: (signal?: AbortSignal) => call<{ topics: TopicInfo[] }>('/api/topics', { signal }).then((r) => list(r.topics)),
 

@@ -107,7 +107,8 @@ export function tick(at: number, stepMs: number): string {
 export function moment(at: number, now: number): string {
   if (!Number.isFinite(at)) return '–';
   const sameDay = new Date(at).toDateString() === new Date(now).toDateString();
-  return sameDay ? clock(at) : `${dayMonth.format(at)}, ${clockMinutes.format(at)}`;
+  // Midnight is most often a day, not a time of it.
+  return sameDay && at % 86_400_000 !== 0 ? clock(at) : `${dayMonth.format(at)}, ${clockMinutes.format(at)}`;
 }
 
 /** Milliseconds since 1970 of an API time; NaN where there is none (Go's zero time counts as none). A time without a zone,
@@ -162,4 +163,11 @@ export function bytes(n: number): string {
   const unit = n < 999_500 ? 'kB' : n < 999_500_000 ? 'MB' : n < 999_500_000_000 ? 'GB' : 'TB';
   const v = n / { kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 }[unit];
   return `${v < 99.95 ? trim(v.toFixed(v < 9.995 ? 2 : 1)) : Math.round(v)} ${unit}`;
+}
+
+/** A message of the server as a sentence: "write GROUP BY" → "Write GROUP BY." */
+export function sentence(s: string): string {
+  const t = s.trim();
+  if (!t) return '';
+  return t.charAt(0).toUpperCase() + t.slice(1) + (/[.!?:…]$/.test(t) ? '' : '.');
 }

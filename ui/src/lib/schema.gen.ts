@@ -186,6 +186,54 @@ export interface Rows {
   total: number;
 }
 
+export interface SQLFunction {
+  example: string;
+  help: string;
+  /** scalar, aggregate or window */
+  kind: 'scalar' | 'aggregate' | 'window';
+  name: string;
+  signature: string;
+}
+
+export interface SQLFunctions {
+  functions: SQLFunction[];
+}
+
+export interface SQLOperator {
+  columns: ViewColumn[];
+  detail: string;
+  /** numbers of the operators that it reads */
+  inputs: number[];
+  kind: string;
+  /** what a scan reads */
+  relation: string;
+  /** stream, table, view or system; empty where it reads operators */
+  source: string;
+}
+
+export interface SQLOutline {
+  columns: ViewColumn[];
+  emit: string;
+  /** select, view, sink or change */
+  kind: 'select' | 'view' | 'sink' | 'change';
+  name: string;
+  /** inputs before those that read them; the last one gives the result */
+  operators: SQLOperator[];
+}
+
+export interface SQLPreview {
+  columns: ViewColumn[];
+  rows: unknown[];
+  since: string;
+  total: number;
+}
+
+export interface SQLText {
+  /** how far back a preview looks (60; up to 1440) */
+  minutes?: number;
+  sql: string;
+}
+
 export interface SinkInfo {
   connector: string;
   deadLettered: number;

@@ -8,6 +8,9 @@ export type {
   Endpoints,
   Overview,
   Problem,
+  SQLFunction,
+  SQLOperator,
+  SQLOutline,
   Stage,
   TopicDetail,
   TopicGroup,
@@ -35,6 +38,8 @@ export type Value = string | number | boolean | null | object;
 export type Row = Value[];
 
 export type ViewRows = Omit<gen.Rows, 'rows'> & { rows: Row[] };
+
+export type SQLPreview = Omit<gen.SQLPreview, 'rows'> & { rows: Row[] };
 
 /** What one step changed; deletes are keys, or whole rows where the view has no key. */
 export type RowChange = Omit<gen.Change, 'upserts' | 'deletes'> & { upserts: Row[]; deletes: Row[] };
