@@ -175,6 +175,9 @@ func TestKafkasOwnTools(t *testing.T) {
 	has(kafkaTool(t, "org.apache.kafka.tools.ProducerPerformance", "--topic", "perf", "--num-records", "100000", "--record-size", "100", "--throughput", "-1",
 		"--command-property", "bootstrap.servers="+s.kafka, "acks=all"), `100000 records sent`)
 	has(kafkaTool(t, "org.apache.kafka.tools.ConsumerPerformance", slices.Concat(at, []string{"--topic", "perf", "--num-records", "100000", "--group", "perf-group", "--timeout", "30000"})...), `, 100\d{3}, `)
+	has(kafkaTool(t, "org.apache.kafka.tools.ConsumerPerformance", slices.Concat(at, []string{"--topic", "perf", "--num-records", "100000", "--group", "perf-848", "--timeout", "30000",
+		"--command-property", "group.protocol=consumer"})...), `, 100\d{3}, `)
+	has(kafkaTool(t, groups, slices.Concat(at, []string{"--list", "--type", "consumer"})...), `perf-848`)
 	has(kafkaTool(t, groups, slices.Concat(at, []string{"--describe", "--group", "perf-group"})...), `perf-group\s+perf\s+0\s+\d+\s+\d+\s+\d+`)
 	s.stop()
 	logs, err := filepath.Glob(filepath.Join(s.dir, "data", "log", "topics", "perf-*", "*.log"))
