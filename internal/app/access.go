@@ -44,8 +44,8 @@ func (n *node) openKeys(context.Context) error {
 	if n.keys.users, err = auth.NewUsers(all, n.Clock); err != nil {
 		return err
 	}
-	n.metrics.GaugeFunc("myelin_auth_failures", "Wrong passwords so far, over HTTP, Kafka and PostgreSQL.", func() float64 { return float64(n.keys.users.Guard().Failures()) })
-	n.metrics.GaugeFunc("myelin_auth_refused", "Logins that were not looked at, because too many from their address were wrong.", func() float64 { return float64(n.keys.users.Guard().Refused()) })
+	n.metrics.CounterFunc("myelin_auth_failures_total", "Wrong passwords so far, over HTTP, Kafka and PostgreSQL.", func() float64 { return float64(n.keys.users.Guard().Failures()) })
+	n.metrics.CounterFunc("myelin_auth_refused_total", "Logins that were not looked at, because too many from their address were wrong.", func() float64 { return float64(n.keys.users.Guard().Refused()) })
 	if t := n.cfg.HTTP.TLS; t != nil {
 		if n.httpCert, err = n.certificate("http", certs.Files{Cert: t.Cert, Key: t.Key, Protocols: []string{"h2", "http/1.1"}}); err != nil {
 			return err
