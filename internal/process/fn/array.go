@@ -33,8 +33,8 @@ func arrayFuncs() []Func {
 		lax(f("||", sameArray, func(c *cx, i int) { arrayJoin(c, i, 0, 1) }, "", "", a, a)),
 		lax(f("||", sameArray, func(c *cx, i int) { arrayJoin(c, i, 0, 1) }, "", "", a, e)),
 		lax(f("||", arrayOfSecondIsArray, func(c *cx, i int) { arrayJoin(c, i, 0, 1) }, "", "", e, a)),
-		f("array_position", returns(n), arrayPosition, "position of a value", "array_position(ARRAY['a','b'], 'b')", a, e),
-		f("array_remove", sameArray, arrayRemove, "without a value", "array_remove(ARRAY[1,2,3,2], 2)", a, e),
+		lax(f("array_position", returns(n), arrayPosition, "position of a value", "array_position(ARRAY['a','b'], 'b')", a, e)),
+		lax(f("array_remove", sameArray, arrayRemove, "without a value", "array_remove(ARRAY[1,2,3,2], 2)", a, e)),
 		f("array_to_string", returns(t), arrayToString, "the elements joined by a separator", "array_to_string(ARRAY[1,2,NULL], ',', '*')", a, t),
 		f("array_to_string", returns(t), arrayToString, "", "", a, t, t),
 		lax(f("string_to_array", returnsArray(t), stringToArray, "a text split at a separator", "string_to_array('a,b', ',')", t, t)),
@@ -91,6 +91,10 @@ func arrayJoin(c *cx, i int, order ...int) {
 }
 
 func arrayPosition(c *cx, i int) {
+	if c.null(0, i) {
+		c.setNull(i)
+		return
+	}
 	s := c.span(0, i)
 	for e := int(s.Off); e < int(s.Off+s.Len); e++ {
 		if vec.Same(c.args[0].Elem, e, c.args[1], c.at(1, i)) {
@@ -102,6 +106,10 @@ func arrayPosition(c *cx, i int) {
 }
 
 func arrayRemove(c *cx, i int) {
+	if c.null(0, i) {
+		c.setNull(i)
+		return
+	}
 	s := c.span(0, i)
 	start := c.out.Elem.Len()
 	for e := int(s.Off); e < int(s.Off+s.Len); e++ {
@@ -197,13 +205,21 @@ func Quantified(elemOp *Func, all bool) *Func {
 		name = elemOp.Name + " all"
 	}
 	return &Func{
-		Name: name, Args: []vec.Kind{AnyElement, AnyArray}, Return: returns(vec.Bool), Strict: true, Volatile: elemOp.Volatile, Stable: elemOp.Stable,
+		Name: name, Args: []vec.Kind{AnyElement, AnyArray}, Return: returns(vec.Bool), Volatile: elemOp.Volatile, Stable: elemOp.Stable,
 		Eval: func(env *Env, args []*vec.Vector, sel []int32, n int, out *vec.Vector) {
 			one := vec.New(vec.Of(vec.Bool), 1)
 			x, y := vec.New(args[0].Type, 1), vec.New(vec.Of(args[1].Type.Elem), 1)
 			rows(func(c *cx, i int) {
-				x.Gather(args[0], []int32{int32(c.at(0, i))})
+				if c.null(1, i) {
+					c.setNull(i)
+					return
+				}
 				s := c.span(1, i)
+				if s.Len > 0 && c.null(0, i) { // of no elements all are, and none is, whatever x is
+					c.setNull(i)
+					return
+				}
+				x.Gather(args[0], []int32{int32(c.at(0, i))})
 				null := false
 				for e := int(s.Off); e < int(s.Off+s.Len); e++ {
 					if args[1].Elem.IsNull(e) {

@@ -70,6 +70,7 @@ const (
 	Any        vec.Kind = 250 + iota // whatever it is
 	AnyElement                       // the same kind in all such arguments
 	AnyArray                         // an array of the kind that AnyElement stands for
+	AnyScalar                        // whatever it is, but no array
 )
 
 func returns(k vec.Kind) func([]vec.Type) vec.Type {

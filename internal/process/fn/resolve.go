@@ -22,7 +22,7 @@ func category(k vec.Kind) byte {
 		return 'T'
 	case vec.Array, AnyArray:
 		return 'A'
-	case Any, AnyElement:
+	case Any, AnyElement, AnyScalar:
 		return 'P'
 	case vec.Unknown:
 		return 'X'
@@ -93,6 +93,10 @@ func (f *Func) accepts(args []vec.Type) bool {
 	for i, a := range args {
 		switch k := f.kindAt(i); k {
 		case Any:
+		case AnyScalar:
+			if a.Kind == vec.Array {
+				return false
+			}
 		case AnyElement, AnyArray:
 			if k == AnyArray {
 				if a.Kind != vec.Array && a.Kind != vec.Unknown {
@@ -146,7 +150,7 @@ func (f *Func) argTypes(args []vec.Type) []vec.Type {
 	}
 	for i, a := range args {
 		switch k := f.kindAt(i); k {
-		case Any:
+		case Any, AnyScalar:
 			out[i] = a
 			if a.Kind == vec.Unknown {
 				out[i] = vec.Of(vec.Text)
@@ -202,7 +206,7 @@ func choose(cands []*Func, args []vec.Type) (*Func, bool) {
 	cands = best(cands, func(f *Func) int {
 		n := 0
 		for i := range args {
-			if k := f.kindAt(i); k != Any && k != AnyElement {
+			if k := f.kindAt(i); k != Any && k != AnyElement && k != AnyScalar {
 				n++
 			}
 		}
@@ -370,7 +374,7 @@ func (f *Func) Signature() string {
 
 func kindName(k vec.Kind) string {
 	switch k {
-	case Any, AnyElement:
+	case Any, AnyElement, AnyScalar:
 		return "any"
 	case AnyArray, vec.Array:
 		return "array"

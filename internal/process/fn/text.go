@@ -47,7 +47,7 @@ func textFuncs() []Func {
 			x, y := c.bytes(0, i), c.bytes(1, i)
 			c.text(i, func(dst []byte) []byte { return append(append(dst, x...), y...) })
 		}), b, b),
-		op("||", t, concatOp, t, Any), op("||", t, concatOp, Any, t),
+		op("||", t, concatOp, t, AnyScalar), op("||", t, concatOp, AnyScalar, t),
 		op("^@", vec.Bool, rows(func(c *cx, i int) { c.setBool(i, bytes.HasPrefix(c.bytes(0, i), c.bytes(1, i))) }), t, t),
 		def("lower", t, text1(func(dst, s []byte) []byte { return mapCase(dst, s, unicode.ToLower) }), "in lower case", "lower('TOM')", t),
 		def("upper", t, text1(func(dst, s []byte) []byte { return mapCase(dst, s, unicode.ToUpper) }), "in upper case", "upper('tom')", t),

@@ -218,11 +218,8 @@ func (s *selection) checkGroup(e Expr, at sql.Expr) {
 	})
 }
 
-// group adds a group and gives its place; −1 for a constant, which makes none.
+// group adds a group and gives its place.
 func (s *selection) group(e Expr, name string) int {
-	if _, ok := e.(*Const); ok {
-		return -1
-	}
 	key := FormatExpr(e)
 	for i, g := range s.groups {
 		if FormatExpr(g) == key {
@@ -390,10 +387,6 @@ func (s *selection) overGroups(e Expr, ast sql.Expr, a *Aggregate) Expr {
 	}
 	var rewrite func(e Expr) Expr
 	rewrite = func(e Expr) Expr {
-		switch e.(type) {
-		case *Const:
-			return e
-		}
 		if i, ok := keys[FormatExpr(e)]; ok {
 			return &Col{i, a.Groups[i].Type(), a.Names[i]}
 		}
