@@ -3,6 +3,7 @@ package broker_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -77,6 +78,11 @@ func BenchmarkManyPartitions(b *testing.B) {
 			}
 		}
 		b.ReportMetric(time.Since(begin).Seconds(), "append-s")
+		killed := cfg // as a process that ended here leaves it
+		killed.Dir = filepath.Join(b.TempDir(), "killed")
+		if err := os.CopyFS(killed.Dir, os.DirFS(dir)); err != nil {
+			b.Fatal(err)
+		}
 		begin = time.Now()
 		if err := br.Store().Checkpoint(); err != nil {
 			b.Fatal(err)
@@ -87,6 +93,15 @@ func BenchmarkManyPartitions(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.ReportMetric(time.Since(begin).Seconds(), "close-s")
+		begin = time.Now()
+		br, err := broker.Open(killed)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(time.Since(begin).Seconds(), "start-after-kill-s")
+		if err := br.Close(); err != nil {
+			b.Fatal(err)
+		}
 		br, took := open()
 		b.ReportMetric(took.Seconds(), "start-s")
 		runtime.GC()

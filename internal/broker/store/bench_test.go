@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -147,6 +149,53 @@ func BenchmarkRecovery(b *testing.B) {
 			b.Fatalf("recovered %+v", r)
 		}
 		closeStore(b, again)
+		b.StartTimer()
+	}
+	b.StopTimer()
+	closeStore(b, s)
+}
+
+// BenchmarkRestartAfterKill opens a store whose process ended, without a checkpoint, after it had written 1 GB to the
+// write-ahead log.
+func BenchmarkRestartAfterKill(b *testing.B) {
+	dir := filepath.Join(b.TempDir(), "data")
+	cfg := store.Config{Dir: dir, CheckpointEvery: time.Hour, CheckpointBytes: 8 << 30, MinFreeBytes: -1, BallastBytes: -1}
+	s := open(b, cfg)
+	id := store.TopicID{1}
+	if err := s.CreateTopic(id, "t", 6, store.TopicConfig{}); err != nil {
+		b.Fatal(err)
+	}
+	payload := make([]byte, 64<<10)
+	var acks sync.WaitGroup
+	for i := range 1 << 30 / len(payload) {
+		acks.Add(1)
+		if _, err := s.Partition(id, int32(i%6)).Append(makeBatch(64, int64(i), payload), 0, func(_ int64, err error) {
+			if err != nil {
+				b.Error(err)
+			}
+			acks.Done()
+		}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	acks.Wait()
+	b.ResetTimer()
+	for i := range b.N {
+		b.StopTimer()
+		cfg.Dir = filepath.Join(b.TempDir(), fmt.Sprint("killed", i))
+		if err := os.CopyFS(cfg.Dir, os.DirFS(dir)); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		killed := open(b, cfg)
+		b.StopTimer()
+		if n := killed.Recovery().Frames; n < 1<<30/int64(len(payload)) {
+			b.Fatalf("%d frames were replayed", n)
+		}
+		closeStore(b, killed)
+		if err := os.RemoveAll(cfg.Dir); err != nil {
+			b.Fatal(err)
+		}
 		b.StartTimer()
 	}
 	b.StopTimer()

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"math/rand/v2"
@@ -217,4 +218,66 @@ func TestIndexesMatchTheirSegment(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// FuzzIndex reads index files. What is accepted increases and lies within the segment, and reading from any place that it
+// names ends.
+func FuzzIndex(f *testing.F) {
+	f.Add([]byte{0, 0, 0, 9, 0, 1, 0, 0}, []byte{0, 0, 0, 0, 0, 0, 3, 232, 0, 0, 0, 9})
+	f.Add(bytes.Repeat([]byte{0xff}, 16), bytes.Repeat([]byte{0x80}, 24))
+	f.Add([]byte{}, []byte{1})
+	f.Fuzz(func(t *testing.T, offsets, times []byte) {
+		mem := vfs.NewMem()
+		for name, b := range map[string][]byte{"i": offsets, "t": times} {
+			file, err := mem.Create(name, ioCategory)
+			if err == nil {
+				_, err = file.Write(b)
+			}
+			if err = errors.Join(err, file.Close()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		const limit = 1 << 20
+		offs, ok := readOffsets(mem, "i", len(offsets)/offsetEntryBytes+len(times)%2, limit)
+		for i, e := range offs {
+			if ok && (e.pos >= limit || i > 0 && (e.rel <= offs[i-1].rel || e.pos <= offs[i-1].pos)) {
+				t.Fatalf("accepted %+v", offs)
+			}
+		}
+		x := index{offs: offs}
+		if x.times, ok = readTimes(mem, "t", len(times)/timeEntryBytes); !ok {
+			x.times = nil
+		}
+		for _, at := range []int64{0, 9, 1 << 31} {
+			if pos, _, known := x.position(at); ok && known && (pos < 0 || pos >= limit && len(offs) > 0 && pos != int64(offs[len(offs)-1].pos)) {
+				t.Fatalf("position %d for %d", pos, at)
+			}
+			x.before(at)
+		}
+	})
+}
+
+// FuzzScan checks a segment file batch by batch, as compaction and doctor do.
+func FuzzScan(f *testing.F) {
+	b := make([]byte, HeaderBytes)
+	binary.BigEndian.PutUint32(b[8:], uint32(len(b)-12))
+	b[16] = 2
+	binary.BigEndian.PutUint32(b[17:], crc32.Checksum(b[21:], castagnoli))
+	f.Add(b)
+	f.Add(append(bytes.Clone(b), b...))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		sc := batchScanner{f: bytes.NewReader(file), limit: int64(len(file)), order: batchOrder{end: 1 << 40, sparse: true, last: -1}}
+		next := int64(0)
+		for sc.next() {
+			if sc.batch.BaseOffset() < next || !sc.batch.CRCValid() {
+				t.Fatalf("batch at %d after %d", sc.batch.BaseOffset(), next)
+			}
+			next = sc.batch.LastOffset() + 1
+		}
+		if sc.bad != "" {
+			if base, at, ok := nextWhole(sc.f, 0, sc.pos+1, sc.limit, next); ok && (at <= sc.pos || base <= next) {
+				t.Fatalf("goes on with %d at %d after %d at %d", base, at, next, sc.pos)
+			}
+		}
+	})
 }
