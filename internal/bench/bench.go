@@ -18,6 +18,8 @@ type Config struct {
 	Seconds int
 	// Rate of the latency measurement, events per second. 0: 1000.
 	Rate int
+	// Connections of the spike. 0: 5000.
+	Connections int
 	// Only the measurements named here; nil: all.
 	Only []string
 	Out  io.Writer
@@ -42,6 +44,7 @@ func measurements() []measurement {
 		{"collector", collector},
 		{"latency", latency},
 		{"restart", restart},
+		{"spike", spike},
 	}
 }
 
