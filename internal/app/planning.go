@@ -50,13 +50,22 @@ func planEvent(e *schema.Event, h eventHealth) api.PlanEvent {
 	if e.Unique != nil {
 		out.Unique = &api.PlanUnique{Key: strings.Join(e.Unique.Path, "."), Within: e.Unique.Within.String()}
 	}
+	for _, v := range e.Versions {
+		out.Versions = append(out.Versions, api.PlanVersion{Version: v.Version, AppVersion: v.AppVersion, Properties: planProperties(v.Properties, nil, section)})
+	}
+	if x := e.Expect; x != nil {
+		out.Expect = &api.PlanExpect{Min: x.Min, Max: x.Max, RatioTo: x.RatioTo, Low: x.Low, High: x.High}
+		if x.Per > 0 {
+			out.Expect.Per = x.Per.String()
+		}
+	}
 	return out
 }
 
 func planProperties(list []schema.Property, h eventHealth, section string) []api.PlanProperty {
 	out := []api.PlanProperty{}
 	for _, p := range list {
-		out = append(out, api.PlanProperty{Name: p.Name, Type: p.Type, Required: p.Required, Rule: p.Rule, Description: p.Description,
+		out = append(out, api.PlanProperty{Name: p.Name, Type: p.Type, Required: p.Required, Rule: p.Rule, Description: p.Description, Owner: p.Owner,
 			PII: p.PII, Transform: p.Transform, Health: h.at(section + p.Name)})
 	}
 	return out

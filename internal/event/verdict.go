@@ -27,6 +27,7 @@ const (
 	FormatViolation    Code = "format_violation"
 	AdditionalProperty Code = "additional_property"
 	ArrayItem          Code = "array_item"
+	VersionUnknown     Code = "version_unknown"
 	SchemaViolation    Code = "schema_violation" // a rare JSON Schema keyword
 )
 

@@ -126,6 +126,9 @@ func explain(g *Group) (explanation, nextStep string) {
 	case event.PlanMissing:
 		return say(fate, "%s from %s could not be checked: %s is not there or cannot be read.", what, from, g.Expected),
 			"Mend or add the file under plan/ and run myelin apply: the problems on the overview name the file and the line."
+	case event.VersionUnknown:
+		return say(fate, "%s from %s says that it follows version %s; the tracking plan knows %s.", what, from, g.Got, g.Expected),
+			"Add the version under versions of the event in the plan, or ask the team of " + from + " to name one that is there."
 	case event.SchemaViolation:
 		return say(fate, "In %s from %s, %s should be %s but was %s.", what, from, prop, g.Expected, g.Got), developer + ", or change the rule in the plan."
 	}

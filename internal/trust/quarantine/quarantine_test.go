@@ -115,7 +115,7 @@ func TestMemoryIsBounded(t *testing.T) {
 func TestEveryCodeIsExplained(t *testing.T) {
 	codes := []string{"no_id", "id_too_long", "bad_timestamp", "future_timestamp", "too_large", "bad_json", "not_an_object", "unknown_type",
 		"unknown_source", "unplanned_event", "misspelled_event", "required_missing", "type_mismatch", "range_violation", "length_violation",
-		"enum_violation", "pattern_violation", "format_violation", "additional_property", "array_item", "schema_violation", "duplicate_unique"}
+		"enum_violation", "pattern_violation", "format_violation", "additional_property", "array_item", "schema_violation", "version_unknown", "duplicate_unique"}
 	for _, code := range codes {
 		g := Group{Code: code, Event: "Order Completed", Path: "/properties/products/*/price", Source: "web", Status: "quarantined", Expected: "number", Got: `string "x"`}
 		what, next := explain(&g)

@@ -72,6 +72,9 @@ func (p *Plan) Check(c *Checker, e *event.Event, v *event.Verdict) {
 		return
 	}
 	planned := p.lookup(c, e)
+	if planned != nil && len(planned.Versions) > 0 {
+		planned = c.pick(planned, e)
+	}
 	if planned != nil {
 		v.Schema = planned.label
 	}

@@ -30,7 +30,7 @@ func (s *source) columns(n *yaml.Node, section string, r *rule) ([]Column, []Pro
 		}
 		used[column] = true
 		columns = append(columns, Column{Name: column, Path: []string{section, name}, Kind: columnKind(p)})
-		f := Property{Name: name, Type: "any", Required: contains(required, name), Description: scalar(p, "description"), PII: scalar(p, "pii"), Transform: scalar(p, "transform")}
+		f := Property{Name: name, Type: "any", Required: contains(required, name), Description: scalar(p, "description"), Owner: scalar(p, "owner"), PII: scalar(p, "pii"), Transform: scalar(p, "transform")}
 		if t := child(p, "type"); t != nil {
 			f.Type = strings.Join(words(t), " or ")
 		}

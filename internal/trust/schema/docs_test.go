@@ -34,7 +34,7 @@ func TestEveryCodeIsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	codes := []event.Code{event.NoID, event.IDTooLong, event.BadTimestamp, event.FutureTimestamp, event.TooLarge, event.BadJSON, event.NotAnObject,
-		event.UnknownType, event.UnknownSource, event.UnplannedEvent, event.MisspelledEvent, event.SchemaViolation, "duplicate_unique"}
+		event.UnknownType, event.UnknownSource, event.UnplannedEvent, event.MisspelledEvent, event.SchemaViolation, event.VersionUnknown, "duplicate_unique"}
 	for _, c := range ruleCodes {
 		codes = append(codes, event.Code(c))
 	}

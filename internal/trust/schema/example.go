@@ -18,6 +18,8 @@ type example struct {
 	event any // its properties, or traits
 	valid bool
 	code  string // that a bad one must get; "" for any
+
+	version string // of an older version of the event
 }
 
 // examples reads an event's tests: [{valid: true, event: {order_id: o1}}, {valid: false, code: required_missing, event: {}}].
@@ -53,6 +55,9 @@ func (s *source) try(p *Plan) {
 			field = "name"
 		}
 		call[field] = x.of.Name
+		if x.version != "" {
+			call["context"] = map[string]any{"protocols": map[string]any{"event_version": x.version}}
+		}
 		text, err := json.Marshal(call)
 		var d tape.Doc
 		if err != nil || d.Parse(text) != nil {

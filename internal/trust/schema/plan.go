@@ -13,10 +13,10 @@ import (
 // Keys of a plan and of an event in it.
 var (
 	planKeys = []string{"apiVersion", "kind", "name", "description", "owner", "defaults", "events", "identify", "page", "screen", "group",
-		"alias", "context", "$defs", "schemas"}
+		"alias", "context", "$defs", "schemas", "naming", "property_groups"}
 	defaultKeys = []string{"unplanned_event", "misspelled_event", "violation", "additional_property", "null_is_absent"}
 	eventKeys   = []string{"type", "version", "owner", "description", "unique", "aliases", "violation", "additional", "properties", "traits",
-		"context", "schema", "required", "tests"}
+		"context", "schema", "required", "tests", "include", "versions", "expect"}
 	// objectWords are the JSON Schema keywords that an event may use on its properties as a whole.
 	objectWords = []string{"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "minProperties",
 		"maxProperties", "patternProperties", "propertyNames", "additionalProperties", "unevaluatedProperties"}
@@ -74,6 +74,10 @@ func (s *source) plan(root *yaml.Node) *Plan {
 			context = f.value
 		case "$defs":
 			defs = f.value
+		case "naming":
+			s.names = s.naming(f.value)
+		case "property_groups":
+			s.groups = s.propertyGroups(f.value)
 		case "schemas":
 			s.resources = s.fields(f.value, "schemas")
 		default:
@@ -108,6 +112,7 @@ func (s *source) plan(root *yaml.Node) *Plan {
 			p.Events = append(p.Events, e)
 		}
 	}
+	s.references(p, orEmpty(events))
 	p.near = newNearest(p.Events)
 	return p
 }
@@ -164,9 +169,9 @@ func (s *source) event(key *yaml.Node, name string, n, defs *yaml.Node, p *Plan,
 	act := p.Defaults.Violation
 	body := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: key.Line, Column: key.Column}
 	keep := func(f field) { body.Content = append(body.Content, f.key, f.value) }
-	var context, full, unique *yaml.Node
+	var context, full, unique, older *yaml.Node
 	var planned, closed bool
-	for _, f := range s.fields(n, "the event "+name) {
+	for _, f := range s.included(s.fields(n, "the event "+name), name) {
 		switch f.name {
 		case "type":
 			e.Type = s.eventType(f.value, t, name)
@@ -182,6 +187,10 @@ func (s *source) event(key *yaml.Node, name string, n, defs *yaml.Node, p *Plan,
 			e.aliases = s.texts(f.value, "aliases")
 		case "unique":
 			unique = f.value
+		case "versions":
+			older = f.value
+		case "expect":
+			e.Expect = s.expect(f.value)
 		case "violation":
 			if a := s.action(f.value, "violation", Allow, Warn, Drop, Quarantine); a != Inherit {
 				act = a
@@ -247,6 +256,13 @@ func (s *source) event(key *yaml.Node, name string, n, defs *yaml.Node, p *Plan,
 	}
 	if unique != nil {
 		e.Unique = s.unique(unique, section)
+	}
+	s.checkNames(key, n, e)
+	if older != nil {
+		if e.Version == "" {
+			s.fail(key, "write version: 2-0-0", "%s has older versions, but no version itself", name)
+		}
+		s.versions(older, defs, p, e)
 	}
 	return e
 }

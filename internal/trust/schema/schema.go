@@ -57,6 +57,10 @@ type Event struct {
 	Owner, Description string
 	// Columns are the typed columns of the stream, in the order of the plan.
 	Columns []Column
+	// Versions are older versions that are still accepted.
+	Versions []Versioned
+	// Expect is how many events there should be, or nil.
+	Expect *Expect
 	// Unique forbids a second event with the same value within a time, or is nil.
 	Unique *Unique
 	// Properties are the planned properties for people to read, in the order of the plan.
@@ -96,6 +100,7 @@ type Property struct {
 	Required    bool   `json:"required"`
 	Rule        string `json:"rule,omitempty"`
 	Description string `json:"description,omitempty"`
+	Owner       string `json:"owner,omitempty"`
 	PII         string `json:"pii,omitempty"`
 	Transform   string `json:"transform,omitempty"`
 }

@@ -23,6 +23,8 @@ type source struct {
 
 	resources []field // schemas that others may refer to by their address
 	tests     []example
+	names     namingRules
+	groups    map[string]*yaml.Node // property groups by name
 }
 
 // fail notes a mistake at n.
