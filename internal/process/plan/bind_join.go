@@ -9,7 +9,7 @@ import (
 
 // join binds a join. Names in ON mean the columns of both sides.
 func (b *binder) join(t *sql.JoinRef, on left, outer *scope) (Node, []scopeCol) {
-	l, lcols := on.node, on.cols
+	lcols := on.cols
 	if r, ok := t.R.(*sql.TableRef); ok && r.AsOf != nil && !asOfNow(r.AsOf) {
 		return b.temporalJoin(t, on, outer)
 	}
@@ -20,6 +20,12 @@ func (b *binder) join(t *sql.JoinRef, on left, outer *scope) (Node, []scopeCol) 
 	}
 	r, rcols := b.table(t.R, outer)
 	b.checkNames(lcols, rcols, t.R.Pos())
+	return b.joinWith(t, on, left{r, rcols}, outer)
+}
+
+// joinWith joins two items of FROM.
+func (b *binder) joinWith(t *sql.JoinRef, lefts, rights left, outer *scope) (Node, []scopeCol) {
+	l, lcols, r, rcols := lefts.node, lefts.cols, rights.node, rights.cols
 	width := len(l.Schema())
 	right := shifted(rcols, width)
 	cols := append(append([]scopeCol(nil), lcols...), right...)

@@ -46,11 +46,13 @@ func (b *binder) lateralJoin(t *sql.JoinRef, l left, outer *scope) (_ Node, _ []
 	switch r := t.R.(type) {
 	case *sql.FuncRef:
 		fc := b.fromFunc(r, inside)
-		if !fc.reads() {
-			return nil, nil, false
-		}
 		b.checkNames(l.cols, fc.cols, r.Pos())
 		kind := joinKinds[t.Kind]
+		if !fc.reads() {
+			right := fc.node(&Values{Rows: [][]Expr{{}}}, false)
+			n, cols := b.joinWith(t, l, left{right, fc.cols}, outer)
+			return n, cols, true
+		}
 		if on, isTrue := t.On.(*sql.Literal); kind != Right && kind != Full && t.Using == nil && !t.Natural && fc.call != nil &&
 			(t.On == nil || isTrue && on.Kind == sql.BoolLit && on.Text == "true" || kind == Inner) {
 			width := len(l.node.Schema())

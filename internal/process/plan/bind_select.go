@@ -363,6 +363,9 @@ func (s *selection) aggregate(exprs []Expr, asts []sql.Expr) []Expr {
 		if q.done {
 			continue
 		}
+		if !usesSub(exprs, q) {
+			continue
+		}
 		at := &sql.Literal{At0: sql.At0(q.pos)}
 		for k, e := range q.outer {
 			q.outer[k] = s.overGroups(e, at, a)
@@ -418,6 +421,19 @@ func (s *selection) overGroups(e Expr, ast sql.Expr, a *Aggregate) Expr {
 		return e
 	}
 	return rewrite(e)
+}
+
+// usesSub reports whether an expression reads a subquery.
+func usesSub(es []Expr, q *subquery) bool {
+	found := false
+	for _, e := range es {
+		visit(e, func(x Expr) {
+			if r, ok := x.(*subRef); ok && (r.sub == q || r.sub.of == q) {
+				found = true
+			}
+		})
+	}
+	return found
 }
 
 func rewriteAll(es []Expr, f func(Expr) Expr) []Expr {

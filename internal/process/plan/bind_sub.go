@@ -224,12 +224,13 @@ func (b *binder) inKeys(e *sql.In, n Node, x *env) (v, key Expr) {
 	if len(cols) != 1 {
 		b.fail(e.Pos(), sql.CodeSyntax, "select one column", "subquery has too many columns")
 	}
-	eq := b.call("=", e.Pos(), b.expr0(e.X, x), &Col{0, cols[0].Type, cols[0].Name})
-	c, ok := eq.(*Call)
-	if !ok {
-		b.fail(e.Pos(), sql.CodeNotSupported, "compare with a column", "this IN is not supported")
+	v = b.expr0(e.X, x)
+	m, ambiguous := fn.Resolve("=", []vec.Type{v.Type(), cols[0].Type})
+	if m == nil {
+		b.noFunction("=", e.Pos(), []vec.Type{v.Type(), cols[0].Type}, ambiguous)
 	}
-	return c.Args[0], c.Args[1]
+	key = &Col{0, cols[0].Type, cols[0].Name}
+	return b.coerce(v, m.Args[0], fn.ImplicitCast, e.Pos()), b.coerce(key, m.Args[1], fn.ImplicitCast, e.Pos())
 }
 
 // semiJoin binds [NOT] EXISTS (query) and x [NOT] IN (query) that stand alone in WHERE as semi and anti joins.
