@@ -8,6 +8,7 @@ import { describe, upToDate } from '../scripts/schema.mjs';
 import { axe, launch, open } from './browser.mjs';
 import { keyboard } from './keyboard.mjs';
 import { startMock } from './mock.mjs';
+import { quarantine } from './quarantine.mjs';
 import { sql } from './sql.mjs';
 import { states } from './states.mjs';
 import { topics } from './topics.mjs';
@@ -60,6 +61,7 @@ const pages = [
   { name: 'overview', path: '/', title: 'Overview', ready: (p) => p.getByRole('heading', { name: 'Collect' }) },
   { name: 'events', path: '/events', title: 'Events', ready: (p) => p.getByRole('row').nth(3) },
   { name: 'quality', path: '/quality', title: 'Quality', ready: (p) => p.getByRole('button', { expanded: false }).nth(1) },
+  { name: 'quarantine', path: '/quarantine', title: 'Quarantine', needs: '/api/quarantine/groups', ready: (p) => p.getByRole('heading', { level: 2 }).nth(1) },
   { name: 'views', path: '/views', title: 'Views', ready: (p) => p.getByRole('heading', { level: 3 }).first() },
   { name: 'view', path: `/views/${firstView}`, title: firstView, ready: (p) => p.getByRole('heading', { name: 'Rows', exact: true }) },
   { name: 'sql', path: '/sql', title: 'SQL', needs: '/api/sql/functions', ready: (p) => p.getByRole('textbox', { name: 'SQL' }) },
@@ -106,7 +108,7 @@ await check('the types of the API are those of this server', async () => {
   must(!openapi || (await upToDate(openapi)), 'run: node scripts/schema.mjs ' + base);
 });
 
-for (const group of [keyboard, states, topics, sql]) await group({ browser, base, open, check, must, clean, shot, has, view: firstView });
+for (const group of [keyboard, states, topics, sql, quarantine]) await group({ browser, base, open, check, must, clean, shot, has, view: firstView });
 
 await browser.close();
 mock?.stop();

@@ -2,9 +2,17 @@
 import type {
   Delivery,
   EventRow,
+  Me,
   Overview,
+  PlanInfo,
   Problem,
   Quality,
+  QuarantineGroups,
+  QuarantineJob,
+  ReplayFilter,
+  ReplayPreview,
+  ReplayRepair,
+  ReplaySample,
   Sink,
   Source,
   SQLFunction,
@@ -107,6 +115,41 @@ export const api = {
     call<{ sources: Source[] }>('/api/sources', { signal }).then((r) =>
       list(r.sources).map((s) => ({ ...s, writeKeys: list(s.writeKeys) })),
     ),
+
+  quarantine: (signal?: AbortSignal) =>
+    call<QuarantineGroups>('/api/quarantine/groups', { signal }).then((r): QuarantineGroups => ({
+      totals: r.totals,
+      groups: list(r.groups).map((g) => ({ ...g, suggested: list(g.suggested), perMinute: list(g.perMinute) })),
+    })),
+
+  heldSamples: (group: string, limit: number, signal?: AbortSignal) =>
+    call<{ samples: ReplaySample[] }>(`/api/quarantine/samples?${new URLSearchParams({ group, limit: String(limit) })}`, { signal }).then((r) => list(r.samples)),
+
+  repairPreview: (filter: ReplayFilter, repairs: ReplayRepair[], signal?: AbortSignal) =>
+    post<ReplayPreview>('/api/quarantine/preview', { filter, repairs, limit: 6 }, signal).then((r) => ({ ...r, samples: list(r.samples), remaining: list(r.remaining) })),
+
+  replayHeld: (filter: ReplayFilter, repairs: ReplayRepair[], reason: string) =>
+    post<QuarantineJob>('/api/quarantine/replay', { filter, repairs, all: false, reason }),
+
+  discardHeld: (filter: ReplayFilter, reason: string) => post<QuarantineJob>('/api/quarantine/discard', { filter, reason }),
+
+  jobs: (signal?: AbortSignal) => call<{ jobs: QuarantineJob[] }>('/api/quarantine/jobs', { signal }).then((r) => list(r.jobs)),
+
+  job: (id: string, signal?: AbortSignal) => call<QuarantineJob>(`/api/quarantine/jobs/${encodeURIComponent(id)}`, { signal }),
+
+  cancelJob: (id: string) => post<QuarantineJob>(`/api/quarantine/jobs/${encodeURIComponent(id)}/cancel`, {}),
+
+  muteCause: (group: string, reason: string) => post<unknown>('/api/quarantine/mute', { group, reason }),
+
+  unmuteCause: (group: string) => post<unknown>('/api/quarantine/unmute', { group }),
+
+  plans: (signal?: AbortSignal) => call<{ plans: PlanInfo[] }>('/api/plan', { signal }).then((r) => list(r.plans)),
+
+  me: (signal?: AbortSignal) => call<Me>('/api/me', { signal }),
+
+  login: (name: string, password: string) => post<unknown>('/api/login', { name, password }),
+
+  logout: () => post<unknown>('/api/logout', {}),
 
   sqlFunctions: (signal?: AbortSignal) =>
     call<{ functions: SQLFunction[] }>('/api/sql/functions', { signal }).then((r) => list(r.functions)),

@@ -5,7 +5,7 @@ const plain = [
 ] as const;
 
 /** Pages of one thing, and the list that they belong to. */
-const single = { views: 'view', topics: 'topic', incidents: 'incident' } as const;
+const single = { views: 'view', topics: 'topic', quarantine: 'cause', incidents: 'incident' } as const;
 
 export type Page = 'overview' | (typeof plain)[number] | (typeof single)[keyof typeof single] | 'missing';
 

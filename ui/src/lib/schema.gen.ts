@@ -1,5 +1,9 @@
 // Made from /api/openapi.json by scripts/schema.mjs. Do not edit.
 
+export interface Acknowledged {
+  success: boolean;
+}
+
 export interface Applied {
   created: string[];
   /** not declared any more, and kept because prune was not asked for */
@@ -9,12 +13,61 @@ export interface Applied {
   updated: string[];
 }
 
+export interface Backtest {
+  /** by the new plan */
+  after: BacktestCounts;
+  /** by the plan in force */
+  before: BacktestCounts;
+  /** false: there was more traffic than could be looked at in time; the counts are of the newest part */
+  complete: boolean;
+  from: string;
+  plan: string;
+  problems: Problem[];
+  /** per event and app version, the largest change first */
+  rows: BacktestRow[];
+  to: string;
+}
+
+export interface BacktestCounts {
+  fixed: number;
+  quarantined: number;
+  total: number;
+  valid: number;
+  warn: number;
+}
+
+export interface BacktestReason {
+  code: string;
+  count: number;
+  path: string;
+}
+
+export interface BacktestRow {
+  after: BacktestCounts;
+  appVersion: string;
+  before: BacktestCounts;
+  event: string;
+  /** why events would be quarantined, the commonest first */
+  reasons: BacktestReason[];
+  /** in words; empty where nothing changes */
+  sentence: string;
+  /** share that would be quarantined */
+  share: number;
+  source: string;
+}
+
 export interface Balance {
   accepted: number;
+  /** of those quarantined: given up by a person */
+  discarded: number;
   duplicates: number;
   in: number;
   pending: number;
   quarantined: number;
+  /** of those that came in: come again from quarantine */
+  replayed: number;
+  /** of those quarantined: still there and neither replayed nor discarded */
+  waiting: number;
 }
 
 export interface Change {
@@ -85,6 +138,35 @@ export interface Health {
   status: string;
 }
 
+export interface JobRequest {
+  /** also send events that still break the plan */
+  all?: boolean;
+  filter: ReplayFilter;
+  /** kept in the ledger; a discard needs one */
+  reason?: string;
+  /** for a replay */
+  repairs?: ReplayRepair[];
+}
+
+export interface Login {
+  name: string;
+  password: string;
+}
+
+export interface Me {
+  loggedIn: boolean;
+  may: string[];
+  name: string;
+  role: string;
+}
+
+export interface MuteRequest {
+  group: string;
+  reason?: string;
+  /** absent: for good */
+  until?: string | null;
+}
+
 export interface Overview {
   at: string;
   balance: Balance;
@@ -94,31 +176,146 @@ export interface Overview {
   version: string;
 }
 
+export interface PlanBroken {
+  /** view or sink */
+  kind: 'view' | 'sink';
+  message: string;
+  name: string;
+}
+
+export interface PlanBump {
+  before: string;
+  enough: boolean;
+  event: string;
+  suggested: string;
+  /** the version in the new text */
+  written: string;
+}
+
+export interface PlanChange {
+  /** how many days of traffic a backtest looks at (7) */
+  days?: number;
+  /** its name; the file of the plan with the same name if absent */
+  file?: string;
+  /** the whole file */
+  text: string;
+}
+
+export interface PlanDelta {
+  after: string;
+  before: string;
+  /** breaking, compatible or cosmetic */
+  class: 'breaking' | 'compatible' | 'cosmetic';
+  event: string;
+  /** model, revision or addition: the part of the version that should be raised; empty: none */
+  level: string;
+  /** JSON pointer into the event; empty: the event itself */
+  path: string;
+  /** in words */
+  what: string;
+}
+
+export interface PlanDiff {
+  breaking: boolean;
+  /** views and sinks that would not work any more */
+  breaks: PlanBroken[];
+  /** events whose version should be raised */
+  bumps: PlanBump[];
+  changes: PlanDelta[];
+  plan: string;
+  /** what is wrong with the text; then nothing else is said */
+  problems: Problem[];
+}
+
 export interface PlanEvent {
   description: string;
+  expect: PlanExpect | null;
+  health: PlanHealth;
   name: string;
   owner: string;
   properties: PlanProperty[];
   /** name of its stream in SQL */
   stream: string;
+  /** track, page, screen, identify, group or alias */
+  type: 'track' | 'page' | 'screen' | 'identify' | 'group' | 'alias';
+  unique: PlanUnique | null;
   version: string;
+  /** older versions that are still accepted */
+  versions: PlanVersion[];
+}
+
+export interface PlanExpect {
+  high: number;
+  low: number;
+  max: number;
+  min: number;
+  per: string;
+  ratioTo: string;
+}
+
+export interface PlanHealth {
+  fixed: number;
+  /** ids of groups of the quality page and of quarantine */
+  groups: string[];
+  lastHour: number;
+  lastSeen: string | null;
+  quarantined: number;
+  warned: number;
 }
 
 export interface PlanInfo {
+  description: string;
   events: PlanEvent[];
   file: string;
   name: string;
+  owner: string;
+  /** who must follow it */
+  sources: string[];
+  /** the file as it is in force */
+  text: string;
 }
 
 export interface PlanProperty {
   description: string;
+  health: PlanHealth;
   name: string;
+  owner: string;
+  pii: string;
   required: boolean;
+  /** what else it must be, in short */
+  rule: string;
+  transform: string;
   type: string;
+}
+
+export interface PlanProposal {
+  file?: string;
+  reason?: string;
+  text: string;
+  title: string;
+}
+
+export interface PlanUnique {
+  key: string;
+  within: string;
+}
+
+export interface PlanVersion {
+  /** which app versions it is for */
+  appVersion: string;
+  properties: PlanProperty[];
+  version: string;
 }
 
 export interface Plans {
   plans: PlanInfo[];
+}
+
+export interface PreviewRequest {
+  filter: ReplayFilter;
+  /** most samples (6; up to 50) */
+  limit?: number;
+  repairs?: ReplayRepair[];
 }
 
 export interface Problem {
@@ -131,6 +328,12 @@ export interface Problem {
 
 export interface Problems {
   problems: Problem[];
+}
+
+export interface Proposed {
+  file: string;
+  id: string;
+  state: string;
 }
 
 export interface Quality {
@@ -166,11 +369,175 @@ export interface QualityTotals {
   warn: number;
 }
 
+export interface QuarantineGroup {
+  code: string;
+  count: number;
+  discarded: number;
+  event: string;
+  expected: string;
+  explanation: string;
+  firstSeen: string;
+  got: string;
+  id: string;
+  lastSeen: string;
+  muted: ReplayMute | null;
+  nextStep: string;
+  path: string;
+  /** count in each of the last 60 minutes, oldest first */
+  perMinute: number[];
+  replayed: number;
+  sample: unknown;
+  severity: string;
+  source: string;
+  status: string;
+  /** repairs that often help; try them in a preview */
+  suggested: ReplayRepair[];
+  waiting: number;
+}
+
+export interface QuarantineGroups {
+  groups: QuarantineGroup[];
+  totals: QuarantineTotals;
+}
+
+export interface QuarantineJob {
+  /** of those sent: released into the governed topic */
+  accepted: number;
+  /** also send events that still break the plan */
+  all?: boolean;
+  by?: string;
+  counts: ReplayCounts;
+  createdAt: string;
+  error: string;
+  filter: ReplayFilter;
+  finishedAt: string | null;
+  id: string;
+  /** replay or discard */
+  kind: 'replay' | 'discard';
+  /** 0 to 1 */
+  progress: number;
+  /** why; needed to discard */
+  reason?: string;
+  /** of those sent: quarantined again */
+  rejected: number;
+  repairs?: ReplayRepair[];
+  /** pending, running, done, failed or cancelled */
+  state: 'pending' | 'running' | 'done' | 'failed' | 'cancelled';
+}
+
+export interface QuarantineJobs {
+  jobs: QuarantineJob[];
+}
+
+export interface QuarantineSamples {
+  samples: ReplaySample[];
+}
+
+export interface QuarantineTotals {
+  discarded: number;
+  replayed: number;
+  waiting: number;
+}
+
 export interface QueryRequest {
   /** most rows to return (1000) */
   limit?: number;
   params?: unknown[];
   sql: string;
+}
+
+export interface ReplayCounts {
+  discarded: number;
+  matched: number;
+  read: number;
+  /** sent through the doorstep again */
+  sent: number;
+  /** replayed or discarded before */
+  skipped: number;
+  /** left in quarantine because they still break the plan */
+  stillBroken: number;
+  total: number;
+}
+
+export interface ReplayFilter {
+  /** violation codes */
+  codes?: string[];
+  /** names of events */
+  events?: string[];
+  /** received at or after */
+  from?: string | null;
+  /** ids of groups: an event with any of these causes is selected */
+  groups?: string[];
+  messageIds?: string[];
+  sources?: string[];
+  /** received before */
+  to?: string | null;
+}
+
+export interface ReplayFinding {
+  code: string;
+  expected: string;
+  got: string;
+  path: string;
+  severity: string;
+}
+
+export interface ReplayMute {
+  at: string;
+  by: string;
+  group: string;
+  reason: string;
+  /** null: for good */
+  until: string | null;
+}
+
+export interface ReplayPreview {
+  /** false: there are more events than could be looked at in time; the counts are of those that were */
+  complete: boolean;
+  /** events that wait and that the filter selects */
+  matched: number;
+  /** why events would still break the plan, the commonest first */
+  remaining: ReplayRemaining[];
+  samples: ReplaySample[];
+  stillBroken: number;
+  wouldPass: number;
+}
+
+export interface ReplayRemaining {
+  code: string;
+  count: number;
+  path: string;
+}
+
+export interface ReplayRepair {
+  /** only events of this name */
+  event?: string;
+  /** rename_event, rename, coerce, default, set, drop or source */
+  op: 'rename_event' | 'rename' | 'coerce' | 'default' | 'set' | 'drop' | 'source';
+  /** JSON pointer, * for every item of a list */
+  path?: string;
+  /** SQL expression over the event, in place of value */
+  sql?: string;
+  /** new name; for coerce: number, integer, string, boolean, array, trim, lower or upper */
+  to?: string;
+  /** JSON value for default and set */
+  value?: unknown;
+}
+
+export interface ReplaySample {
+  /** the event as it would be released; null where nothing was asked for */
+  after: unknown;
+  /** the event as it waits in quarantine */
+  before: unknown;
+  event: string;
+  messageId: string;
+  offset: number;
+  partition: number;
+  receivedAt: string;
+  source: string;
+  /** valid, warn, fixed or quarantined: the verdict after the repairs */
+  status: string;
+  violations: ReplayFinding[];
 }
 
 export interface Replayed {
