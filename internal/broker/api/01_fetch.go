@@ -13,33 +13,63 @@ import (
 
 // Fetch: v4–17.
 //
-//   - No fetch sessions are kept (KIP-227): the answer to every request is a full one with session id 0.
+//   - Fetch sessions (KIP-227) are kept for 1,000 consumers; one that is not used for two minutes makes room for another.
 //   - A fetch waits for MinBytes, at most MaxWait, without polling; any partition with an error ends the wait.
 //   - read_committed stops at the last stable offset and lists the aborted transactions of the range.
 //   - Rack, replica state and diverging epochs mean nothing on a single node.
 
 // fetchTarget is one partition of a fetch.
 type fetchTarget struct {
+	index  int32
 	p      *partition.Partition
 	offset int64
 	max    int32
 	err    *kerr.Error
 	in     int64 // p.BytesIn when it was read
+
+	told      bool // what the consumer of a session was last told
+	toldHigh  int64
+	toldStart int64
+}
+
+// tell reports whether there is news for the consumer of a session, and takes it for told.
+func (t *fetchTarget) tell(out *fetchPartition) bool {
+	if t.told && out.err == nil && out.from == out.to && out.bounds.High == t.toldHigh && out.bounds.Start == t.toldStart {
+		return false
+	}
+	t.told, t.toldHigh, t.toldStart = out.err == nil, out.bounds.High, out.bounds.Start
+	return true
 }
 
 func (s *Server) fetch(ctx context.Context, r *wire.Request) wire.Response {
 	req := r.Msg.(*kmsg.FetchRequest)
 	resp := newFetchResponse(req)
-	if req.SessionID != 0 && req.SessionEpoch > 0 {
-		resp.err = kerr.FetchSessionIDNotFound
+	session, e := s.sessions.take(req)
+	if e != nil {
+		resp.err = e
 		return resp
 	}
-	targets := s.fetchTargets(req)
+	defer s.sessions.done(session)
+	topics, start := req.Topics, 0
+	var targets []fetchTarget
+	if session != nil {
+		if v := s.Topics.Version(); session.stale || session.version != v {
+			session.found(s.fetchTargets(session.topics, session.byID), v)
+		}
+		topics, targets, start = session.topics, session.targets, session.start
+		resp.session, resp.incremental = session.id, req.SessionEpoch > 0
+	} else {
+		targets = s.fetchTargets(topics, req.Version >= 13)
+	}
+	outs := make([]fetchPartition, len(targets))
 	deadline := r.At.Add(time.Duration(req.MaxWaitMillis) * time.Millisecond)
 	var w *partition.Watcher
 	for {
 		resp.reset()
-		ready := s.fill(resp, req, targets)
+		ready, last := s.fill(resp, req, targets, outs, start)
+		if session != nil && last >= 0 {
+			session.start = (last + 1) % len(targets)
+		}
 		left := time.Until(deadline)
 		if ready || resp.recordBytes >= int(req.MinBytes) || left <= 0 {
 			break
@@ -67,6 +97,7 @@ func (s *Server) fetch(ctx context.Context, r *wire.Request) wire.Response {
 			deadline = time.Time{} // time is over: take what there is
 		}
 	}
+	resp.write(topics, targets, outs)
 	return resp
 }
 
@@ -97,18 +128,18 @@ func waitForBytes(ctx context.Context, w *partition.Watcher, targets []fetchTarg
 	}
 }
 
-func (s *Server) fetchTargets(req *kmsg.FetchRequest) []fetchTarget {
+func (s *Server) fetchTargets(topics []kmsg.FetchRequestTopic, byID bool) []fetchTarget {
 	n := 0
-	for i := range req.Topics {
-		n += len(req.Topics[i].Partitions)
+	for i := range topics {
+		n += len(topics[i].Partitions)
 	}
 	targets := make([]fetchTarget, 0, n)
-	for i := range req.Topics {
-		rt := &req.Topics[i]
-		t, e := s.topicOf(rt.Topic, rt.TopicID, req.Version >= 13)
+	for i := range topics {
+		rt := &topics[i]
+		t, e := s.topicOf(rt.Topic, rt.TopicID, byID)
 		for j := range rt.Partitions {
 			rp := &rt.Partitions[j]
-			target := fetchTarget{offset: rp.FetchOffset, max: rp.PartitionMaxBytes, err: e}
+			target := fetchTarget{index: rp.Partition, offset: rp.FetchOffset, max: rp.PartitionMaxBytes, err: e}
 			if e == nil {
 				if target.p = t.Partition(rp.Partition); target.p == nil {
 					target.err = kerr.UnknownTopicOrPartition
@@ -122,8 +153,9 @@ func (s *Server) fetchTargets(req *kmsg.FetchRequest) []fetchTarget {
 	return targets
 }
 
-// fill reads all targets into the response. ready is set when the answer must not wait: an error, or a full partition.
-func (s *Server) fill(resp *fetchResponse, req *kmsg.FetchRequest, targets []fetchTarget) (ready bool) {
+// fill reads all targets, from start on, into the response and outs. ready is set when the answer must not wait: an error, or a
+// full partition. last is the last target with records, or -1.
+func (s *Server) fill(resp *fetchResponse, req *kmsg.FetchRequest, targets []fetchTarget, outs []fetchPartition, start int) (ready bool, last int) {
 	room := int(req.MaxBytes)
 	if room <= 0 || room > s.Config.MaxFetchBytes {
 		room = s.Config.MaxFetchBytes
@@ -131,21 +163,23 @@ func (s *Server) fill(resp *fetchResponse, req *kmsg.FetchRequest, targets []fet
 	room = resp.reserve(s.fetchBudget(), room)
 	defer resp.settle()
 	committed := req.IsolationLevel == 1
-	i := 0
-	for ti := range req.Topics {
-		rt := &req.Topics[ti]
-		resp.startTopic(rt)
-		for pi := range rt.Partitions {
-			t := &targets[i]
-			i++
-			out := fetchPartition{index: rt.Partitions[pi].Partition, err: t.err}
-			if t.err == nil {
-				t.in = t.p.BytesIn()
-				resp.read(t, &out, room-resp.recordBytes, committed)
-			}
-			ready = ready || out.err != nil || out.full
-			resp.addPartition(&out)
+	last = -1
+	for k := range targets {
+		i := start + k
+		if i >= len(targets) {
+			i -= len(targets)
 		}
+		t := &targets[i]
+		outs[i] = fetchPartition{index: t.index, err: t.err}
+		out := &outs[i]
+		if t.err == nil {
+			t.in = t.p.BytesIn()
+			resp.read(t, out, room-resp.recordBytes, committed)
+		}
+		if out.to > out.from {
+			last = i
+		}
+		ready = ready || out.err != nil || out.full
 	}
-	return ready
+	return ready, last
 }

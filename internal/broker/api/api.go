@@ -56,6 +56,7 @@ type Server struct {
 	Denied atomic.Int64 // requests that a role did not reach to
 
 	fetchLeft atomic.Int64
+	sessions  fetchSessions
 	clusterID string
 	table     []entry
 	byKey     []*entry
@@ -65,6 +66,7 @@ type Server struct {
 func (s *Server) Prepare(cluster store.TopicID) {
 	s.clusterID = base64.RawURLEncoding.EncodeToString(cluster[:])
 	s.fetchLeft.Store(s.Config.FetchBudget)
+	s.sessions.alarms, s.sessions.byID = s.Alarms, make(map[int32]*fetchSession)
 	s.table = table()
 	s.byKey = make([]*entry, s.table[len(s.table)-1].key+1)
 	for i := range s.table {
@@ -126,6 +128,7 @@ func table() []entry {
 		{36, 0, 2, tiny, nil}, // SaslAuthenticate may close the connection: see Handle
 		{37, 0, 3, middle, (*Server).createPartitions},
 		{42, 0, 2, middle, (*Server).deleteGroups},
+		{43, 0, 2, middle, (*Server).electLeaders},
 		{44, 0, 1, middle, (*Server).incrementalAlterConfigs},
 		{47, 0, 0, middle, (*Server).offsetDelete},
 		{48, 0, 1, tiny, (*Server).describeQuotas},

@@ -19,7 +19,9 @@ type fetchResponse struct {
 	version  int16
 	flexible bool
 	err      *kerr.Error
-	topics   int
+	session  int32
+	// incremental answers leave out partitions without news.
+	incremental bool
 
 	meta        []byte
 	data        []byte
@@ -57,8 +59,8 @@ func (r *fetchResponse) hold(n int64) {
 	}
 }
 
-// cut puts data[:dataEnd], from the former cut on, before meta[metaAt].
-type cut struct{ metaAt, dataEnd int }
+// cut puts data[from:to] before meta[metaAt].
+type cut struct{ metaAt, from, to int }
 
 // fetchPartition is one partition of the answer.
 type fetchPartition struct {
@@ -67,7 +69,8 @@ type fetchPartition struct {
 	bounds  partition.Bounds
 	aborted []partition.Aborted
 	isAbort bool // the aborted transactions are listed, even if there are none
-	data    int  // bytes of records
+	from    int  // where its records begin and end in the answer's data
+	to      int
 	full    bool
 }
 
@@ -78,7 +81,7 @@ var fetchBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 64<<10); ret
 const keepFetchBuffer = 16 << 20
 
 func newFetchResponse(req *kmsg.FetchRequest) *fetchResponse {
-	r := &fetchResponse{version: req.Version, flexible: req.IsFlexible(), topics: len(req.Topics)}
+	r := &fetchResponse{version: req.Version, flexible: req.IsFlexible()}
 	r.pooled = fetchBuffers.Get().(*[]byte)
 	r.data = (*r.pooled)[:0]
 	return r
@@ -107,8 +110,39 @@ func (r *fetchResponse) Release() {
 func (r *fetchResponse) reset() {
 	r.meta, r.data, r.cuts, r.recordBytes = r.meta[:0], r.data[:0], r.cuts[:0], 0
 	r.parts = 0
+	r.data = r.data[:0]
 	r.hold(0)
-	r.head(r.topics)
+}
+
+// write encodes what was read. It is called once.
+func (r *fetchResponse) write(topics []kmsg.FetchRequestTopic, targets []fetchTarget, outs []fetchPartition) {
+	news := make([]int, len(topics)) // partitions of each topic that are told
+	skip := make([]bool, len(outs))
+	said, i := 0, 0
+	for ti := range topics {
+		for range topics[ti].Partitions {
+			if skip[i] = !targets[i].tell(&outs[i]) && r.incremental; !skip[i] {
+				news[ti]++
+			}
+			i++
+		}
+		if news[ti] > 0 || !r.incremental {
+			said++
+		}
+	}
+	r.head(said)
+	i = 0
+	for ti := range topics {
+		if news[ti] > 0 || !r.incremental {
+			r.startTopic(&topics[ti], news[ti])
+		}
+		for range topics[ti].Partitions {
+			if !skip[i] {
+				r.addPartition(&outs[i])
+			}
+			i++
+		}
+	}
 }
 
 // head writes the fields before the topics.
@@ -116,7 +150,7 @@ func (r *fetchResponse) head(topics int) {
 	r.meta = binary.BigEndian.AppendUint32(r.meta, 0) // throttle time
 	if r.version >= 7 {
 		r.meta = binary.BigEndian.AppendUint16(r.meta, uint16(code(r.err)))
-		r.meta = binary.BigEndian.AppendUint32(r.meta, 0) // session id
+		r.meta = binary.BigEndian.AppendUint32(r.meta, uint32(r.session))
 	}
 	r.arrayLen(topics)
 }
@@ -135,8 +169,8 @@ func (r *fetchResponse) tags() {
 	}
 }
 
-// startTopic begins a topic with as many partitions as the request has.
-func (r *fetchResponse) startTopic(rt *kmsg.FetchRequestTopic) {
+// startTopic begins a topic with so many partitions.
+func (r *fetchResponse) startTopic(rt *kmsg.FetchRequestTopic, parts int) {
 	switch {
 	case r.version >= 13:
 		r.meta = append(r.meta, rt.TopicID[:]...)
@@ -147,8 +181,8 @@ func (r *fetchResponse) startTopic(rt *kmsg.FetchRequestTopic) {
 		r.meta = binary.BigEndian.AppendUint16(r.meta, uint16(len(rt.Topic)))
 		r.meta = append(r.meta, rt.Topic...)
 	}
-	r.arrayLen(len(rt.Partitions))
-	if r.parts = len(rt.Partitions); r.parts == 0 {
+	r.arrayLen(parts)
+	if r.parts = parts; r.parts == 0 {
 		r.tags()
 	}
 }
@@ -179,7 +213,7 @@ func (r *fetchResponse) read(t *fetchTarget, out *fetchPartition, room int, comm
 	if n > limit && r.recordBytes > 0 {
 		return // one batch is larger than what is left: it comes first in a later answer
 	}
-	r.data, out.data = data, n
+	r.data, out.from, out.to = data, before, len(data)
 	r.recordBytes += n
 	out.full = n >= limit
 	if committed && n > 0 {
@@ -229,12 +263,12 @@ func (r *fetchResponse) addPartition(p *fetchPartition) {
 		r.meta = be.AppendUint32(r.meta, ^uint32(0)) // no preferred replica
 	}
 	if r.flexible {
-		r.meta = binary.AppendUvarint(r.meta, uint64(p.data)+1)
+		r.meta = binary.AppendUvarint(r.meta, uint64(p.to-p.from)+1)
 	} else {
-		r.meta = be.AppendUint32(r.meta, uint32(p.data))
+		r.meta = be.AppendUint32(r.meta, uint32(p.to-p.from))
 	}
-	if p.data > 0 {
-		r.cuts = append(r.cuts, cut{metaAt: len(r.meta), dataEnd: len(r.data)})
+	if p.to > p.from {
+		r.cuts = append(r.cuts, cut{metaAt: len(r.meta), from: p.from, to: p.to})
 	}
 	r.tags()
 	if r.parts--; r.parts == 0 {
@@ -244,20 +278,20 @@ func (r *fetchResponse) addPartition(p *fetchPartition) {
 
 // AppendPieces implements wire.Pieces.
 func (r *fetchResponse) AppendPieces(dst [][]byte, head []byte) [][]byte {
-	if r.err != nil || r.topics == 0 {
+	if r.err != nil || len(r.meta) == 0 {
 		r.meta, r.cuts = r.meta[:0], nil
 		r.head(0)
 	}
 	r.tags()
-	at, from := 0, 0
+	at := 0
 	for i, c := range r.cuts {
 		meta := r.meta[at:c.metaAt]
 		if i == 0 {
 			head = append(head, meta...)
 			meta = head
 		}
-		dst = append(dst, meta, r.data[from:c.dataEnd])
-		at, from = c.metaAt, c.dataEnd
+		dst = append(dst, meta, r.data[c.from:c.to])
+		at = c.metaAt
 	}
 	if len(dst) == 0 {
 		return append(dst, append(head, r.meta...))
