@@ -51,8 +51,20 @@ func (t *task) advance(ctx context.Context, g *group) (bool, error) {
 		return false, err
 	}
 	err := t.finish(ctx, g, s.Seq, clock)
+	t.shown(pieces)
 	t.metrics.stepTime.Observe(time.Since(began))
 	return true, err
+}
+
+// shown notes how late the records of a step were.
+func (t *task) shown(pieces []piece) {
+	clock := t.now()
+	for i := range pieces {
+		if in := pieces[i].in; pieces[i].arrived > 0 {
+			in.arrived = max(in.arrived, pieces[i].arrived)
+			in.lag = max(time.Duration(clock-in.arrived)*time.Microsecond, 0)
+		}
+	}
 }
 
 // finish shows a step and sends its changes. Groups that read views of the group which took the step have got rows from it.

@@ -13,6 +13,22 @@ import (
 // RunBatch runs a query once over the rows that its scans have now. env gives the clock, the parameters and the time zone. The
 // batches are valid until the next is asked for, and have no Diff. An error ends the result.
 func RunBatch(ctx context.Context, q *plan.Query, env fn.Env, rows op.Rows) iter.Seq2[*vec.Batch, error] {
+	return runBatch(ctx, q, env, rows, nil)
+}
+
+// Analyze runs a query once like RunBatch, drops its rows and tells what each operator did.
+func Analyze(ctx context.Context, q *plan.Query, env fn.Env, rows op.Rows) ([]Operator, error) {
+	var pipe *op.Pipeline
+	for _, err := range runBatch(ctx, q, env, rows, func(p *op.Pipeline) { pipe = p; p.TimeAll() }) {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return operatorsOf(pipe), nil
+}
+
+// runBatch is RunBatch with somebody who is shown the pipeline before it runs.
+func runBatch(ctx context.Context, q *plan.Query, env fn.Env, rows op.Rows, built func(*op.Pipeline)) iter.Seq2[*vec.Batch, error] {
 	return func(yield func(*vec.Batch, error) bool) {
 		c := &op.Ctx{Env: env, Watermark: op.NoTime, Batch: true}
 		stopped := false
@@ -29,6 +45,9 @@ func RunBatch(ctx context.Context, q *plan.Query, env fn.Env, rows op.Rows) iter
 		if err != nil {
 			yield(nil, err)
 			return
+		}
+		if built != nil {
+			built(p)
 		}
 		stop := func() bool { return stopped }
 		if err := p.RunOnce(ctx, until(rows, stop)); err != nil && !stopped {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"myelin/internal/log"
 	"myelin/internal/process/decode"
@@ -26,7 +27,9 @@ type input struct {
 	parts    []*part // by number
 	codes    []int16 // of the batch in hand: position in events, -1: another
 	rows     int64
-	newest   arrival // of the chunks that were taken
+	newest   arrival       // of the chunks that were taken
+	arrived  int64         // newest record that was shown, microseconds; 0: none yet
+	lag      time.Duration // from when it came until it was shown
 }
 
 // arrival is when a chunk was asked for and when it came, in ticks of the reader.
@@ -155,6 +158,28 @@ type piece struct {
 	batch   *vec.Batch
 	records int
 	arrived int64 // newest record timestamp, microseconds
+	// Where the records lie, to find the one behind a row: those with the numbers in dropped became none.
+	chunk   *log.Chunk
+	start   log.Cursor
+	dropped []int
+}
+
+// record finds the record that became a row.
+func (pc *piece) record(row int) (log.RawRecord, bool) {
+	var r log.RawRecord
+	cur, n := pc.start, 0
+	for pc.chunk.Next(&cur, &r) {
+		if r.Offset < pc.From {
+			continue
+		}
+		if n++; slices.Contains(pc.dropped, n-1) {
+			continue
+		}
+		if row--; row < 0 {
+			return r, true
+		}
+	}
+	return r, false
 }
 
 // next decodes up to limit records of a partition that lie before the offset until, from the chunk in hand. ok is false if there is
@@ -165,6 +190,7 @@ func (in *input) next(p *part, limit int, until int64) (piece, bool) {
 		return pc, false
 	}
 	c := p.chunk
+	pc.chunk, pc.start = c, p.cur
 	p.dec.Begin(c.Buf, limit)
 	var r log.RawRecord
 	done := false
@@ -181,9 +207,11 @@ func (in *input) next(p *part, limit int, until int64) (piece, bool) {
 		if r.Offset < p.pos {
 			continue // read already: a chunk may begin before the position after a merge of groups
 		}
-		p.dec.Add(decode.Record{
+		if !p.dec.Add(decode.Record{
 			Key: r.Key, Value: r.Value, Partition: p.n, Offset: r.Offset, Timestamp: r.Timestamp,
-		})
+		}) {
+			pc.dropped = append(pc.dropped, pc.records)
+		}
 		pc.records++
 		pc.To = r.Offset + 1
 		pc.arrived = max(pc.arrived, r.Timestamp*1000)
@@ -247,7 +275,9 @@ func (pc *piece) push(clock int64) {
 				continue
 			}
 		}
+		t.job.piece = pc
 		t.job.feed(t.source, &t.batch, clock)
+		t.job.piece = nil
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"math"
 	"runtime/debug"
 	"slices"
+	"time"
 
 	"myelin/internal/process/op"
 	"myelin/internal/process/plan"
@@ -33,11 +34,14 @@ type job struct {
 	times []string // streams whose watermarks bound its own
 
 	group   *group
-	mark    int64       // its watermark
-	changed *vec.Batch  // what the step in hand changed, net; nil: nothing
-	loose   *state.Rows // of a sink's own query: the step's rows
-	loaded  bool        // of a table: its file has been read once
-	broken  bool        // an operator panicked: the job stands still, and is computed anew by the next start
+	mark    int64         // its watermark
+	changed *vec.Batch    // what the step in hand changed, net; nil: nothing
+	loose   *state.Rows   // of a sink's own query: the step's rows
+	loaded  bool          // of a table: its file has been read once
+	piece   *piece        // the records that it is being fed; nil: none
+	span    time.Duration // since rows per second were last taken
+	counted int64         // rows read by then
+	broken  bool          // an operator panicked: the job stands still, and is computed anew by the next start
 }
 
 // reads is a scan of another view or table.
@@ -71,13 +75,13 @@ func (e *Engine) newJob(id uint32, name string, v *View, q *plan.Query, print fi
 			e.metrics.errs.Inc()
 			j.stat().errs.Add(1)
 			s := j.stat()
-			s.bad(&s.mu.errors, nil, j.ctx.Env.Now, b, row, err.Error())
+			s.bad(&s.mu.errors, j.ctx.Env.Now, err.Error(), func() BadRow { return j.describe(b, row) })
 		},
 		Late: func(b *vec.Batch, row int) {
 			e.metrics.late.Inc()
 			s := j.stat()
 			s.late.Add(1)
-			s.bad(&s.mu.late, nil, j.ctx.Env.Now, b, row, "it came after its window had been closed")
+			s.bad(&s.mu.late, j.ctx.Env.Now, "it came after its window had been closed", func() BadRow { return j.describe(b, row) })
 		},
 	}
 	if v == nil {
@@ -256,4 +260,55 @@ func (j *job) limit(marks map[string]*watermark) int64 {
 		return op.NoTime
 	}
 	return least
+}
+
+// maxBadEvent is how much of the event behind a bad row is kept.
+const maxBadEvent = 64 << 10
+
+// describe shows a row that the operator at work has before it, and the event that it came from if there is one.
+func (j *job) describe(b *vec.Batch, row int) BadRow {
+	node := j.pipe.Working()
+	out := BadRow{Row: string(appendObject(nil, namesOf(node, len(b.Cols)), b.Cols, row))}
+	if j.piece == nil || b.N != j.piece.batch.N || !rowwise(node) {
+		return out
+	}
+	if r, ok := j.piece.record(row); ok {
+		out.Topic, out.Partition, out.Offset = j.piece.Topic, j.piece.Partition, r.Offset
+		event := bytesOf(j.piece.chunk, r.Value)
+		out.Event = string(event[:min(len(event), maxBadEvent)])
+	}
+	return out
+}
+
+// namesOf are the names of an operator's input with so many columns.
+func namesOf(n plan.Node, count int) []string {
+	if n == nil {
+		return nil
+	}
+	var all []string
+	for _, in := range n.Inputs() {
+		var names []string
+		for _, c := range in.Schema() {
+			names = append(names, c.Name)
+		}
+		if all = append(all, names...); len(names) == count {
+			return names
+		}
+	}
+	return all
+}
+
+// rowwise reports whether the rows before an operator are those of its scan, one for one.
+func rowwise(n plan.Node) bool {
+	for n != nil && len(n.Inputs()) == 1 {
+		n = n.Inputs()[0]
+		switch n.(type) {
+		case *plan.Scan:
+			return true
+		case *plan.Filter, *plan.Project, *plan.Window:
+		default:
+			return false
+		}
+	}
+	return false
 }

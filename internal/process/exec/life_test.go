@@ -89,6 +89,9 @@ func TestARowThatErrsIsToldAndTheRestGoesOn(t *testing.T) {
 		if s.Errors != 1 || len(s.RecentErrors) != 1 || !strings.Contains(s.RecentErrors[0].Reason, "division by zero") {
 			t.Errorf("%s has %d errors: %+v", view, s.Errors, s.RecentErrors)
 		}
+		if b := s.RecentErrors[0]; !strings.Contains(b.Event, `"n":0,`) || b.Topic != "numbers" || !strings.Contains(b.Row, `"n":0`) {
+			t.Errorf("%s tells of row %s, event %s of %s at %d", view, b.Row, b.Event, b.Topic, b.Offset)
+		}
 	}
 }
 
@@ -328,5 +331,38 @@ func TestVerifyComparesAViewWithItsQuery(t *testing.T) {
 	}
 	if r.Extra != 1 || r.Missing != 1 || r.ExtraFirst[0] != `{"k":"k3","c":1,"s":1}` {
 		t.Errorf("a falsified view: %+v", r)
+	}
+}
+
+func TestAViewTellsWhatItsOperatorsDid(t *testing.T) {
+	w := newWorld(t, 1)
+	w.mustDeclare(numbersDDL + `
+		CREATE MATERIALIZED VIEW totals AS SELECT k, count(*) AS c FROM numbers WHERE n > 1 GROUP BY k;
+		CREATE MATERIALIZED VIEW best AS SELECT k FROM totals WHERE c > 1;`)
+	w.start()
+	w.send("numbers", number(1, "a", 1), number(2, "a", 2), number(3, "b", 3), number(4, "b", 4))
+	w.settle()
+	ops, err := w.engine.Explain(w.ctx, "totals")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, o := range ops {
+		kind, _, _ := strings.Cut(o.What, " ")
+		got = append(got, fmt.Sprintf("%d %s %d rows %d keys", o.Depth, kind, o.Rows, o.StateKeys))
+	}
+	if text := strings.Join(got, "; "); !strings.Contains(text, "Aggregate 2 rows 2 keys") || !strings.Contains(text, "Filter 3 rows 0 keys") ||
+		!strings.Contains(text, "Stream 4 rows 0 keys") {
+		t.Errorf("operators: %s", text)
+	}
+	w.until("the rows of a second are counted", func() bool {
+		w.clock.Advance(time.Second)
+		return w.status("totals").RowsPerSec > 0
+	})
+	if lag := w.status("best").Lag; lag < 0 || lag > time.Hour {
+		t.Errorf("a lag of %v", lag)
+	}
+	if _, err := w.engine.Explain(w.ctx, "nothing"); err == nil {
+		t.Error("there is a view called nothing")
 	}
 }

@@ -1,12 +1,12 @@
 package exec
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"myelin/internal/telemetry"
-	"myelin/internal/vec"
 )
 
 // Phase is where a view is in its life.
@@ -30,7 +30,9 @@ type status struct {
 	errs, late        atomic.Int64
 	watermark, behind atomic.Int64
 	bytes, keys       atomic.Int64
-	changed           atomic.Int64 // clock of the last step that changed it, microseconds
+	changed           atomic.Int64  // clock of the last step that changed it, microseconds
+	rate              atomic.Uint64 // rows read per second, as bits of a float64
+	lag               atomic.Int64  // nanoseconds
 
 	mu struct {
 		sync.Mutex
@@ -50,6 +52,10 @@ type Status struct {
 	// of them.
 	Errors, Late             int64
 	RecentErrors, RecentLate []BadRow
+	// RowsPerSec is how many rows it read in the last second or so.
+	RowsPerSec float64
+	// Lag is how long the newest record that it shows had lain in the log until it was shown; while it is behind, how old that is.
+	Lag time.Duration
 	// Watermark is the event time up to which the input is complete, microseconds; op.NoTime before any.
 	Watermark int64
 	// Behind is how many records of its topics the view has not read yet.
@@ -68,6 +74,11 @@ type BadRow struct {
 	Reason string
 	// Row is the row as a JSON object.
 	Row string
+	// Event is the record that it came from, where it came from a single one, and the others say where that lies.
+	Event     string
+	Topic     string
+	Partition int32
+	Offset    int64
 }
 
 // Status tells how a view is doing.
@@ -76,6 +87,7 @@ func (v *View) Status() Status {
 	out := Status{
 		Phase: Phase(s.phase.Load()), RowsIn: s.in.Load(), RowsOut: s.out.Load(), Errors: s.errs.Load(), Late: s.late.Load(),
 		Watermark: s.watermark.Load(), Behind: s.behind.Load(), StateBytes: s.bytes.Load(), StateKeys: s.keys.Load(),
+		RowsPerSec: math.Float64frombits(s.rate.Load()), Lag: time.Duration(s.lag.Load()),
 	}
 	if at := s.changed.Load(); at != 0 {
 		out.ChangedAt = time.UnixMicro(at).UTC()
@@ -144,11 +156,13 @@ func (r *ring) list() []BadRow {
 }
 
 // bad notes a row in one of the rings.
-func (s *status) bad(r *ring, names []string, clock int64, b *vec.Batch, row int, reason string) {
+func (s *status) bad(r *ring, clock int64, reason string, describe func() BadRow) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r.wants(clock) {
-		r.put(BadRow{At: time.UnixMicro(clock).UTC(), Reason: reason, Row: string(appendObject(nil, names, b.Cols, row))})
+		b := describe()
+		b.At, b.Reason = time.UnixMicro(clock).UTC(), reason
+		r.put(b)
 	}
 }
 

@@ -1,13 +1,16 @@
 package exec
 
 import (
+	"math"
 	"slices"
 	"time"
 )
 
 // tell brings what others see of the views up to date.
 func (t *task) tell() {
+	since := time.Since(t.told)
 	t.told = time.Now()
+	clock := t.now()
 	pos := t.main().positions()
 	t.Engine.read.Store(&pos)
 	for _, g := range t.groups {
@@ -33,6 +36,8 @@ func (t *task) tell() {
 			s.bytes.Store(bytes)
 			s.keys.Store(keys)
 			s.behind.Store(behind)
+			s.lag.Store(int64(j.lag(g, clock)))
+			j.measure(s, since)
 		}
 	}
 }
@@ -45,4 +50,36 @@ func (g *group) lag(in *input) int64 {
 		}
 	}
 	return n
+}
+
+// lag is how late the rows were that the job shows: the most of the topics and views that it reads.
+func (j *job) lag(g *group, clock int64) time.Duration {
+	var most time.Duration
+	for _, in := range g.inputs {
+		if !slices.ContainsFunc(in.targets, func(x *target) bool { return x.job == j }) {
+			continue
+		}
+		d := in.lag
+		if in.arrived > 0 && g.lag(in) > 0 {
+			d = max(d, time.Duration(clock-in.arrived)*time.Microsecond)
+		}
+		most = max(most, d)
+	}
+	for _, up := range j.ups {
+		if up.pipe != nil {
+			most = max(most, up.lag(up.group, clock))
+		}
+	}
+	return most
+}
+
+// measure takes the number of rows read per second over spans of at least a second.
+func (j *job) measure(s *status, since time.Duration) {
+	j.span += since
+	if j.span < time.Second {
+		return
+	}
+	in := s.in.Load()
+	s.rate.Store(math.Float64bits(float64(in-j.counted) / j.span.Seconds()))
+	j.span, j.counted = 0, in
 }

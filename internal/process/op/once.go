@@ -20,7 +20,9 @@ func (p *Pipeline) RunOnce(ctx context.Context, rows Rows) error {
 			return err
 		}
 		if s.op != nil {
+			p.clock.begin(s.meter)
 			s.op.Flush(math.MaxInt64)
+			p.clock.end()
 		} else if err := p.drain(ctx, s.source, rows); err != nil {
 			return err
 		}

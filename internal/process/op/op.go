@@ -67,14 +67,18 @@ type sink func(b *vec.Batch)
 
 // Source is a scan of a pipeline: whoever runs the pipeline pushes the rows of Scan into it.
 type Source struct {
-	Scan *plan.Scan
-	push sink
+	Scan  *plan.Scan
+	push  sink
+	meter *Meter
+	clock *clockwork
 }
 
 // Push hands rows to the pipeline; their columns are Scan.Columns.
 func (s *Source) Push(b *vec.Batch) {
 	if b.Rows() > 0 {
+		s.clock.begin(s.meter)
 		s.push(b)
+		s.clock.end()
 	}
 }
 
@@ -93,6 +97,10 @@ type Pipeline struct {
 	run  context.Context
 	rows Rows
 	work *vec.Batch
+
+	meters []*Meter
+	at     *Meter // the consumer of what is being built
+	clock  clockwork
 }
 
 // topAggregate is the aggregation that the query's rows come from without anything in between that looks at old rows.
@@ -110,6 +118,7 @@ func topAggregate(n plan.Node) *plan.Aggregate {
 type step struct {
 	source *Source
 	op     Op
+	meter  *Meter
 }
 
 // Build compiles a bound query whose output goes to out.
@@ -126,9 +135,29 @@ func Build(q *plan.Query, ctx *Ctx, out func(b *vec.Batch)) (*Pipeline, error) {
 
 // build compiles n, whose rows go to out.
 func (p *Pipeline) build(n plan.Node, out sink) error {
+	consumer := p.at
+	m := &Meter{Node: n}
+	if consumer != nil {
+		m.Depth = consumer.Depth + 1
+	}
+	p.meters = append(p.meters, m)
+	p.at = m
+	err := p.operator(n, p.metered(m, consumer, out))
+	p.at = consumer
+	if last := len(p.steps) - 1; err == nil && last >= 0 && p.steps[last].meter == nil {
+		p.steps[last].meter, m.op = m, p.steps[last].op
+		if s := p.steps[last].source; s != nil {
+			s.meter = m
+		}
+	}
+	return err
+}
+
+// operator makes the operator for n.
+func (p *Pipeline) operator(n plan.Node, out sink) error {
 	switch n := n.(type) {
 	case *plan.Scan:
-		s := &Source{Scan: n, push: out}
+		s := &Source{Scan: n, push: out, clock: &p.clock}
 		p.Sources = append(p.Sources, s)
 		p.steps = append(p.steps, step{source: s})
 		return nil
@@ -190,12 +219,20 @@ func (p *Pipeline) binary(left, right plan.Node, o Op) error {
 
 // EndStep lets the watermark advance to wm and lets out what the step changed.
 func (p *Pipeline) EndStep(wm int64) {
-	for _, s := range p.steps {
-		if s.op != nil {
-			s.op.Flush(wm)
-		}
+	p.clock.begin(nil)
+	for i := range p.steps {
+		p.flush(&p.steps[i], wm)
 	}
+	p.clock.end()
 	p.Ctx.Watermark = max(p.Ctx.Watermark, wm)
+}
+
+func (p *Pipeline) flush(s *step, wm int64) {
+	if s.op == nil {
+		return
+	}
+	p.clock.enter(s.meter)
+	s.op.Flush(wm)
 }
 
 // Next is the earliest watermark at which the pipeline would let something out by itself; MaxInt64 if there is none.
