@@ -54,7 +54,7 @@ func TestCompactionLosesNoLastRecord(t *testing.T) {
 				case k < 34:
 					w.clock.Advance(time.Duration(rng.IntN(40)) * time.Second)
 				case k == 34:
-					w.saved = w.part.Capture()
+					w.saved.set(w.part.Capture())
 				case k == 35:
 					if err := w.store.Checkpoint(); err != nil {
 						t.Fatal(err)
@@ -89,19 +89,20 @@ func (w *world) crashing(rng *rand.Rand) compact.Result {
 	at, n := rng.IntN(60), 0
 	var crashed *vfs.MemFS
 	var saved partition.State
-	percent := rng.IntN(101)
-	w.onOp = func(op errorfs.Op) {
+	percent, seed := rng.IntN(101), rng.Uint64()
+	w.watch(func(errorfs.Op) {
 		if n++; n == at {
-			crashed = w.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rng})
-			saved = w.saved
+			crashed = w.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rand.New(rand.NewPCG(seed, 2))})
+			saved = w.saved.get()
 		}
-	}
+	})
 	res := w.compact([]int{200, 400, 1 << 20}[rng.IntN(3)])
-	w.onOp = nil
+	w.watch(nil)
 	if crashed == nil {
 		return res
 	}
-	c := &world{t: w.t, clock: w.clock, records: w.records, producers: w.producers, saved: saved, policy: w.policy}
+	c := &world{t: w.t, clock: w.clock, records: w.records, producers: w.producers, policy: w.policy}
+	c.saved.set(saved)
 	c.open(crashed)
 	c.attach(rng.IntN(2) == 0)
 	c.check(rng)

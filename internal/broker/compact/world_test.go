@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,13 +32,41 @@ type world struct {
 	clock *clock.Manual
 	store *store.Store
 	part  *partition.Partition
-	onOp  func(op errorfs.Op)
+	onOp  struct { // called before every operation of the disk
+		sync.Mutex
+		f func(op errorfs.Op)
+	}
 
 	records   []record          // by offset
 	producers map[int64]*sender // by id
-	saved     partition.State   // the last snapshot
+	saved     snapshot          // the last one
 	policy    compact.Policy
 	clean     int64 // compacted up to here
+}
+
+// snapshot is a producer snapshot on a disk of its own.
+type snapshot struct {
+	mu sync.Mutex
+	s  partition.State
+}
+
+func (s *snapshot) set(st partition.State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.s = st
+}
+
+func (s *snapshot) get() partition.State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.s
+}
+
+// watch makes f run before every operation of the disk.
+func (w *world) watch(f func(errorfs.Op)) {
+	w.onOp.Lock()
+	defer w.onOp.Unlock()
+	w.onOp.f = f
 }
 
 // record is one record that was appended.
@@ -92,7 +121,9 @@ func (w *world) open(mem *vfs.MemFS) {
 	w.t.Helper()
 	w.mem = mem
 	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if f := w.onOp; f != nil {
+		w.onOp.Lock()
+		defer w.onOp.Unlock()
+		if f := w.onOp.f; f != nil {
 			f(op)
 		}
 		return nil
@@ -111,8 +142,9 @@ func (w *world) attach(scan bool) {
 	w.t.Helper()
 	w.part = partition.New("t", topicID, 0, w.store.Partition(topicID, 0), w.clock)
 	from := int64(0)
-	if !scan && w.saved.Encoded != nil && w.saved.Next <= w.part.Log().HighWatermark() && w.part.Restore(w.saved) == nil {
-		from = w.saved.Next
+	saved := w.saved.get()
+	if !scan && saved.Encoded != nil && saved.Next <= w.part.Log().HighWatermark() && w.part.Restore(saved) == nil {
+		from = saved.Next
 	}
 	if err := w.part.Recover(from); err != nil {
 		w.t.Fatal(err)
@@ -216,7 +248,7 @@ func (w *world) now() int64 { return w.clock.Now().UnixMilli() }
 func (w *world) compact(mapBytes int) compact.Result {
 	w.t.Helper()
 	c := compact.New(compact.Config{Clock: w.clock, MapBytes: mapBytes, BytesPerSecond: -1, Save: func() error {
-		w.saved = w.part.Capture()
+		w.saved.set(w.part.Capture())
 		return nil
 	}})
 	res, err := c.Clean(context.Background(), w.part, w.policy)

@@ -121,7 +121,7 @@ func (p *Partition) rewriteGroup(ctx context.Context, old []*segment, r Rewrite)
 		p.mu.Lock()
 		old[0].clean = max(old[0].clean, min(old[0].end, r.Clean))
 		p.mu.Unlock()
-		return -1, w.abandon()
+		return -1, p.s.flusher.check(w.abandon())
 	}
 	if err == nil {
 		err = w.finish()
