@@ -22,6 +22,7 @@ const (
 	Damage                  // something is lost
 )
 
+// String is the word that people are shown.
 func (s Severity) String() string { return [...]string{"note", "repairable", "damage"}[s] }
 
 // Finding is one thing that Examine has found.

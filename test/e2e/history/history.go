@@ -34,6 +34,7 @@ type Violation struct {
 	Detail string
 }
 
+// String is kind and detail.
 func (v Violation) String() string { return v.Kind + ": " + v.Detail }
 
 // send is one record that a client sent.
