@@ -271,7 +271,7 @@ func (b *binder) relation(t *sql.TableRef) *Relation {
 		}
 		b.fail(int(t.At0), sql.CodeUndefinedTable, hint, "relation %q does not exist", name)
 	}
-	if !slices.Contains(b.rels, r) {
+	if r.Definition == nil && !slices.Contains(b.rels, r) {
 		b.rels = append(b.rels, r)
 	}
 	return r

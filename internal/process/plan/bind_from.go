@@ -114,6 +114,10 @@ func (b *binder) tableRef(t *sql.TableRef, outer *scope) (Node, []scopeCol) {
 		}
 	}
 	r := b.relation(t)
+	if r.Definition != nil {
+		n := b.plainView(r, int(t.At0))
+		return n, b.aliased(n, t.Alias, r.Name, t.Schema, int(t.At0))
+	}
 	n := newScan(r)
 	return n, b.aliased(n, t.Alias, r.Name, t.Schema, int(t.At0))
 }

@@ -140,20 +140,7 @@ func BindView(v *sql.CreateView, text string, cat Catalog) (q *Query, r *Relatio
 	}
 	b := &binder{text: text}
 	err = b.guard(func() {
-		cols := q.Root.Schema()
-		if len(v.Columns) > len(cols) {
-			b.fail(int(v.Name.At0), sql.CodeSyntax, "leave the extra names out", "the view names %d columns, its query has %d", len(v.Columns), len(cols))
-		}
-		names := map[string]bool{}
-		for i := range cols {
-			if i < len(v.Columns) {
-				cols[i].Name = v.Columns[i]
-			}
-			if cols[i].Name == "?column?" || names[cols[i].Name] {
-				b.fail(int(v.Query.At0), "42701", "give each column a name of its own with AS", "column %d of the view has the name %q, which is taken or missing", i+1, cols[i].Name)
-			}
-			names[cols[i].Name] = true
-		}
+		cols := b.viewColumns(v, q.Root.Schema())
 		p := q.Root.Props()
 		r = &Relation{
 			Schema: v.Name.Schema, Name: v.Name.Name, Kind: View, Columns: cols, Key: q.Key, AppendOnly: q.AppendOnly, TimeCol: p.TimeCol,
@@ -163,6 +150,61 @@ func BindView(v *sql.CreateView, text string, cat Catalog) (q *Query, r *Relatio
 		return nil, nil, err
 	}
 	return q, r, nil
+}
+
+// BindPlainView binds CREATE VIEW: a query under a name, which stands for it wherever it is read.
+func BindPlainView(v *sql.CreateView, text string, cat Catalog) (*Relation, error) {
+	q, err := Bind(v.Query, text, cat, Options{})
+	if err != nil {
+		return nil, err
+	}
+	b := &binder{text: text}
+	r := &Relation{Schema: v.Name.Schema, Name: v.Name.Name, Kind: View, TimeCol: -1, Definition: v.Query, Text: text}
+	err = b.guard(func() {
+		if len(q.Params) > 0 {
+			b.fail(int(v.Query.At0), sql.CodeNotSupported, "write the value", "a view cannot have parameters")
+		}
+		if v.Query.Emit != sql.EmitUnset {
+			b.fail(v.Query.EmitPos, sql.CodeNotSupported, "write CREATE MATERIALIZED VIEW", "EMIT belongs to a view that is kept up to date")
+		}
+		r.Columns = b.viewColumns(v, q.Root.Schema())
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// plainView binds the query of a plain view where the view is read.
+func (b *binder) plainView(r *Relation, pos int) Node {
+	defer b.enter(pos)()
+	text := b.text
+	b.text = r.Text
+	n, _ := b.query(r.Definition, nil)
+	b.text = text
+	p := &Project{Input: n}
+	for i, c := range n.Schema() {
+		p.Exprs, p.Names = append(p.Exprs, &Col{i, c.Type, c.Name}), append(p.Names, r.Columns[i].Name)
+	}
+	return p
+}
+
+// viewColumns names the columns of a view.
+func (b *binder) viewColumns(v *sql.CreateView, cols []Column) []Column {
+	if len(v.Columns) > len(cols) {
+		b.fail(int(v.Name.At0), sql.CodeSyntax, "leave the extra names out", "the view names %d columns, its query has %d", len(v.Columns), len(cols))
+	}
+	names := map[string]bool{}
+	for i := range cols {
+		if i < len(v.Columns) {
+			cols[i].Name = v.Columns[i]
+		}
+		if cols[i].Name == "?column?" || names[cols[i].Name] {
+			b.fail(int(v.Query.At0), "42701", "give each column a name of its own with AS", "column %d of the view has the name %q, which is taken or missing", i+1, cols[i].Name)
+		}
+		names[cols[i].Name] = true
+	}
+	return cols
 }
 
 // BindSink binds CREATE SINK. For FROM it is a query of all columns. upsert says whether the sink can take rows back; without,

@@ -1,6 +1,8 @@
 // Package plan binds SQL to relations, types and functions and gives a tree of operators that can run once or for ever.
 package plan
 
+import "myelin/internal/process/sql"
+
 // RelationKind names what a relation is.
 type RelationKind uint8
 
@@ -29,6 +31,9 @@ type Relation struct {
 	Delay   int64
 	// AppendOnly views never take a row back.
 	AppendOnly bool
+	// Definition is the query that a plain view stands for, Text what that was parsed from; nil: the relation has rows of its own.
+	Definition *sql.Query
+	Text       string
 	// Comment is shown by \d+ and in the UI.
 	Comment string
 }

@@ -82,6 +82,13 @@ func run(b *strings.Builder, cat catalog, stmt sql.Statement, text, mode string)
 		cat[r.Name] = r
 		fmt.Fprintf(b, "%s: key %v time %d delay %d\n", r.Name, r.Key, r.TimeCol, r.Delay)
 	case *sql.CreateView:
+		if !s.Materialized {
+			r, err := plan.BindPlainView(s, text, cat)
+			if err == nil {
+				cat[r.Name] = r
+			}
+			return err
+		}
 		q, r, err := plan.BindView(s, text, cat)
 		if err != nil {
 			return err

@@ -234,6 +234,13 @@ type Drop struct {
 	Cascade  bool
 }
 
+// AlterView is ALTER MATERIALIZED VIEW name PAUSE | RESUME.
+type AlterView struct {
+	At0
+	Name   ObjectName
+	Action string // pause, resume
+}
+
 // SelectStmt is a query as a statement.
 type SelectStmt struct {
 	At0
@@ -372,6 +379,7 @@ func (*CreateRelation) statement() {}
 func (*CreateView) statement()     {}
 func (*CreateSink) statement()     {}
 func (*Drop) statement()           {}
+func (*AlterView) statement()      {}
 func (*SelectStmt) statement()     {}
 func (*Insert) statement()         {}
 func (*Update) statement()         {}

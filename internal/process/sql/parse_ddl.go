@@ -17,6 +17,10 @@ func (p *parser) statement() Statement {
 		return p.create()
 	case "drop":
 		return p.drop()
+	case "alter":
+		if p.ahead(1).is("materialized") {
+			return p.alterView()
+		}
 	case "insert":
 		return p.insert()
 	case "update":
@@ -32,7 +36,7 @@ func (p *parser) statement() Statement {
 	hint := "statements start with SELECT, CREATE SOURCE, CREATE TABLE, CREATE MATERIALIZED VIEW, CREATE SINK, DROP, EXPLAIN or SHOW"
 	switch s := Suggest(t.text, known); {
 	case t.text == "alter":
-		hint = "drop the object and create it anew; a file-owned one is changed by editing its file"
+		hint = "ALTER MATERIALIZED VIEW name PAUSE or RESUME is all there is; otherwise drop the object and create it anew; a file-owned one is changed by editing its file"
 	case s != "":
 		hint = "did you mean " + strings.ToUpper(s) + " instead of " + t.text + "?"
 	}
@@ -257,6 +261,17 @@ func (p *parser) drop() Statement {
 		p.accept("restrict")
 	}
 	return d
+}
+
+// alterView reads ALTER MATERIALIZED VIEW name PAUSE | RESUME.
+func (p *parser) alterView() Statement {
+	a := &AlterView{At0: p.pos()}
+	p.expect("alter", "materialized", "view")
+	a.Name = p.objectName("a view")
+	if a.Action = p.acceptAny("pause", "resume"); a.Action == "" {
+		p.unexpected("PAUSE or RESUME")
+	}
+	return a
 }
 
 func (p *parser) insert() Statement {

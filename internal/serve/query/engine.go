@@ -97,7 +97,7 @@ func (e *Engine) Prepare(_ context.Context, s *Session, text string, hints []vec
 		return e.selects(s, x.Query, text, hints)
 	case *sql.Explain:
 		return e.explain(s, x, text, hints)
-	case *sql.CreateRelation, *sql.CreateView, *sql.CreateSink, *sql.Drop, *sql.Comment:
+	case *sql.CreateRelation, *sql.CreateView, *sql.CreateSink, *sql.Drop, *sql.AlterView, *sql.Comment:
 		if e.cfg.Changer != nil {
 			return e.change(s, stmt, text), nil
 		}
