@@ -95,7 +95,7 @@ type Acknowledged struct {
 	Success bool `json:"success"`
 }
 
-var idParam = param{name: "id", help: "id of the job", in: "path", kind: "string"}
+var idParam = param{name: "id", help: "id, as the list gives it", in: "path", kind: "string"}
 
 func (s *Server) quarantineRoutes() []route {
 	part := s.cfg.Quarantine
