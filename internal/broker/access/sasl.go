@@ -50,11 +50,7 @@ func (a *Access) Begin(c *Client, mechanism string) error {
 	case mechanism == plain:
 		c.exchange = &plainExchange{a: a, from: c.remote}
 	default:
-		x, err := a.newScram(mechanism)
-		if err != nil {
-			return err
-		}
-		c.exchange = x
+		c.exchange = &scramExchange{a: a, mechanism: mechanism}
 	}
 	c.relogin = c.User != "" && !c.trusted
 	return nil
@@ -115,41 +111,6 @@ func (x *plainExchange) step(token []byte) ([]byte, *role.Person, error) {
 		return nil, nil, ErrFailed
 	}
 	return []byte{}, &role.Person{Name: name, Role: as}, nil
-}
-
-// scramExchange is RFC 5802.
-type scramExchange struct {
-	talk  *scram.ServerConversation
-	user  role.Person
-	known bool
-}
-
-func (a *Access) newScram(mechanism string) (*scramExchange, error) {
-	x := &scramExchange{}
-	server, err := hashes[mechanism].NewServer(func(name string) (scram.StoredCredentials, error) {
-		stored, as, known := a.lookup(mechanism, name)
-		x.user, x.known = role.Person{Name: name, Role: as}, known
-		return stored, nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("starting SCRAM: %w", err)
-	}
-	x.talk = server.NewConversation()
-	return x, nil
-}
-
-func (x *scramExchange) step(token []byte) ([]byte, *role.Person, error) {
-	answer, err := x.talk.Step(string(token))
-	if err != nil {
-		return nil, nil, err
-	}
-	if !x.talk.Done() {
-		return []byte(answer), nil, nil
-	}
-	if !x.talk.Valid() || !x.known || x.talk.AuthzID() != "" && x.talk.AuthzID() != x.user.Name {
-		return nil, nil, ErrFailed
-	}
-	return []byte(answer), &x.user, nil
 }
 
 // iterations is Kafka's default.
