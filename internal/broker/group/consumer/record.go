@@ -35,12 +35,15 @@ func key(kind int16, group string, member ...string) []byte {
 	return k
 }
 
+// newValue begins a value: with its version.
+func newValue() []byte { return kbin.AppendInt16(nil, 0) }
+
 // Changes lists the records of what has changed since the last call.
 func (g *Group) Changes(group string) []Record {
 	var out []Record
 	add := func(k, v []byte) { out = append(out, Record{k, v}) }
 	if g.changedEpoch {
-		v := kbin.AppendInt32(nil, g.Epoch)
+		v := kbin.AppendInt32(newValue(), g.Epoch)
 		v = kbin.AppendUvarint(v, 1) // one tagged field: the hash of the topics
 		v = kbin.AppendUvarint(v, 0)
 		v = kbin.AppendUvarint(v, 8)
@@ -59,15 +62,15 @@ func (g *Group) Changes(group string) []Record {
 			add(key(KeyMember, group, id), m.encode())
 		}
 		if c&target != 0 {
-			add(key(KeyTarget, group, id), append(appendPartitions(nil, g.target[id]), 0))
+			add(key(KeyTarget, group, id), append(appendPartitions(newValue(), g.target[id]), 0))
 		}
 	}
 	if g.changedTarget {
-		add(key(KeyTargetEpoch, group), append(kbin.AppendInt32(nil, g.TargetEpoch), 0))
+		add(key(KeyTargetEpoch, group), append(kbin.AppendInt32(newValue(), g.TargetEpoch), 0))
 	}
 	for _, id := range ids {
 		if m := g.members[id]; m != nil && g.changed[id]&current != 0 {
-			v := kbin.AppendInt32(nil, m.Epoch)
+			v := kbin.AppendInt32(newValue(), m.Epoch)
 			v = kbin.AppendInt32(v, m.Previous)
 			v = append(v, byte(m.Progress))
 			v = appendPartitions(v, m.Assigned)
@@ -117,7 +120,7 @@ func appendPartitions(dst []byte, ps Partitions) []byte {
 }
 
 func (m *Member) encode() []byte {
-	v := kbin.AppendCompactNullableString(nil, m.Instance)
+	v := kbin.AppendCompactNullableString(newValue(), m.Instance)
 	v = kbin.AppendCompactNullableString(v, m.Rack)
 	v = kbin.AppendCompactString(v, m.ClientID)
 	v = kbin.AppendCompactString(v, m.ClientHost)
@@ -155,6 +158,9 @@ func nilIfEmpty(s string) *string {
 
 func (m *Member) decode(b []byte) error {
 	r := kbin.Reader{Src: b}
+	if version := r.Int16(); version != 0 {
+		return fmt.Errorf("reading a member of a consumer group: version %d", version)
+	}
 	m.Instance, m.Rack = clonePtr(r.CompactNullableString()), clonePtr(r.CompactNullableString())
 	m.ClientID, m.ClientHost = r.CompactString(), r.CompactString()
 	m.Names = nil

@@ -20,6 +20,9 @@ func (g *Group) Replay(key, value []byte) error {
 	kind := k.Int16()
 	_ = k.String() // the group
 	v := kbin.Reader{Src: value}
+	if version := v.Int16(); value != nil && version != 0 && Kind(kind) && kind != keySubscribed && kind != keyRegex {
+		return fmt.Errorf("reading a record of a consumer group: version %d of kind %d", version, kind)
+	}
 	switch kind {
 	case KeyEpoch:
 		if value == nil {
