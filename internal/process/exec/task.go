@@ -84,7 +84,8 @@ func (e *Engine) Run(ctx context.Context) error {
 // open makes the topics and clients that the task needs.
 func (t *task) open(ctx context.Context) error {
 	// Old records are cut by us as well, where the brokers do not compact by themselves.
-	compact := map[string]string{"cleanup.policy": "compact,delete", "retention.ms": "-1", "retention.bytes": "-1"}
+	// A segment in use is neither cut nor compacted, so it must not be large.
+	compact := map[string]string{"cleanup.policy": "compact,delete", "retention.ms": "-1", "retention.bytes": "-1", "segment.bytes": "67108864"}
 	keep := map[string]string{"retention.ms": "-1", "retention.bytes": "-1"} // cut by us
 	_, err := t.cluster.EnsureTopics(ctx,
 		log.TopicSpec{Name: StepsTopic, Partitions: 1, Config: keep}, log.TopicSpec{Name: StateTopic, Partitions: 1, Config: compact},
