@@ -102,7 +102,7 @@ func (t *task) collect() ([]state.Change, error) {
 	var changes []state.Change
 	m := meta{Version: metaVersion, Step: t.seq, Clock: t.clock, NextID: t.nextID}
 	for _, g := range t.groups {
-		mg := metaGroup{ID: g.id, Positions: g.positions(), Marks: g.marks}
+		mg := metaGroup{ID: g.id, Positions: g.positions(), Marks: g.marks, Paused: g.paused}
 		for _, j := range g.jobs {
 			if j.broken { // it is not among the jobs of a next start, which then begins it anew
 				t.gone = append(t.gone, j.id)

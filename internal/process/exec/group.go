@@ -20,6 +20,8 @@ type group struct {
 	reader *log.Reader
 	// created is the flush that makes the group's beginning durable.
 	created uint64
+	// paused: it takes no steps.
+	paused bool
 }
 
 // mainGroup is the id of the main group.
@@ -215,6 +217,9 @@ func (g *group) due() bool {
 // wakeAt is the clock at which a quiet group has something to do; MaxInt64 if never.
 func (g *group) wakeAt() int64 {
 	at := int64(math.MaxInt64)
+	if g.paused {
+		return at
+	}
 	for _, j := range g.jobs {
 		if j.pipe == nil || j.broken {
 			continue

@@ -366,3 +366,49 @@ func TestAViewTellsWhatItsOperatorsDid(t *testing.T) {
 		t.Error("there is a view called nothing")
 	}
 }
+
+func TestAPausedViewStandsStillAlsoOverACrashAndGoesOnWhereItStood(t *testing.T) {
+	w := newWorld(t, 2)
+	w.mustDeclare(numbersDDL + `
+		CREATE MATERIALIZED VIEW totals AS SELECT k, count(*) AS c, sum(n) AS s FROM numbers GROUP BY k;
+		CREATE MATERIALIZED VIEW every AS SELECT n, k FROM numbers;
+		CREATE MATERIALIZED VIEW counted AS SELECT count(*) AS c FROM every;
+		CREATE SINK out FROM totals WITH (topic = 'myelin.out.totals');`)
+	w.start()
+	w.send("numbers", number(1, "a", 1), number(2, "b", 2))
+	w.settle()
+	if err := w.engine.Pause(w.ctx, "every"); err == nil || !strings.Contains(err.Error(), "counted reads it") {
+		t.Errorf("a view that another reads was paused: %v", err)
+	}
+	if err := w.engine.Pause(w.ctx, "counted"); err == nil {
+		t.Error("a view over a view was paused")
+	}
+	if err := w.engine.Pause(w.ctx, "totals"); err != nil {
+		t.Fatal(err)
+	}
+	w.send("numbers", number(3, "a", 3), number(4, "c", 4))
+	w.until("the others go on", func() bool { return w.rows("counted") == "4" })
+	w.crash()
+	w.send("numbers", number(5, "c", 5))
+	w.until("the others go on after the crash", func() bool { return w.rows("counted") == "5" })
+	if got := w.rows("totals"); got != "a | 1 | 1\nb | 1 | 2" || w.status("totals").Phase != Paused {
+		t.Errorf("the paused view is %v and shows\n%s", w.status("totals").Phase, got)
+	}
+	if err := w.engine.Resume(w.ctx, "totals"); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	if got, want := w.rows("totals"), "a | 2 | 4\nb | 1 | 2\nc | 2 | 9"; got != want {
+		t.Errorf("it goes on with\n%s\nwant\n%s", got, want)
+	}
+	if err := w.engine.Flush(w.ctx); err != nil { // waits until all is sent
+		t.Fatal(err)
+	}
+	last := map[string]string{}
+	for _, r := range w.outRecords("myelin.out.totals") {
+		last[string(r.Key)] = string(r.Value)
+	}
+	if len(last) != 3 || last["c"] != `{"k":"c","c":2,"s":9}` || last["a"] != `{"k":"a","c":2,"s":4}` {
+		t.Errorf("the topic ends with %v", last)
+	}
+}

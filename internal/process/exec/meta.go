@@ -20,6 +20,7 @@ type metaGroup struct {
 	Positions positions             `json:"positions"`
 	Marks     map[string]*watermark `json:"marks"`
 	Jobs      []metaJob             `json:"jobs"`
+	Paused    bool                  `json:"paused,omitempty"`
 }
 
 // metaJob names a job. State keys begin with its id.

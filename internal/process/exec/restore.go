@@ -38,6 +38,9 @@ func (t *task) restore(ctx context.Context) error {
 			if i > 0 {
 				phase = Backfilling
 			}
+			if g.paused {
+				phase = Paused
+			}
 			if !j.broken {
 				j.stat().phase.Store(int32(phase))
 			}
@@ -182,6 +185,9 @@ func (t *task) restoreGroups(ctx context.Context) error {
 			return err
 		}
 		t.rebuild(g, pos, t.clock)
+		if mg.Paused {
+			g.standStill()
+		}
 	}
 	return nil
 }

@@ -18,10 +18,13 @@ const (
 	Backfilling              // reading what is in the log already
 	Live                     // up to date, step by step
 	Failed                   // stopped by an error in Myelin itself
+	Paused                   // stands still until it is resumed
 )
 
 // String is the phase in words.
-func (p Phase) String() string { return [...]string{"waiting", "backfilling", "live", "failed"}[p] }
+func (p Phase) String() string {
+	return [...]string{"waiting", "backfilling", "live", "failed", "paused"}[p]
+}
 
 // status is what is known of a view from outside.
 type status struct {

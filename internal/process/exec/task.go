@@ -36,6 +36,7 @@ type task struct {
 	stateID string       // of StateTopic
 	told    time.Time    // when others last heard how things are
 	stale   bool         // the objects wanted may differ from the jobs that run
+	hold    uint64       // the flush that must be durable before the next step
 	blocked bool         // an object could not be begun
 	look    time.Time    // when to look again at files, and at objects that could not be begun
 	cut     atomic.Int64 // offset in StepsTopic behind the last durable step

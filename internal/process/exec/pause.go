@@ -1,0 +1,113 @@
+package exec
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"myelin/internal/process/plan"
+)
+
+// Pause makes a live view stand still: it shows what it has, reads nothing and sends nothing, also after a restart, until Resume. It
+// is for views over streams that no other view reads. It returns once that is durable.
+func (e *Engine) Pause(ctx context.Context, name string) error { return e.settlePause(ctx, name, true) }
+
+// Resume lets a paused view read on where it stood.
+func (e *Engine) Resume(ctx context.Context, name string) error {
+	return e.settlePause(ctx, name, false)
+}
+
+func (e *Engine) settlePause(ctx context.Context, name string, paused bool) error {
+	done := make(chan error, 1)
+	err := e.ask(ctx, func(t *task) {
+		changed, err := t.setPaused(name, paused)
+		if err != nil || !changed {
+			done <- err
+			return
+		}
+		t.hold = t.flush.now()
+		t.flush.waiting = append(t.flush.waiting, waiter{t.hold, done})
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// setPaused moves a view out of the main group into one that stands still, or lets such a group go on. Until the flush that notes it
+// is durable no step is taken (task.hold): else a restart could take the steps after it with the view in the main group, and what the
+// view changes in them would count as sent.
+func (t *task) setPaused(name string, paused bool) (changed bool, err error) {
+	j := t.jobs[name]
+	if j == nil || j.query == nil || j.view == nil {
+		return false, fmt.Errorf("there is no view %s that runs", name)
+	}
+	if !paused {
+		if !j.group.paused {
+			return false, nil
+		}
+		g := j.group
+		g.paused = false
+		for _, in := range g.inputs {
+			for _, p := range in.parts {
+				g.reader.Add(in.topic, p.n, p.pos)
+			}
+		}
+		g.created = t.flush.now()
+		j.stat().phase.Store(int32(Backfilling))
+		return true, nil
+	}
+	switch m := t.main(); {
+	case j.group.paused:
+		return false, nil
+	case j.group != m:
+		return false, fmt.Errorf("view %s is not live yet; wait until it has caught up", name)
+	case len(j.downs) > 0:
+		return false, fmt.Errorf("view %s cannot stand still: view %s reads it", name, j.downs[0].by.name)
+	case slices.ContainsFunc(scans(j.query.Root), func(s *plan.Scan) bool { return s.Relation.Kind != plan.Stream }):
+		return false, fmt.Errorf("view %s cannot stand still: it reads another view or table", name)
+	}
+	g, err := t.newGroup(t.nextID)
+	if err != nil {
+		return false, err
+	}
+	t.nextID++
+	m, pos := t.main(), t.main().positions()
+	m.jobs = slices.DeleteFunc(m.jobs, func(x *job) bool { return x == j })
+	g.jobs = []*job{j}
+	for stream, w := range m.marks {
+		own := *w
+		own.Parts = map[int32]*eventTime{}
+		for n, p := range w.Parts {
+			at := *p
+			own.Parts[n] = &at
+		}
+		g.marks[stream] = &own
+	}
+	mine := maps.Clone(pos)
+	t.rebuild(m, pos, t.now())
+	t.rebuild(g, mine, t.now())
+	g.standStill()
+	g.created = t.flush.now()
+	return true, nil
+}
+
+// standStill stops the group's reading.
+func (g *group) standStill() {
+	g.paused = true
+	for _, in := range g.inputs {
+		for _, p := range in.parts {
+			g.reader.Remove(in.topic, p.n)
+			p.chunk = nil
+		}
+	}
+	for _, j := range g.jobs {
+		j.stat().phase.Store(int32(Paused))
+	}
+}
