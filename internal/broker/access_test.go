@@ -160,6 +160,11 @@ func TestRolesOfKafkaClients(t *testing.T) {
 	if _, err := viewer.Request(ctx, metadataFor("made-by-asking")); err != nil || b.Topics().Name("made-by-asking") != nil {
 		t.Errorf("a viewer made a topic by asking for it: %v", err)
 	}
+	root := kadm.NewClient(outside(t, addr, plainAs("root", "root-password")))
+	rules, err := root.DescribeACLs(ctx, kadm.NewACLs().AnyResource().Allow().AllowHosts().Operations())
+	if err != nil || len(rules) == 0 || !errors.Is(rules[0].Err, kerr.SecurityDisabled) {
+		t.Errorf("rules that there are not: %v %v", rules, err)
+	}
 	engineer := kadm.NewClient(outside(t, addr, plainAs("eve", "eve-password")))
 	if _, err := engineer.CreateTopic(ctx, 1, 1, nil, "new"); err != nil {
 		t.Errorf("an engineer could not create a topic: %v", err)
