@@ -32,10 +32,10 @@ func soakSeeds(t testing.TB, few int) int {
 	return n
 }
 
-// TestCompactionLosesNoLastRecord runs random producers, transactions, passes, restarts and crashes against a model: a
+// TestCompactionSurvivesCrashes runs random producers, transactions, passes, restarts and crashes against a model: a
 // reader of committed records sees the last one of each key, none that was aborted, and none twice; producers are known
 // after any restart; open transactions stay open and no other does.
-func TestCompactionLosesNoLastRecord(t *testing.T) {
+func TestCompactionSurvivesCrashes(t *testing.T) {
 	for seed := range soakSeeds(t, 25) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(uint64(seed), 1))

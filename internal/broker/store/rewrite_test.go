@@ -246,8 +246,8 @@ func recoverRewritten(disk *vfs.MemFS, before, after *rewritten) error {
 	return nil
 }
 
-// TestRewriteOnAFailingDisk lets operations fail under the same load, with EIO once or with ENOSPC again and again.
-func TestRewriteOnAFailingDisk(t *testing.T) {
+// TestRewriteSurvivesAFailingDisk lets operations fail under the same load, with EIO once or with ENOSPC again and again.
+func TestRewriteSurvivesAFailingDisk(t *testing.T) {
 	for seed := range soakSeeds(t, 24) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			mem, m := vfs.NewCrashableMem(), &rewritten{all: map[int64][]byte{}}
