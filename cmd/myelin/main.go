@@ -29,6 +29,7 @@ func verbs() []verb {
 		{"apply", "", "make a running myelin follow the plan and SQL files of its project", apply},
 		{"plan", "check", "check the tracking plans and SQL files of a project", planVerb},
 		{"sql", "[STATEMENT]", "ask a running myelin in SQL", sqlVerb},
+		{"verify", "VIEW…", "compute views anew over what they have seen, and compare", verify},
 		{"tail", "", "follow the events of a running myelin, each with its verdict", tail},
 		{"bench", "", "measure this machine against myelin's goals", benchmark},
 		{"doctor", "", "check a data folder while nothing runs on it, and say what is wrong", doctor},

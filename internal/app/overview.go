@@ -123,7 +123,7 @@ func (n *node) ViewStatus(name string) (api.ViewStatus, bool) {
 		return api.ViewStatus{}, false
 	}
 	s := v.Status()
-	out := api.ViewStatus{Errors: s.Errors, Late: s.Late}
+	out := api.ViewStatus{Errors: s.Errors, Late: s.Late, RowsPerSec: s.RowsPerSec, LagMs: s.Lag.Milliseconds()}
 	if s.Watermark > 0 {
 		at := time.UnixMicro(s.Watermark).UTC()
 		out.Watermark = &at

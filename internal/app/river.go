@@ -122,7 +122,7 @@ func (n *node) openAPI() error {
 		return err
 	}
 	n.api, err = api.New(api.Config{
-		Topics: topics, Engine: n.queries, Explorer: n.queries, River: n, Judged: n, Quarantine: n, Events: n.tail, Views: n.directory, Status: n, Delivering: n, Files: n,
+		Topics: topics, Engine: n.queries, Explorer: n.queries, River: n, Judged: n, Quarantine: n, Events: n.tail, Views: n.directory, Status: n, Upkeep: n, Delivering: n, Files: n,
 		UI: ui.Files(), Metrics: n.metrics.Handler(), Ready: n.readiness, Access: n.apiAccess(),
 		Clock: n.Clock, Logger: n.Log, Version: n.Version,
 	})
@@ -142,7 +142,7 @@ func (n *node) apiAccess() api.Access {
 }
 
 func (n *node) newQueries() (*query.Engine, error) {
-	cfg := query.Config{Batch: exec.RunBatch, Continuous: exec.Check, Streams: recent{n}, Views: n.directory, System: catalogs.New(n.directory, nil, n.Clock), Changer: n, Clock: n.Clock}
+	cfg := query.Config{Batch: exec.RunBatch, Continuous: exec.Check, Analyze: exec.Analyze, Operators: n.explainView, Streams: recent{n}, Views: n.directory, System: catalogs.New(n.directory, nil, n.Clock), Changer: n, Clock: n.Clock}
 	if n.engine != nil {
 		cfg.Publication = n.engine.Publication()
 	}

@@ -17,14 +17,14 @@ func RunBatch(ctx context.Context, q *plan.Query, env fn.Env, rows op.Rows) iter
 }
 
 // Analyze runs a query once like RunBatch, drops its rows and tells what each operator did.
-func Analyze(ctx context.Context, q *plan.Query, env fn.Env, rows op.Rows) ([]Operator, error) {
+func Analyze(ctx context.Context, q *plan.Query, env fn.Env, rows op.Rows) ([]op.Operator, error) {
 	var pipe *op.Pipeline
 	for _, err := range runBatch(ctx, q, env, rows, func(p *op.Pipeline) { pipe = p; p.TimeAll() }) {
 		if err != nil {
 			return nil, err
 		}
 	}
-	return operatorsOf(pipe), nil
+	return pipe.Report(), nil
 }
 
 // runBatch is RunBatch with somebody who is shown the pipeline before it runs.

@@ -7,16 +7,13 @@ import (
 	"myelin/internal/vec"
 )
 
-// Meter tells what an operator has done. It belongs to the goroutine that drives the pipeline.
-type Meter struct {
-	Node plan.Node
-	// Depth is how far the operator lies below the root.
-	Depth int
-	// Rows that it gave, also those taken back.
-	Rows int64
-	// CPU is about how long it computed, without the operators around it: one batch in meterEvery is timed.
-	CPU time.Duration
-	op  Op
+// meter counts what an operator does. It belongs to the goroutine that drives the pipeline.
+type meter struct {
+	node  plan.Node
+	depth int
+	rows  int64
+	cpu   time.Duration // without the operators around it; estimated: one batch in meterEvery is timed
+	op    Op
 }
 
 // meterEvery is how many batches of a source, and ends of steps, one is timed of.
@@ -27,13 +24,13 @@ type clockwork struct {
 	turn   int
 	on     bool
 	every  int
-	cur    *Meter
+	cur    *meter
 	since  time.Duration
 	origin time.Time
 }
 
 // begin starts a piece of work, which is timed now and then.
-func (c *clockwork) begin(m *Meter) {
+func (c *clockwork) begin(m *meter) {
 	if c.every == 0 {
 		c.every, c.origin = meterEvery, time.Now()
 	}
@@ -45,7 +42,7 @@ func (c *clockwork) begin(m *Meter) {
 }
 
 // enter gives the time from now on to m and returns who had it before.
-func (c *clockwork) enter(m *Meter) *Meter {
+func (c *clockwork) enter(m *meter) *meter {
 	if !c.on {
 		before := c.cur
 		c.cur = m
@@ -54,7 +51,7 @@ func (c *clockwork) enter(m *Meter) *Meter {
 	now := time.Since(c.origin)
 	before := c.cur
 	if before != nil {
-		before.CPU += (now - c.since) * time.Duration(c.every)
+		before.cpu += (now - c.since) * time.Duration(c.every)
 	}
 	c.cur, c.since = m, now
 	return before
@@ -67,10 +64,10 @@ func (c *clockwork) end() {
 }
 
 // metered wraps where an operator's rows go: they are counted, and what is done with them is the consumer's time.
-func (p *Pipeline) metered(m, consumer *Meter, out sink) sink {
+func (p *Pipeline) metered(m, consumer *meter, out sink) sink {
 	c := &p.clock
 	return func(b *vec.Batch) {
-		m.Rows += int64(b.Rows())
+		m.rows += int64(b.Rows())
 		before := c.enter(consumer)
 		out(b)
 		c.enter(before)
@@ -82,23 +79,39 @@ func (p *Pipeline) Working() plan.Node {
 	if p.clock.cur == nil {
 		return nil
 	}
-	return p.clock.cur.Node
+	return p.clock.cur.node
 }
 
 // TimeAll has every batch timed, for a query that runs once.
 func (p *Pipeline) TimeAll() { p.clock.every, p.clock.origin = 1, time.Now() }
 
-// Meters are those of all operators, from the root down, each before its inputs.
-func (p *Pipeline) Meters() []*Meter { return p.meters }
+// Operator is what an operator of a pipeline has done.
+type Operator struct {
+	Node plan.Node
+	// Depth is how far it lies below the root; each operator comes before its inputs.
+	Depth int
+	// What it does, as EXPLAIN says it.
+	What string
+	// Rows that it gave, also those taken back.
+	Rows int64
+	// CPU is about how long it has computed.
+	CPU time.Duration
+	// StateKeys and StateBytes are what it remembers.
+	StateKeys, StateBytes int64
+}
 
-// State is how many keys the operator holds, and in how much memory.
-func (m *Meter) State() (keys, bytes int64) {
-	if m.op == nil {
-		return 0, 0
+// Report tells what the operators have done, from the root down.
+func (p *Pipeline) Report() []Operator {
+	out := make([]Operator, len(p.meters))
+	for i, m := range p.meters {
+		out[i] = Operator{Node: m.node, Depth: m.depth, What: plan.Describe(m.node), Rows: m.rows, CPU: m.cpu}
+		if m.op == nil {
+			continue
+		}
+		for _, s := range m.op.Stores() {
+			out[i].StateKeys += int64(s.Len())
+			out[i].StateBytes += s.Size()
+		}
 	}
-	for _, s := range m.op.Stores() {
-		keys += int64(s.Len())
-		bytes += s.Size()
-	}
-	return keys, bytes
+	return out
 }

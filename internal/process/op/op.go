@@ -69,7 +69,7 @@ type sink func(b *vec.Batch)
 type Source struct {
 	Scan  *plan.Scan
 	push  sink
-	meter *Meter
+	meter *meter
 	clock *clockwork
 }
 
@@ -98,8 +98,8 @@ type Pipeline struct {
 	rows Rows
 	work *vec.Batch
 
-	meters []*Meter
-	at     *Meter // the consumer of what is being built
+	meters []*meter
+	at     *meter // the consumer of what is being built
 	clock  clockwork
 }
 
@@ -118,7 +118,7 @@ func topAggregate(n plan.Node) *plan.Aggregate {
 type step struct {
 	source *Source
 	op     Op
-	meter  *Meter
+	meter  *meter
 }
 
 // Build compiles a bound query whose output goes to out.
@@ -136,9 +136,9 @@ func Build(q *plan.Query, ctx *Ctx, out func(b *vec.Batch)) (*Pipeline, error) {
 // build compiles n, whose rows go to out.
 func (p *Pipeline) build(n plan.Node, out sink) error {
 	consumer := p.at
-	m := &Meter{Node: n}
+	m := &meter{node: n}
 	if consumer != nil {
-		m.Depth = consumer.Depth + 1
+		m.depth = consumer.depth + 1
 	}
 	p.meters = append(p.meters, m)
 	p.at = m

@@ -110,6 +110,8 @@ func need(method, path string) role.Action {
 		return role.Repair
 	case within("/api/sinks"):
 		return role.ChangeSinks
+	case within("/api/views"):
+		return role.ChangeViews
 	}
 	return role.ApplyFiles
 }

@@ -72,6 +72,7 @@ type Config struct {
 	Events     Events
 	Views      *view.Directory
 	Status     Status
+	Upkeep     Upkeep
 	Delivering Delivering
 	Files      Files
 	Engine     Engine

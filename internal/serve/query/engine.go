@@ -47,6 +47,9 @@ type Config struct {
 	Streams Streams // nil: streams cannot be read
 	// Continuous says what stands against running a query continuously; nil: nothing does.
 	Continuous func(*plan.Query) error
+	// Analyze runs a query and tells what its operators did; Operators does that of a running view. nil: EXPLAIN ANALYZE is not there.
+	Analyze   func(ctx context.Context, q *plan.Query, env fn.Env, rows op.Rows) ([]op.Operator, error)
+	Operators func(ctx context.Context, view string) ([]op.Operator, error)
 	// Publication pins several tables at one point (exec.Engine's); nil: each table is pinned by itself.
 	Publication *state.Publication
 	// MaxRunning is how many queries compute at the same time (8); more wait.
@@ -178,8 +181,18 @@ func (e *Engine) recent(ctx context.Context, scan *plan.Scan) iter.Seq2[*vec.Bat
 func (e *Engine) runOver(
 	ctx context.Context, s *Session, q *plan.Query, snap *view.Snapshot, args []*vec.Vector, streams op.Rows,
 ) (Rows, error) {
+	rows := e.rowsOf(q, snap, args, streams)
+	// The query lives as long as its rows, which may be longer than the call that started it.
+	ctx, cancel := context.WithCancelCause(ctx)
+	env := fn.Env{Now: e.cfg.Clock.Now().UnixMicro(), Params: args, Zone: s.Zone()}
+	next, stop := iter.Pull2(e.cfg.Batch(ctx, q, env, rows))
+	return &running{engine: e, next: next, stop: stop, ctx: ctx, cancel: cancel, guard: newGuard(e.cfg.MaxMemory, cancel)}, nil
+}
+
+// rowsOf gives the rows of a query's scans: of tables those of versions that are pinned now.
+func (e *Engine) rowsOf(q *plan.Query, snap *view.Snapshot, args []*vec.Vector, streams op.Rows) op.Rows {
 	versions, byKey := e.pin(q, snap), lookups(q.Root)
-	rows := func(ctx context.Context, scan *plan.Scan) iter.Seq2[*vec.Batch, error] {
+	return func(ctx context.Context, scan *plan.Scan) iter.Seq2[*vec.Batch, error] {
 		if v := versions[scan.Relation]; v != nil {
 			if exprs := byKey[scan]; exprs != nil {
 				return looked(scan, v, exprs, args)
@@ -188,11 +201,6 @@ func (e *Engine) runOver(
 		}
 		return streams(ctx, scan)
 	}
-	// The query lives as long as its rows, which may be longer than the call that started it.
-	ctx, cancel := context.WithCancelCause(ctx)
-	env := fn.Env{Now: e.cfg.Clock.Now().UnixMicro(), Params: args, Zone: s.Zone()}
-	next, stop := iter.Pull2(e.cfg.Batch(ctx, q, env, rows))
-	return &running{engine: e, next: next, stop: stop, ctx: ctx, cancel: cancel, guard: newGuard(e.cfg.MaxMemory, cancel)}, nil
 }
 
 // pin takes a version of each table that a query reads, all as of one step.
@@ -243,6 +251,9 @@ func (e *Engine) explain(s *Session, x *sql.Explain, text string, hints []vec.Ty
 	bound, err := plan.Bind(sel.Query, text, names{e.cfg.Views.Snapshot()}, e.options(s, hints))
 	if err != nil {
 		return nil, convert(err)
+	}
+	if x.Analyze && e.cfg.Analyze != nil {
+		return e.analyze(s, bound), nil
 	}
 	lines := vec.New(vec.Of(vec.Text), 0)
 	for l := range strings.Lines(plan.Explain(bound.Root)) {

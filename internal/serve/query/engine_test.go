@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
 	"myelin/internal/process/exec"
+	"myelin/internal/process/op"
 	"myelin/internal/process/plan"
 	"myelin/internal/serve/query"
 	"myelin/internal/serve/value"
@@ -175,5 +177,28 @@ func TestAQueryThatEatsMemoryIsEnded(t *testing.T) {
 	}
 	if _, err := answer(t, e, "SELECT count(*) FROM crm"); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestExplainAnalyzeTellsWhatOperatorsDid(t *testing.T) {
+	w := newWorld(t)
+	below := []op.Operator{{What: "Aggregate by campaign", Rows: 12, StateKeys: 4, StateBytes: 4096}, {Depth: 1, What: "Stream events", Rows: 99}}
+	e, err := query.New(query.Config{Batch: exec.RunBatch, Analyze: exec.Analyze, Views: w.dir, Publication: w.pub,
+		Operators: func(_ context.Context, name string) ([]op.Operator, error) { return below, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := answer(t, e, "EXPLAIN ANALYZE SELECT campaign, count(*) FROM revenue_per_minute WHERE orders > 3 GROUP BY campaign")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(lines, "\n")
+	for _, want := range []string{"rows=4 cpu=", "rows=428 cpu=", "rows=1000 cpu=", "Aggregate by campaign (rows=12 cpu=0.000 ms keys=4 state=4 KiB)", "Stream events (rows=99"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if _, err := answer(t, e, "EXPLAIN ANALYZE SELECT 1 / orders FROM revenue_per_minute"); err == nil {
+		t.Error("a division by zero went unseen")
 	}
 }
