@@ -33,6 +33,8 @@ type node struct {
 	*doorstage // collect and trust
 	*river     // process, activate and serve
 	desired    *desired
+	*governing           // proposals and the audit log
+	watching   *watching // nil: another process watches
 
 	tasks tasks
 }
@@ -83,7 +85,7 @@ func (n *node) open(ctx context.Context) error {
 		return err
 	}
 	for _, step := range []func(context.Context) error{
-		n.openKeys, n.openWaist, n.openDoors, n.openDesired, n.openTrust, n.openRiver, n.openServe,
+		n.openKeys, n.openWaist, n.openDoors, n.openDesired, n.openTrust, n.openRiver, n.openWatching, n.openServe, n.startWatching,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -101,7 +103,7 @@ func (n *node) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 25*time.Second)
 	defer cancel()
 	var errs []error
-	for _, step := range []func(context.Context) error{n.closeServe, n.closeDoors, n.closeRiver, n.closeWaist} {
+	for _, step := range []func(context.Context) error{n.closeServe, n.closeDoors, n.closeWatching, n.closeRiver, n.closeWaist} {
 		errs = append(errs, step(ctx))
 	}
 	if n.folder != nil {

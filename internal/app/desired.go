@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"myelin/internal/auth/role"
 	"myelin/internal/config"
@@ -30,6 +31,7 @@ type desired struct {
 	// applying is held while a change goes through all stages, so that two changes do not mix.
 	applying sync.Mutex
 	running  map[string]control.Object // what the stages run, by name; under applying
+	traced   atomic.Pointer[traced]    // what that is made of
 	mu       struct {
 		sync.Mutex
 		files   []config.Problem // of the plan and SQL texts

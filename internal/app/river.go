@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"iter"
 	"net"
-	"net/netip"
 	"slices"
 	"time"
 
 	"myelin/internal/activate"
-	"myelin/internal/connect"
 	"myelin/internal/log"
 	"myelin/internal/process/exec"
 	"myelin/internal/process/plan"
@@ -69,14 +67,10 @@ func (n *node) openEngine() error {
 }
 
 func (n *node) openActivate() error {
-	var out connect.Outbound
-	for _, cidr := range n.cfg.Outbound.Allow {
-		out.Allow = append(out.Allow, netip.MustParsePrefix(cidr)) // the configuration was validated
-	}
 	ctx, stop := context.WithCancel(context.Background())
 	n.stopSinks = stop
 	var err error
-	n.activate, err = activate.Open(ctx, activate.Config{Cluster: n.cluster, Client: out.Client(30 * time.Second), Clock: n.Clock, Node: n.nodeName()})
+	n.activate, err = activate.Open(ctx, activate.Config{Cluster: n.cluster, Client: n.outbound().Client(30 * time.Second), Clock: n.Clock, Node: n.nodeName()})
 	return err
 }
 
@@ -121,11 +115,15 @@ func (n *node) openAPI() error {
 	if err != nil {
 		return err
 	}
-	n.api, err = api.New(api.Config{
-		Topics: topics, Engine: n.queries, Explorer: n.queries, River: n, Judged: n, Quarantine: n, Events: n.tail, Views: n.directory, Status: n, Upkeep: n, Delivering: n, Files: n,
+	cfg := api.Config{
+		Governance: n, Topics: topics, Engine: n.queries, Explorer: n.queries, River: n, Judged: n, Quarantine: n, Events: n.tail, Views: n.directory, Status: n, Upkeep: n, Delivering: n, Files: n,
 		UI: ui.Files(), Metrics: n.metrics.Handler(), Ready: n.readiness, Access: n.apiAccess(),
 		Clock: n.Clock, Logger: n.Log, Version: n.Version,
-	})
+	}
+	if n.watching != nil {
+		cfg.Incidents, cfg.Watching = n, n
+	}
+	n.api, err = api.New(cfg)
 	if err != nil {
 		return err
 	}

@@ -100,6 +100,8 @@ func need(method, path string) role.Action {
 		return role.ReadEvents
 	case within("/api/quarantine/samples", "/api/quarantine/preview"):
 		return role.ReadEvents
+	case within("/api/audit"):
+		return role.ReadAudit
 	case method == http.MethodGet, within("/api/plan/diff", "/api/plan/backtest"):
 		return role.Read
 	case within("/api/incidents"):

@@ -79,6 +79,9 @@ type Config struct {
 	Explorer   Explorer
 	Quarantine Quarantine
 	Planning   Planning
+	Incidents  Incidents
+	Watching   Watching
+	Governance Governance
 	Topics     Topics
 	// UI are the files of the web interface; nil: none.
 	UI fs.FS

@@ -103,6 +103,8 @@ func (s *schemas) of(t reflect.Type) object {
 		return object{"anyOf": []object{inner, {"type": "null"}}}
 	case reflect.Slice:
 		return object{"type": "array", "items": s.of(t.Elem())}
+	case reflect.Map:
+		return object{"type": "object", "additionalProperties": s.of(t.Elem())}
 	case reflect.Struct:
 		name := schemaName(t)
 		if _, ok := s.named[name]; !ok {

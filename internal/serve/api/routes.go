@@ -48,7 +48,7 @@ func (s *Server) table() []route {
 	filters := []param{q("status", "string", "all, valid, warn, fixed or quarantined"), q("q", "string", "text that must occur in the event")}
 	rows := []param{nameParam, q("limit", "integer", "most rows (200; up to 10000)"), q("order", "string", "column to sort by"),
 		q("desc", "boolean", "largest first"), q("where.{column}", "string", "only rows whose column has this value")}
-	return slices.Concat(s.quarantineRoutes(), s.planRoutes(), s.topicRoutes(), s.sqlRoutes(), s.upkeepRoutes(), []route{
+	return slices.Concat(s.quarantineRoutes(), s.planRoutes(), s.incidentRoutes(), s.governanceRoutes(), s.topicRoutes(), s.sqlRoutes(), s.upkeepRoutes(), []route{
 		{"GET", "/api/overview", "The river at a glance.", nil, nil, Overview{}, nil, plain(s, "The overview", s.cfg.River, River.Overview)},
 		{"GET", "/api/overview/live", "The overview, every second.", nil, nil, nil, map[string]any{"overview": Overview{}}, s.overviewLive},
 		{"GET", "/api/events", "The latest events, newest first.", append([]param{q("limit", "integer", "most events (100; up to 1000)")}, filters...), nil, tail.Events{}, nil, s.events},

@@ -36,17 +36,18 @@ type Fact struct {
 	Raw               []byte
 }
 
-// reader makes facts of records.
-type reader struct {
+// Reader makes facts of records. It is used by one goroutine.
+type Reader struct {
 	doc    tape.Doc
 	intern map[string]string
 	seed   maphash.Seed
 }
 
-func newReader() *reader { return &reader{intern: map[string]string{}, seed: maphash.MakeSeed()} }
+// NewReader returns a reader.
+func NewReader() *Reader { return &Reader{intern: map[string]string{}, seed: maphash.MakeSeed()} }
 
 // text keeps one copy of each short text, up to a bound; then it starts anew.
-func (r *reader) text(b []byte) string {
+func (r *Reader) text(b []byte) string {
 	if len(b) > 120 {
 		b = b[:120]
 	}
@@ -61,7 +62,7 @@ func (r *reader) text(b []byte) string {
 	return s
 }
 
-func (r *reader) member(obj int, name string) string {
+func (r *Reader) member(obj int, name string) string {
 	i := r.doc.Get(obj, name)
 	if r.doc.Kind(i) != tape.String {
 		return ""
@@ -69,8 +70,8 @@ func (r *reader) member(obj int, name string) string {
 	return r.text(r.doc.Bytes(i))
 }
 
-// read fills f from a record of a governed topic or of quarantine; false: it is not one that a release wrote.
-func (r *reader) read(f *Fact, rec *kgo.Record) bool {
+// Read fills f from a record of a governed topic or of quarantine; false: it is not one that a release wrote.
+func (r *Reader) Read(f *Fact, rec *kgo.Record) bool {
 	status, ok := event.ParseStatus(string(event.Header(rec, event.HeaderStatus)))
 	if !ok {
 		return false
@@ -93,7 +94,7 @@ func (r *reader) read(f *Fact, rec *kgo.Record) bool {
 	return true
 }
 
-func (r *reader) fill(f *Fact) {
+func (r *Reader) fill(f *Fact) {
 	d := &r.doc
 	if i := d.Get(0, "timestamp"); d.Kind(i) == tape.String {
 		if t, err := time.Parse(time.RFC3339Nano, string(d.Bytes(i))); err == nil {

@@ -45,7 +45,7 @@ type Feed struct {
 	cfg     FeedConfig
 	cluster *log.Cluster
 	watch   *Watch
-	reader  *reader
+	reader  *Reader
 	fact    Fact
 
 	next   map[string]map[int32]int64 // by topic and partition: the offset to read next
@@ -87,7 +87,7 @@ func NewFeed(cfg FeedConfig, cluster *log.Cluster) *Feed {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Feed{cfg: cfg, cluster: cluster, watch: New(cfg.Limits), reader: newReader(), next: map[string]map[int32]int64{},
+	return &Feed{cfg: cfg, cluster: cluster, watch: New(cfg.Limits), reader: NewReader(), next: map[string]map[int32]int64{},
 		queued: map[place][]*kgo.Record{}, ends: map[place]int64{}}
 }
 
@@ -318,7 +318,7 @@ func (f *Feed) observe(p place) {
 	}
 	f.held--
 	f.next[p.topic][p.partition] = r.Offset + 1
-	if r.Attrs.IsControl() || !f.reader.read(&f.fact, r) {
+	if r.Attrs.IsControl() || !f.reader.Read(&f.fact, r) {
 		return
 	}
 	f.watch.Observe(&f.fact)

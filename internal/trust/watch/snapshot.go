@@ -66,6 +66,22 @@ func (w *Watch) Save() (map[string][]byte, error) {
 	return out, nil
 }
 
+// SaveAll is Save of everything, changed or not.
+func (w *Watch) SaveAll() (map[string][]byte, error) {
+	w.mu.Lock()
+	for _, s := range w.mu.sources {
+		s.dirty = true
+		for _, t := range s.Events {
+			t.dirty = true
+		}
+	}
+	for _, c := range w.mu.columns {
+		c.dirty = true
+	}
+	w.mu.Unlock()
+	return w.Save()
+}
+
 // Saved says that what Save returned is durable, as long as nothing was observed in between.
 func (w *Watch) Saved() {
 	w.mu.Lock()
