@@ -77,7 +77,44 @@ func AppendCanonical(dst []byte, e *Event, v *Verdict, m Meta) []byte {
 		}
 		dst = v.Violations[i].AppendJSON(dst)
 	}
-	return append(dst, "]}}"...)
+	dst = append(dst, ']')
+	if v.Status >= Fixed && e.Root >= 0 && !e.cut { // a name is put right even in quarantine
+		dst = appendOriginal(dst, e, v)
+	}
+	return append(dst, "}}"...)
+}
+
+// appendOriginal appends what a repaired event came with, private values aside: the parts that were repaired as they
+// were, so that another plan can judge the event as if it came in now.
+func appendOriginal(dst []byte, e *Event, v *Verdict) []byte {
+	w := newWriter(e.Doc, v)
+	was := newWriter(e.Doc, &Verdict{Status: Quarantined, Patches: v.Patches})
+	start := len(dst)
+	dst = append(dst, `,"original":{`...)
+	empty := len(dst)
+	member := func(name string) {
+		if len(dst) > empty {
+			dst = append(dst, ',')
+		}
+		dst = append(tape.AppendQuoted(dst, name), ':')
+	}
+	if e.sentName != nil && string(e.sentName) != string(e.Name) {
+		member(e.NameField())
+		dst = tape.AppendQuoted(dst, e.sentName)
+	}
+	for _, part := range [...]struct {
+		name string
+		node int
+	}{{"context", e.Context}, {"properties", e.Properties}, {"traits", e.Traits}} {
+		if part.node >= 0 && w.repaired(part.node) {
+			member(part.name)
+			dst = was.value(dst, part.node)
+		}
+	}
+	if len(dst) == empty {
+		return dst[:start]
+	}
+	return append(dst, '}')
 }
 
 // maxViolations is how many are written into an event: enough to see the pattern of a list that is wrong throughout.

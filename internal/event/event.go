@@ -68,11 +68,12 @@ type Event struct {
 	Name []byte
 	Type Type
 
-	raw     []byte  // the whole text, when Root is -1
-	extras  []int32 // value nodes of top-level members that are written as they stand
-	scratch []byte  // unescaped texts and generated ids
-	badTime int     // the time that could not be read, shown as originalTimestamp; 0 for none
-	cut     bool    // too large for the log to take whole
+	raw      []byte  // the whole text, when Root is -1
+	extras   []int32 // value nodes of top-level members that are written as they stand
+	scratch  []byte  // unescaped texts and generated ids
+	badTime  int     // the time that could not be read, shown as originalTimestamp; 0 for none
+	sentName []byte  // Name as it was read
+	cut      bool    // too large for the log to take whole
 }
 
 // UserKey is what orders and groups an event: the user's id, else the anonymous id; empty when there is neither.

@@ -77,6 +77,16 @@ func (w *writer) touched(i int) bool {
 	return k < len(w.patches) && w.patches[k].Node < w.d.End(i)
 }
 
+// repaired reports whether a patch that is no privacy rule lies in the subtree of i.
+func (w *writer) repaired(i int) bool {
+	for k := w.from(i); k < len(w.patches) && w.patches[k].Node < w.d.End(i); k++ {
+		if !w.patches[k].Privacy {
+			return true
+		}
+	}
+	return false
+}
+
 // merged appends object i with the members of base that it lacks.
 func (w *writer) merged(dst []byte, name string, i, base int) []byte {
 	if i < 0 {

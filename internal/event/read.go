@@ -223,6 +223,7 @@ func (e *Event) readName(f *fields, v *Verdict) {
 		v.Add(Violation{Code: TypeMismatch, Path: "/" + e.NameField(), Expected: "string", Got: n.Kind.String(), Severity: Error})
 		return
 	}
+	e.sentName = e.Name
 	if e.Type == Track && len(e.Name) == 0 {
 		v.Add(Violation{Code: RequiredMissing, Path: "/event", Expected: "a name", Got: "an empty string", Severity: Error})
 	}

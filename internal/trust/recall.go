@@ -9,7 +9,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"myelin/internal/event"
-	"myelin/internal/tape"
 )
 
 // span is the part of an output partition that must be read to know what it holds.
@@ -166,21 +165,13 @@ func (r *Release) recollect(rec *kgo.Record, now uint32, longest time.Duration) 
 
 // uniqueValue is the id of the record's unique property, if the plan of its source has such a rule for its event.
 func (r *Release) uniqueValue(rec *kgo.Record) (id, bool) {
-	d := &r.spare
 	u, plan := r.uniqueRule(rec)
-	if u == nil || d.Parse(rec.Value) != nil {
+	if u == nil {
 		return id{}, false
 	}
-	node := 0
-	for _, name := range u.Path {
-		node = d.Get(node, name)
-	}
-	if node < 0 || d.Kind(node) == tape.Null {
+	text, ok := u.Value(&r.spare, rec.Value)
+	if !ok {
 		return id{}, false
-	}
-	text := d.Raw(node)
-	if d.Kind(node) == tape.String {
-		text = d.Bytes(node)
 	}
 	return r.id([]byte(plan), event.Header(rec, event.HeaderEvent), text), true
 }

@@ -319,19 +319,7 @@ func (a *assignment) count() int {
 
 // uniqueRule is the rule of uniqueness for the record's event, and its plan's name.
 func (r *Release) uniqueRule(rec *kgo.Record) (*schema.Unique, string) {
-	rules := r.judge.rules.Load()
-	if !rules.unique {
-		return nil, ""
-	}
-	p, _ := rules.plan(string(event.Header(rec, event.HeaderSource)))
-	if p == nil || !p.HasUnique() {
-		return nil, ""
-	}
-	e := p.Event(event.ParseType(string(event.Header(rec, event.HeaderType))), event.Header(rec, event.HeaderEvent))
-	if e == nil {
-		return nil, ""
-	}
-	return e.Unique, p.Name
+	return r.judge.Unique(string(event.Header(rec, event.HeaderSource)), event.ParseType(string(event.Header(rec, event.HeaderType))), event.Header(rec, event.HeaderEvent))
 }
 
 func wrapf(err error, doing string) error {

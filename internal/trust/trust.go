@@ -146,3 +146,26 @@ func (j *Judge) Knows(source string) bool {
 	_, ok := j.rules.Load().source([]byte(source), nil)
 	return ok && source != ""
 }
+
+// Unique is the rule of uniqueness for an event of a source, and its plan's name; nil when there is none.
+func (j *Judge) Unique(source string, t event.Type, name []byte) (*schema.Unique, string) {
+	r := j.rules.Load()
+	if !r.unique {
+		return nil, ""
+	}
+	p, _ := r.plan(source)
+	if p == nil || !p.HasUnique() {
+		return nil, ""
+	}
+	e := p.Event(t, name)
+	if e == nil {
+		return nil, ""
+	}
+	return e.Unique, p.Name
+}
+
+// Hides reports whether the plan of a source hashes what stands at a JSON pointer of e.
+func (j *Judge) Hides(source string, e *event.Event, path string) bool {
+	p, _ := j.rules.Load().plan(source)
+	return p != nil && p.Hides(e, path)
+}

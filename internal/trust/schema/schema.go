@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"myelin/internal/event"
+	"myelin/internal/tape"
 )
 
 // Plan is one compiled tracking plan. It is immutable and may be used from many goroutines, each with its own Checker.
@@ -82,6 +83,24 @@ type Unique struct {
 
 // Pointer is the key's JSON pointer into the event.
 func (u *Unique) Pointer() string { return pointer(u.Path) }
+
+// Value is the key's value in an event's JSON text, without quotes; ok is false where there is none. d is scratch memory.
+func (u *Unique) Value(d *tape.Doc, text []byte) (value []byte, ok bool) {
+	if d.Parse(text) != nil {
+		return nil, false
+	}
+	node := 0
+	for _, name := range u.Path {
+		node = d.Get(node, name)
+	}
+	if node < 0 || d.Kind(node) == tape.Null {
+		return nil, false
+	}
+	if d.Kind(node) == tape.String {
+		return d.Bytes(node), true
+	}
+	return d.Raw(node), true
+}
 
 // Column is a typed column of an event's SQL stream.
 type Column struct {
