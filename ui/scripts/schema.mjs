@@ -10,7 +10,7 @@ const target = fileURLToPath(new URL('../src/lib/schema.gen.ts', import.meta.url
 export function typescript(openapi) {
   const named = Object.entries(openapi.components.schemas).sort(([a], [b]) => (a < b ? -1 : 1));
   const parts = named.map(([name, schema]) => `export interface ${name} {\n${members(schema)}}\n`);
-  return ['// Made from /api/openapi.json by scripts/schema.mjs. Do not edit.\n', ...parts].join('\n');
+  return ['// Code generated from /api/openapi.json by scripts/schema.mjs. DO NOT EDIT.\n', ...parts].join('\n');
 }
 
 function members(schema) {

@@ -1,4 +1,4 @@
-// Made from /api/openapi.json by scripts/schema.mjs. Do not edit.
+// Code generated from /api/openapi.json by scripts/schema.mjs. DO NOT EDIT.
 
 export interface Acknowledged {
   success: boolean;
@@ -11,6 +11,17 @@ export interface Applied {
   problems: Problem[];
   removed: string[];
   updated: string[];
+}
+
+export interface AuditHead {
+  hash: string;
+  seq: number;
+}
+
+export interface AuditLog {
+  entries: GovernanceEntry[];
+  /** of this node's chain: who notes it elsewhere can show later that nothing was cut off */
+  head: AuditHead;
 }
 
 export interface Backtest {
@@ -134,8 +145,171 @@ export interface FailureBody {
   position?: number;
 }
 
+export interface GovernanceBreak {
+  chain: string;
+  reason: string;
+  seq: number;
+}
+
+export interface GovernanceDecision {
+  actor: string;
+  at: string;
+  comment: string;
+  role: string;
+  verb: string;
+}
+
+export interface GovernanceEntry {
+  action: string;
+  actor: string;
+  at: string;
+  chain: string;
+  detail?: unknown;
+  hash: string;
+  object: string;
+  prev: string;
+  role: string;
+  seq: number;
+  v: number;
+}
+
+export interface GovernanceProposal {
+  author: string;
+  base: string;
+  createdAt: string;
+  decisions: GovernanceDecision[];
+  file: string;
+  id: string;
+  reason: string;
+  role: string;
+  state: string;
+  summary?: unknown;
+  text: string;
+  title: string;
+  updatedAt: string;
+}
+
+export interface GovernanceVerification {
+  breaks: GovernanceBreak[];
+  entries: number;
+  heads: unknown;
+  intact: boolean;
+}
+
+export interface Handling {
+  comment: string;
+  /** of mute; a day if there is none */
+  until: string | null;
+}
+
 export interface Health {
   status: string;
+}
+
+export interface Incident {
+  affectedEvents: number;
+  assignee: string;
+  causes: WatchCause[];
+  column: string;
+  detectedAt: string;
+  event: string;
+  expected: number;
+  explanation: string;
+  firstBadRelease: WatchRelease | null;
+  history: IncidentStep[];
+  id: string;
+  kind: string;
+  members: IncidentMember[];
+  mutedUntil: string | null;
+  nextStep: string;
+  observed: number;
+  property: string;
+  /** recovered, by hand, or new normal */
+  resolution: string;
+  resolvedAt: string | null;
+  samples: unknown[];
+  sent?: unknown;
+  series: WatchPoint[];
+  severity: string;
+  source: string;
+  startedAt: string;
+  state: string;
+  title: string;
+  /** share, events, values or value */
+  unit: 'share' | 'events' | 'values' | 'value';
+  updatedAt: string;
+  view: string;
+}
+
+export interface IncidentCounts {
+  acknowledged: number;
+  muted: number;
+  open: number;
+  resolved: number;
+}
+
+export interface IncidentDetail {
+  affectedEvents: number;
+  assignee: string;
+  blast: LineageBlast;
+  causes: WatchCause[];
+  column: string;
+  detectedAt: string;
+  event: string;
+  expected: number;
+  explanation: string;
+  firstBadRelease: WatchRelease | null;
+  history: IncidentStep[];
+  id: string;
+  kind: string;
+  members: IncidentMember[];
+  mutedUntil: string | null;
+  nextStep: string;
+  observed: number;
+  property: string;
+  /** recovered, by hand, or new normal */
+  resolution: string;
+  resolvedAt: string | null;
+  samples: unknown[];
+  sent?: unknown;
+  series: WatchPoint[];
+  severity: string;
+  source: string;
+  startedAt: string;
+  state: string;
+  title: string;
+  /** share, events, values or value */
+  unit: 'share' | 'events' | 'values' | 'value';
+  updatedAt: string;
+  view: string;
+}
+
+export interface IncidentList {
+  counts: IncidentCounts;
+  incidents: Incident[];
+}
+
+export interface IncidentMember {
+  column: string;
+  event: string;
+  expected: number;
+  kind: string;
+  note: string;
+  observed: number;
+  over: boolean;
+  property: string;
+  since: string;
+  source: string;
+  unit: string;
+  value: string;
+  view: string;
+}
+
+export interface IncidentStep {
+  actor: string;
+  at: string;
+  comment: string;
+  verb: string;
 }
 
 export interface JobRequest {
@@ -146,6 +320,43 @@ export interface JobRequest {
   reason?: string;
   /** for a replay */
   repairs?: ReplayRepair[];
+}
+
+export interface LineageBlast {
+  dashboards: string[];
+  nodes: string[];
+  sinks: string[];
+  views: string[];
+}
+
+export interface LineageEdge {
+  from: string;
+  health: string;
+  incidents: string[];
+  /** sends, carries, computes, filters, has, delivers or shows */
+  kind: 'sends' | 'carries' | 'computes' | 'filters' | 'has' | 'delivers' | 'shows';
+  ratePerHour: number;
+  to: string;
+}
+
+export interface LineageGraph {
+  edges: LineageEdge[];
+  focus: string;
+  nodes: LineageNode[];
+}
+
+export interface LineageNode {
+  /** ok, warning, critical or unknown */
+  health: 'ok' | 'warning' | 'critical' | 'unknown';
+  id: string;
+  inBlast: boolean;
+  incidents: string[];
+  /** source, event, property, table, view, column, sink or dashboard */
+  kind: 'source' | 'event' | 'property' | 'table' | 'view' | 'column' | 'sink' | 'dashboard';
+  name: string;
+  note: string;
+  /** the event of a property, the view of a column */
+  parent: string;
 }
 
 export interface Login {
@@ -330,6 +541,10 @@ export interface Problems {
   problems: Problem[];
 }
 
+export interface ProposalList {
+  proposals: GovernanceProposal[];
+}
+
 export interface Proposed {
   file: string;
   id: string;
@@ -446,6 +661,10 @@ export interface QueryRequest {
   sql: string;
 }
 
+export interface Remark {
+  comment: string;
+}
+
 export interface ReplayCounts {
   discarded: number;
   matched: number;
@@ -542,6 +761,18 @@ export interface ReplaySample {
 
 export interface Replayed {
   replayed: number;
+}
+
+export interface RoleGrant {
+  action: string;
+  help: string;
+  roles: string[];
+}
+
+export interface RoleTable {
+  me: Me;
+  roles: string[];
+  table: RoleGrant[];
 }
 
 export interface Rows {
@@ -805,6 +1036,70 @@ export interface ViewInfo {
   watermark: string | null;
 }
 
+export interface ViewLedger {
+  errorRows: ViewRow[];
+  /** rows that could not be computed since the process began */
+  errors: number;
+  /** rows that came after their window had been given up */
+  late: number;
+  lateRows: ViewRow[];
+  name: string;
+}
+
+export interface ViewOperator {
+  /** about how long it has computed */
+  cpuMs: number;
+  depth: number;
+  /** that it gave since the process began */
+  rows: number;
+  stateBytes: number;
+  stateKeys: number;
+  what: string;
+}
+
+export interface ViewPause {
+  name: string;
+  paused: boolean;
+}
+
+export interface ViewPlan {
+  name: string;
+  /** from the result down; each before its inputs */
+  operators: ViewOperator[];
+}
+
+export interface ViewRow {
+  at: string;
+  /** the record that it came from; empty where it came from several */
+  event: string;
+  offset: number;
+  partition: number;
+  reason: string;
+  /** as JSON */
+  row: string;
+  topic: string;
+}
+
+export interface ViewVerification {
+  /** rows that the query does not give */
+  extra: number;
+  /** the first of them, as JSON */
+  extraFirst: string[];
+  /** rows that only the query gives */
+  missing: number;
+  missingFirst: string[];
+  name: string;
+  /** why the two may differ */
+  notes: string[];
+  /** that the query read */
+  records: number;
+  /** of the view */
+  rows: number;
+  /** the view is what its query gives */
+  same: boolean;
+  step: number;
+}
+
 export interface Views {
   views: ViewInfo[];
 }
@@ -816,4 +1111,106 @@ export interface Violation {
   /** JSON pointer into the event */
   path: string;
   severity: string;
+}
+
+export interface WatchCause {
+  badRate: number;
+  dimension: string;
+  shareOfAll: number;
+  shareOfBad: number;
+  value: string;
+}
+
+export interface WatchColumnHealth {
+  column: string;
+  expected: number;
+  /** ok, learning or warning */
+  health: 'ok' | 'learning' | 'warning';
+  /** none, daily or weekly */
+  season: 'none' | 'daily' | 'weekly';
+  value: number;
+  view: string;
+}
+
+export interface WatchCounts {
+  properties: number;
+  series: number;
+}
+
+export interface WatchEventHealth {
+  /** what was to be expected in them */
+  expected: number[];
+  expectedPerHour: number;
+  /** ok, learning, warning or critical */
+  health: 'ok' | 'learning' | 'warning' | 'critical';
+  incidents: string[];
+  lastEventAt: string;
+  name: string;
+  perHour: number;
+  properties: WatchPropertyHealth[];
+  /** none, daily or weekly */
+  season: 'none' | 'daily' | 'weekly';
+  /** events in each of the last 24 hours, oldest first */
+  series: number[];
+  violationRate: number;
+}
+
+export interface WatchHealth {
+  at: string;
+  columns: WatchColumnHealth[];
+  limits: WatchCounts;
+  /** when the oldest series began */
+  since: string | null;
+  sources: WatchSourceHealth[];
+  tracked: WatchCounts;
+  /** events and properties that came beyond the limits and were not watched */
+  untracked: WatchCounts;
+}
+
+export interface WatchPoint {
+  at: string;
+  expected: number;
+  observed: number;
+}
+
+export interface WatchPropertyHealth {
+  /** different values in the last full hour; 0 where there were few */
+  distinct: number;
+  /** ok, learning or warning */
+  health: 'ok' | 'learning' | 'warning';
+  name: string;
+  nullRate: number;
+  /** of properties with a fixed set of values */
+  topValues: WatchValueShare[];
+  types: unknown;
+  violationRate: number;
+}
+
+export interface WatchRelease {
+  firstSeen: string;
+  version: string;
+}
+
+export interface WatchReleaseSeen {
+  firstSeen: string;
+  share: number;
+  version: string;
+}
+
+export interface WatchSourceHealth {
+  duplicateShare: number;
+  events: WatchEventHealth[];
+  expectedPerHour: number;
+  /** ok, learning, warning or critical */
+  health: 'ok' | 'learning' | 'warning' | 'critical';
+  lastEventAt: string;
+  lateShare: number;
+  name: string;
+  ratePerHour: number;
+  releases: WatchReleaseSeen[];
+}
+
+export interface WatchValueShare {
+  share: number;
+  value: string;
 }
