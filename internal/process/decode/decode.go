@@ -59,6 +59,7 @@ type node struct {
 	kids  []kid
 	seen  uint32 // stamp of the record in which it was last filled
 	array bool   // some member is a number: arrays are looked into too
+	shape []expected
 }
 
 type kid struct {

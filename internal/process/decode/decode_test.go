@@ -95,6 +95,16 @@ func TestDecodeSkipsMalformedRecordsAndOtherEvents(t *testing.T) {
 	}
 }
 
+// TestDecodeByALearnedShape feeds records whose members begin like those before, and do not.
+func TestDecodeByALearnedShape(t *testing.T) {
+	cols := []plan.ScanColumn{col("a", vec.Int64), col("p.x", vec.Int64), col("p.y", vec.Text), col("z", vec.Bool)}
+	b := decodeAll(New(cols, nil), `{"a":1,"p":{"x":2,"y":"s"},"z":true}`, `{"a":3,"p":{"x":4,"y":"t"},"z":false}`, `{"a": 5 ,"p": {"x":  6, "y" :"u"},"z":  true}`,
+		`{"ab":7,"a":8,"p":{"y":"v","x":9},"q":{"a":0},"z":true}`, `{"p":{"x":1,"x":2},"a":10,"a":11}`, `{"a":`, `{"a":12,"p":{"x"`, `{"a":13}`)
+	if got, want := text(b), "1|2|s|t\n3|4|t|f\n5|6|u|t\n8|9|v|t\n11|2|∅|∅\n13|∅|∅|∅"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestDecodeTakesPartsOfTheRecord(t *testing.T) {
 	part := func(p plan.Part, k vec.Kind) plan.ScanColumn {
 		return plan.ScanColumn{Column: plan.Column{Type: vec.Of(k)}, From: p}
@@ -126,84 +136,96 @@ func FuzzDecodeAgreesWithEncodingJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte) {
 		d := New(cols, nil)
 		d.Foreign = true
-		b := decodeAll(d, string(in))
+		// Once by a shape that another record taught, and once by its own.
+		records := []string{`{"a":{"b":1,"c":["x","y"]},"s":"t","n":1}`, string(in)}
+		for range maxMisses + 1 {
+			records = append(records, string(in))
+		}
+		b := decodeAll(d, records...)
 		dec := json.NewDecoder(bytes.NewReader(in))
 		dec.UseNumber()
 		var doc map[string]any
 		if !json.Valid(in) || dec.Decode(&doc) != nil || doc == nil {
 			return // garbage in: it is enough that nothing breaks
 		}
-		if b.N != 1 {
-			t.Fatalf("no row for %q", in)
+		if b.N != len(records) {
+			t.Fatalf("%d rows for %q", b.N, in)
 		}
-		at := func(path ...string) any {
-			var v any = doc
-			for _, p := range path {
-				switch x := v.(type) {
-				case map[string]any:
-					v = x[p]
-				case []any:
-					if p != "1" || len(x) < 2 {
-						return nil
-					}
-					v = x[1]
-				default:
-					return nil
-				}
-			}
-			return v
-		}
-		check := func(c int, want string) {
-			t.Helper()
-			got := "∅"
-			if !b.Cols[c].IsNull(0) {
-				got = string(vec.AppendText(nil, b.Cols[c], 0))
-			}
-			if got != want {
-				t.Errorf("%q column %d: got %q; want %q", in, c, got, want)
-			}
-		}
-		if s, ok := at("s").(string); ok {
-			check(5, s)
-		} else {
-			check(5, "∅")
-		}
-		if n, ok := at("n").(json.Number); ok {
-			if f, err := n.Float64(); err == nil && !math.IsInf(f, 0) {
-				check(6, string(vec.AppendFloat(nil, f)))
-			}
-		}
-		switch x := at("a", "b").(type) {
-		case json.Number:
-			if n, err := x.Int64(); err == nil {
-				check(1, fmt.Sprint(n))
-			}
-		case string:
-			check(3, x)
-		case bool:
-			check(3, fmt.Sprint(x))
-		case nil:
-			check(1, "∅")
-			check(3, "∅")
-		}
-		for c, v := range map[int]any{0: at("a"), 4: at("a", "c", "1")} {
-			var back any
-			if v == nil {
-				continue
-			}
-			if b.Cols[c].IsNull(0) {
-				if bytes.Equal(in, bytes.ToValidUTF8(in, nil)) {
-					t.Errorf("%q column %d is NULL; want %v", in, c, v)
-				}
-				continue
-			}
-			dec := json.NewDecoder(bytes.NewReader(b.Cols[c].Bytes(0)))
-			dec.UseNumber()
-			if err := dec.Decode(&back); err != nil || fmt.Sprint(back) != fmt.Sprint(v) {
-				t.Errorf("%q column %d: got %v (%v); want %v", in, c, back, err, v)
-			}
+		for _, row := range []int{1, b.N - 1} {
+			agrees(t, in, doc, b, row)
 		}
 	})
+}
+
+// agrees compares a row of the columns that the fuzz test decodes with a document.
+func agrees(t *testing.T, in []byte, doc map[string]any, b *vec.Batch, row int) {
+	at := func(path ...string) any {
+		var v any = doc
+		for _, p := range path {
+			switch x := v.(type) {
+			case map[string]any:
+				v = x[p]
+			case []any:
+				if p != "1" || len(x) < 2 {
+					return nil
+				}
+				v = x[1]
+			default:
+				return nil
+			}
+		}
+		return v
+	}
+	check := func(c int, want string) {
+		t.Helper()
+		got := "∅"
+		if !b.Cols[c].IsNull(row) {
+			got = string(vec.AppendText(nil, b.Cols[c], row))
+		}
+		if got != want {
+			t.Errorf("%q column %d: got %q; want %q", in, c, got, want)
+		}
+	}
+	if s, ok := at("s").(string); ok {
+		check(5, s)
+	} else {
+		check(5, "∅")
+	}
+	if n, ok := at("n").(json.Number); ok {
+		if f, err := n.Float64(); err == nil && !math.IsInf(f, 0) {
+			check(6, string(vec.AppendFloat(nil, f)))
+		}
+	}
+	switch x := at("a", "b").(type) {
+	case json.Number:
+		if n, err := x.Int64(); err == nil {
+			check(1, fmt.Sprint(n))
+		}
+	case string:
+		check(3, x)
+	case bool:
+		check(3, fmt.Sprint(x))
+	case nil:
+		check(1, "∅")
+		check(3, "∅")
+	}
+	for c, v := range map[int]any{0: at("a"), 4: at("a", "c", "1")} {
+		var back any
+		if v == nil {
+			continue
+		}
+		if b.Cols[c].IsNull(row) {
+			if bytes.Equal(in, bytes.ToValidUTF8(in, nil)) {
+				t.Errorf("%q column %d is NULL; want %v", in, c, v)
+			}
+			continue
+		}
+		dec := json.NewDecoder(bytes.NewReader(b.Cols[c].Bytes(row)))
+		dec.UseNumber()
+		if err := dec.Decode(&back); err != nil || fmt.Sprint(back) != fmt.Sprint(v) {
+			t.Errorf("%q column %d: got %v (%v); want %v", in, c, back, err, v)
+		}
+	}
 }
 
 func BenchmarkDecode(b *testing.B) {

@@ -136,36 +136,19 @@ func (d *Decoder) object(s *scanner, i int, n *node) int {
 		return i + 1
 	}
 	next := 0
-	for {
-		if i >= len(b) || b[i] != '"' {
-			return -1
-		}
-		start := i + 1
-		end, escaped := s.str(start)
-		if end < 0 {
-			return -1
-		}
-		i = s.space(end + 1)
-		if i >= len(b) || b[i] != ':' {
-			return -1
-		}
-		i = s.space(i + 1)
-		name := b[start:end]
-		if escaped {
-			name = jsonb.AppendUnquoted(nil, b[start-1:end+1])
-		}
+	for at := 0; ; at++ {
 		var hit *node
-		// Records of a topic tend to have their keys in one order: try the next one first.
-		for range n.kids {
-			if next == len(n.kids) {
-				next = 0
+		if at < len(n.shape) && n.shape[at].begins(b, i) {
+			hit = n.shape[at].hit
+			if i += len(n.shape[at].text); i < len(b) && b[i] <= ' ' {
+				i = s.space(i) // the record that taught the shape had none here
 			}
-			k := &n.kids[next]
-			next++
-			if k.name == string(name) {
-				hit = k.node
-				break
+		} else {
+			start := i
+			if hit, i = n.member(s, i, &next); i < 0 {
+				return -1
 			}
+			n.learn(at, b[start:i], hit)
 		}
 		if hit != nil {
 			d.again(hit)
@@ -176,8 +159,7 @@ func (d *Decoder) object(s *scanner, i int, n *node) int {
 		if i < 0 {
 			return -1
 		}
-		i = s.space(i)
-		if i >= len(b) {
+		if i = s.space(i); i >= len(b) {
 			return -1
 		}
 		switch b[i] {
@@ -189,6 +171,77 @@ func (d *Decoder) object(s *scanner, i int, n *node) int {
 			return -1
 		}
 	}
+}
+
+// member reads a member's name and colon. It returns the node that wants the value, nil if none does, and where the value begins.
+func (n *node) member(s *scanner, i int, next *int) (hit *node, value int) {
+	b := s.b
+	if i >= len(b) || b[i] != '"' {
+		return nil, -1
+	}
+	start := i + 1
+	end, escaped := s.str(start)
+	if end < 0 {
+		return nil, -1
+	}
+	i = s.space(end + 1)
+	if i >= len(b) || b[i] != ':' {
+		return nil, -1
+	}
+	name := b[start:end]
+	if escaped {
+		name = jsonb.AppendUnquoted(nil, b[start-1:end+1])
+	}
+	// Records of a topic tend to have their keys in one order: try the next one first.
+	for range n.kids {
+		if *next == len(n.kids) {
+			*next = 0
+		}
+		k := &n.kids[*next]
+		*next++
+		if k.name == string(name) {
+			hit = k.node
+			break
+		}
+	}
+	return hit, s.space(i + 1)
+}
+
+// expected is what an object's member at some place usually begins with: the bytes from its name to its value. Where a record has
+// the same bytes there, its name need not be read.
+type expected struct {
+	text   []byte
+	hit    *node
+	misses int
+}
+
+const (
+	maxExpected = 64 // members per object
+	maxMisses   = 8  // in a row, before another text is expected
+)
+
+func (e *expected) begins(b []byte, i int) bool {
+	t := e.text
+	if len(b)-i < len(t) || string(b[i:i+len(t)]) != string(t) {
+		return false
+	}
+	e.misses = 0
+	return true
+}
+
+// learn notes what the member at some place began with, if it is new there or what was expected has not come for a while.
+func (n *node) learn(at int, text []byte, hit *node) {
+	if at >= maxExpected {
+		return
+	}
+	for len(n.shape) <= at {
+		n.shape = append(n.shape, expected{misses: maxMisses})
+	}
+	e := &n.shape[at]
+	if e.misses++; e.misses <= maxMisses {
+		return
+	}
+	*e = expected{text: append(e.text[:0], text...), hit: hit}
 }
 
 // elements walks over the elements of the array at i.
