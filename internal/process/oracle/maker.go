@@ -275,20 +275,25 @@ func (m *Maker) query(depth int) (string, []Column) {
 func (m *Maker) plain(s source, depth int) (string, []Column) {
 	var items []string
 	var cols []Column
+	distinct := m.Pick("", "", "DISTINCT ")
+	combine := depth > 0 && m.IntN(5) == 0
 	for i := range 1 + m.IntN(3) {
 		k := Kind(m.IntN(int(kinds)))
+		if k == Span && (combine || distinct != "") {
+			k = Int // of equal intervals any may stay, and they are not alike to arithmetic
+		}
 		e := m.expr(k, s.cols, 2)
 		if m.IntN(12) == 0 {
 			k, e = Int, m.scalar(s.cols)
 		}
 		items, cols = append(items, fmt.Sprintf("%s AS c%d", e, i)), append(cols, Column{fmt.Sprintf("c%d", i), k})
 	}
-	q := "SELECT " + m.Pick("", "", "DISTINCT ") + strings.Join(items, ", ") + " FROM " + s.text + m.where(s.cols)
+	q := "SELECT " + distinct + strings.Join(items, ", ") + " FROM " + s.text + m.where(s.cols)
 	if s.key != nil && m.IntN(8) == 0 {
 		e := m.expr(Kind(m.IntN(int(Span))), s.cols, 1)
 		return "SELECT DISTINCT ON (" + e + ") " + strings.Join(items, ", ") + " FROM " + s.text + m.where(s.cols) + " ORDER BY " + e + m.Pick("", " DESC") + ", " + strings.Join(s.key, ", "), cols
 	}
-	if depth > 0 && m.IntN(5) == 0 {
+	if combine {
 		var same []string
 		o := m.from(0)
 		for _, c := range cols {

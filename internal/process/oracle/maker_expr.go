@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -220,13 +221,16 @@ func (m *Maker) agg(cols []Column) (string, Kind) {
 	return "jsonb_agg(" + distinct + x + " ORDER BY " + x + ")" + filter, JSON
 }
 
+// readsColumn finds the alias of a table in an expression.
+var readsColumn = regexp.MustCompile(`\b[tlu][0-9]+`)
+
 func (m *Maker) grouped(s source) (string, []Column) {
 	var groups, items []string
 	var cols []Column
 	for i := range m.IntN(3) {
 		k := Kind(m.IntN(int(kinds)))
 		e := m.expr(k, s.cols, 1)
-		if !strings.Contains(e, ".") && !strings.Contains(e, "l") || strings.HasPrefix(e, "'") || strings.HasPrefix(e, "-") {
+		if k == Span || !readsColumn.MatchString(e) {
 			continue
 		}
 		groups, items = append(groups, e), append(items, fmt.Sprintf("%s AS g%d", e, i))

@@ -65,7 +65,7 @@ func (d database) stream(text string, r *rand.Rand) (rows [][]string, ok bool, e
 	ctx := &op.Ctx{Watermark: op.NoTime, Failed: func(*vec.Batch, int, error) { failed = true }}
 	have := map[string]int{}
 	p, err := op.Build(q, ctx, func(b *vec.Batch) {
-		for k, row := range texts(b) {
+		for k, row := range canonical(texts(b)) {
 			i := k
 			if b.Sel != nil {
 				i = int(b.Sel[k])

@@ -192,13 +192,13 @@ func callKey(c AggCall) string {
 		s.WriteString(" distinct")
 	}
 	for _, a := range c.Args {
-		s.WriteString("," + FormatExpr(a))
+		s.WriteString("," + keyOf(a))
 	}
 	if c.Filter != nil {
-		s.WriteString(" filter " + FormatExpr(c.Filter))
+		s.WriteString(" filter " + keyOf(c.Filter))
 	}
 	for _, o := range c.OrderBy {
-		s.WriteString(" order " + FormatExpr(o.Expr))
+		s.WriteString(" order " + keyOf(o.Expr))
 		if o.Desc {
 			s.WriteString(" desc")
 		}

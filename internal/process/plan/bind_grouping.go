@@ -160,7 +160,7 @@ func (s *selection) groupingValues(a *Aggregate, sets [][]int) [][]int64 {
 		for _, e := range args {
 			at := -1
 			for k, g := range a.Groups {
-				if FormatExpr(g) == FormatExpr(e) {
+				if keyOf(g) == keyOf(e) {
 					at = k
 				}
 			}

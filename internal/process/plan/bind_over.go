@@ -87,18 +87,18 @@ func (b *binder) orderable(e Expr, pos int) Expr {
 func (o *overItem) same(p *overItem) bool { return o.text() == p.text() }
 
 func (o *overItem) text() string {
-	s := o.call.Func + "(" + strings.Join(formatAll(o.call.Args), ",") + ")"
+	s := o.call.Func + "(" + strings.Join(keysOf(o.call.Args), ",") + ")"
 	if o.call.Filter != nil {
-		s += " filter " + FormatExpr(o.call.Filter)
+		s += " filter " + keyOf(o.call.Filter)
 	}
 	return s + o.window() + o.call.Frame.String()
 }
 
 // window tells windows apart that need a pass of their own.
 func (o *overItem) window() string {
-	s := " by " + strings.Join(formatAll(o.partition), ",") + " order"
+	s := " by " + strings.Join(keysOf(o.partition), ",") + " order"
 	for _, k := range o.order {
-		s += fmt.Sprintf(" %s %v %v,", FormatExpr(k.Expr), k.Desc, k.NullsFirst)
+		s += fmt.Sprintf(" %s %v %v,", keyOf(k.Expr), k.Desc, k.NullsFirst)
 	}
 	return s
 }

@@ -220,9 +220,9 @@ func (s *selection) checkGroup(e Expr, at sql.Expr) {
 
 // group adds a group and gives its place.
 func (s *selection) group(e Expr, name string) int {
-	key := FormatExpr(e)
+	key := keyOf(e)
 	for i, g := range s.groups {
-		if FormatExpr(g) == key {
+		if keyOf(g) == key {
 			return i
 		}
 	}
@@ -270,7 +270,7 @@ func (s *selection) outputOf(x sql.Expr, extra []output, clause string) (int, []
 	} else if n, ok := x.(*sql.Name); ok && len(n.Parts) == 1 {
 		for i, out := range s.outs {
 			if out.name == n.Parts[0] {
-				if at >= 0 && FormatExpr(s.outs[at].expr) != FormatExpr(out.expr) {
+				if at >= 0 && keyOf(s.outs[at].expr) != keyOf(out.expr) {
 					b.fail(n.Pos(), sql.CodeAmbiguousColumn, "give the columns different names", "%s %q is ambiguous", clause, n.Parts[0])
 				}
 				at = i
@@ -281,9 +281,9 @@ func (s *selection) outputOf(x sql.Expr, extra []output, clause string) (int, []
 		return at, extra
 	}
 	e := b.expr(x, s.env("ORDER BY"))
-	key := FormatExpr(e)
+	key := keyOf(e)
 	for i, out := range append(s.outs[:len(s.outs):len(s.outs)], extra...) {
-		if FormatExpr(out.expr) == key {
+		if keyOf(out.expr) == key {
 			return i, extra
 		}
 	}
@@ -386,11 +386,11 @@ func (s *selection) aggregate(exprs []Expr, asts []sql.Expr) []Expr {
 func (s *selection) overGroups(e Expr, ast sql.Expr, a *Aggregate) Expr {
 	keys := make(map[string]int, len(a.Groups))
 	for i, g := range a.Groups {
-		keys[FormatExpr(g)] = i
+		keys[keyOf(g)] = i
 	}
 	var rewrite func(e Expr) Expr
 	rewrite = func(e Expr) Expr {
-		if i, ok := keys[FormatExpr(e)]; ok {
+		if i, ok := keys[keyOf(e)]; ok {
 			return &Col{i, a.Groups[i].Type(), a.Names[i]}
 		}
 		switch e := e.(type) {

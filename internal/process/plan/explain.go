@@ -351,3 +351,21 @@ func describeSort(n *Sort) string {
 	}
 	return s
 }
+
+// keyOf tells expressions apart: it is FormatExpr with the types of constants.
+func keyOf(e Expr) string {
+	return FormatExpr(mapExpr(e, func(x Expr) Expr {
+		if c, ok := x.(*Const); ok {
+			return &label{formatConst(c.Value, 0) + "::" + c.Value.Type.String(), c.Value.Type}
+		}
+		return x
+	}))
+}
+
+func keysOf(es []Expr) []string {
+	out := make([]string, len(es))
+	for i, e := range es {
+		out[i] = keyOf(e)
+	}
+	return out
+}

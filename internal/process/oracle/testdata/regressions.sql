@@ -1,0 +1,13 @@
+CREATE TABLE r (k int, u text, ns bigint[])
+INSERT INTO r VALUES (1, 'a', '{1,2}'), (2, 'a', NULL), (3, 'b', '{}')
+-- found by random queries
+SELECT 1::float8 AS g, count(*) FILTER (WHERE false) FROM r GROUP BY 1::float8 HAVING count(*) > 1
+SELECT 'x'::text AS g, count(*) FILTER (WHERE '{}'::bigint[] IS NOT DISTINCT FROM '{NULL,2}'::bigint[]) FROM r GROUP BY 'x'::text HAVING count(*) > 1
+SELECT (1)::float8 AS g0, count(*) FILTER (WHERE ('{}'::bigint[] IS NOT DISTINCT FROM '{NULL,2}'::bigint[])) AS a0 FROM (SELECT u, sum(abs(1)) FROM r GROUP BY u) t GROUP BY (1)::float8 HAVING count(*) > 1
+SELECT k <> ALL (ns), k = ANY (ns), NULL = ANY ('{}'::int[]), NULL >= ALL ('{}'::int[]) FROM r
+SELECT array_remove(ns, NULL), array_position(ns, NULL) FROM r
+SELECT count(*) FROM r WHERE nullif(1, 1) IN (SELECT k FROM r)
+SELECT count(*) FROM r CROSS JOIN unnest(CASE WHEN false THEN r.ns END) l
+SELECT max(k) FROM r WHERE ('{}'::bigint[])[1] > (SELECT count(*) FROM r b WHERE b.u = r.u)
+SELECT 1, count(*) FROM r WHERE false GROUP BY 1::int + 1
+SELECT ns || 3, ns || u FROM r
