@@ -15,6 +15,7 @@ import (
 // doorstage is everything from the doors to the governed topics.
 type doorstage struct {
 	sealer   *event.Sealer
+	hashKey  []byte // of private values
 	judge    *trust.Judge
 	producer *log.Producer
 	doors    *collect.Doors // nil: this process does not collect
@@ -37,7 +38,8 @@ func (n *node) openDoors(context.Context) error {
 	if n.sealer, err = event.NewSealer([32]byte(key[:32])); err != nil {
 		return err
 	}
-	n.judge = trust.NewJudge(key[32:])
+	n.hashKey = key[32:]
+	n.judge = trust.NewJudge(n.hashKey)
 	if n.has(RoleCollect) {
 		if n.producer, err = n.cluster.NewProducer(log.ProducerConfig{}); err != nil {
 			return err

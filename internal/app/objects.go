@@ -16,6 +16,7 @@ import (
 	"myelin/internal/process/plan"
 	"myelin/internal/process/sql"
 	"myelin/internal/serve/view"
+	"myelin/internal/trust/schema"
 )
 
 // bound is the desired state, bound to relations: what the stages are to run, and what is wrong with the rest.
@@ -31,7 +32,12 @@ type bound struct {
 // bindObjects binds every object in an order in which each finds what it reads. What is wrong with one leaves the others.
 // An object that is wrong is taken as it is in running, if it is there.
 func (n *node) bindObjects(objects []control.Object, running map[string]control.Object) *bound {
-	b := &bound{catalog: newCatalog(n.cfg.Topics, n.judge.Plans()), running: map[string]control.Object{}}
+	return n.bindWith(n.judge.Plans(), objects, running)
+}
+
+// bindWith is bindObjects with plans that need not be in force.
+func (n *node) bindWith(plans []*schema.Plan, objects []control.Object, running map[string]control.Object) *bound {
+	b := &bound{catalog: newCatalog(n.cfg.Topics, plans), running: map[string]control.Object{}}
 	for _, r := range b.catalog.all() {
 		b.entries = append(b.entries, view.Entry{Relation: r, Description: r.Comment})
 	}
@@ -143,7 +149,7 @@ func (n *node) bindRelation(b *bound, o control.Object, s *sql.CreateRelation) e
 
 func (b *bound) bindView(o control.Object, s *sql.CreateView) error {
 	if !s.Materialized {
-		return sql.At(o.SQL, int(s.At0), sql.CodeNotSupported, "plain views are not kept").WithHint("write CREATE MATERIALIZED VIEW: it is kept up to date as events arrive")
+		return b.bindPlainView(o, s)
 	}
 	q, r, err := plan.BindView(s, o.SQL, b.catalog)
 	if err != nil {
@@ -162,6 +168,20 @@ func (b *bound) bindView(o control.Object, s *sql.CreateView) error {
 	}
 	b.engine.Views = append(b.engine.Views, exec.Definition{Relation: r, Query: q})
 	b.entries = append(b.entries, view.Entry{Relation: r, SQL: o.SQL, Description: o.Description, Emit: emit})
+	return nil
+}
+
+// bindPlainView makes a name for a query: nothing is kept, whoever reads the view runs it.
+func (b *bound) bindPlainView(o control.Object, s *sql.CreateView) error {
+	r, err := plan.BindPlainView(s, o.SQL, b.catalog)
+	if err != nil {
+		return err
+	}
+	r.Schema, r.Comment = "public", o.Description
+	if err := b.catalog.add(r); err != nil {
+		return err
+	}
+	b.entries = append(b.entries, view.Entry{Relation: r, SQL: o.SQL, Description: o.Description})
 	return nil
 }
 

@@ -46,6 +46,7 @@ type rules struct {
 	only    *schema.Plan            // the one plan there is, else nil
 	unique  bool
 	longest time.Duration // of the uniqueness rules
+	given   []Source
 }
 
 // NewJudge returns a Judge without plans, which accepts all that can be read. The key is the installation's secret for
@@ -60,7 +61,7 @@ func NewJudge(key []byte) *Judge {
 // SetPlans replaces all plans and sources at once. It fails, and changes nothing, when a source names a plan that is not
 // there or two plans share a name.
 func (j *Judge) SetPlans(plans []*schema.Plan, sources []Source) error {
-	r := &rules{plans: plans, sources: map[string]*schema.Plan{}, keys: map[string]string{}, missing: map[string]string{}}
+	r := &rules{plans: plans, sources: map[string]*schema.Plan{}, keys: map[string]string{}, missing: map[string]string{}, given: sources}
 	named := map[string]*schema.Plan{}
 	for _, p := range plans {
 		if other := named[p.Name]; other != nil {
@@ -169,3 +170,6 @@ func (j *Judge) Hides(source string, e *event.Event, path string) bool {
 	p, _ := j.rules.Load().plan(source)
 	return p != nil && p.Hides(e, path)
 }
+
+// Sources are the sources that were set with the plans. They must not be changed.
+func (j *Judge) Sources() []Source { return j.rules.Load().given }

@@ -142,7 +142,7 @@ type Backtest struct {
 	Problems []Problem      `json:"problems"`
 	From     time.Time      `json:"from"`
 	To       time.Time      `json:"to"`
-	Complete bool           `json:"complete" doc:"false: there was more traffic than could be looked at in time; the counts are of the newest part"`
+	Complete bool           `json:"complete" doc:"false: there was more traffic than could be looked at in time; the counts are of what was"`
 	Before   BacktestCounts `json:"before" doc:"by the plan in force"`
 	After    BacktestCounts `json:"after" doc:"by the new plan"`
 	Rows     []BacktestRow  `json:"rows" doc:"per event and app version, the largest change first"`
