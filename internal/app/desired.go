@@ -142,6 +142,9 @@ func (n *node) Change(ctx context.Context, _ *query.Session, stmt sql.Statement,
 	if d, ok := stmt.(*sql.Drop); ok {
 		return "DROP", n.drop(ctx, d)
 	}
+	if a, ok := stmt.(*sql.AlterView); ok {
+		return "ALTER MATERIALIZED VIEW", n.alterView(ctx, a)
+	}
 	o, ok := declared(stmt)
 	if !ok {
 		return "", &query.Error{Code: query.CodeFeatureNotSupported, Message: "this statement is not supported here"}
