@@ -11,6 +11,7 @@ import { startMock } from './mock.mjs';
 import { quarantine } from './quarantine.mjs';
 import { sql } from './sql.mjs';
 import { states } from './states.mjs';
+import { trust } from './trust.mjs';
 import { topics } from './topics.mjs';
 
 const [given, shots = 'shots', only = ''] = process.argv.slice(2);
@@ -62,6 +63,12 @@ const pages = [
   { name: 'events', path: '/events', title: 'Events', ready: (p) => p.getByRole('row').nth(3) },
   { name: 'quality', path: '/quality', title: 'Quality', ready: (p) => p.getByRole('button', { expanded: false }).nth(1) },
   { name: 'quarantine', path: '/quarantine', title: 'Quarantine', needs: '/api/quarantine/groups', ready: (p) => p.getByRole('heading', { level: 2 }).nth(1) },
+  { name: 'health', path: '/health', title: 'Health', needs: '/api/watch', ready: (p) => p.getByRole('row').nth(1) },
+  { name: 'incidents', path: '/incidents?state=all', title: 'Incidents', needs: '/api/incidents', ready: (p) => p.getByRole('heading', { level: 2 }).first() },
+  { name: 'plan', path: '/plan?event=Order%20Completed', title: 'Plan', needs: '/api/quarantine/groups', ready: (p) => p.getByRole('button', { name: 'Edit total' }) },
+  { name: 'proposals', path: '/proposals', title: 'Proposals', needs: '/api/proposals', ready: (p) => p.getByRole('region', { name: 'Proposals' }) },
+  { name: 'lineage', path: '/lineage', title: 'Lineage', needs: '/api/lineage', ready: (p) => p.getByRole('button', { pressed: false }).nth(3) },
+  { name: 'audit', path: '/audit', title: 'Audit log', needs: '/api/audit', ready: (p) => p.getByRole('region', { name: 'Entries' }) },
   { name: 'views', path: '/views', title: 'Views', ready: (p) => p.getByRole('heading', { level: 3 }).first() },
   { name: 'view', path: `/views/${firstView}`, title: firstView, ready: (p) => p.getByRole('heading', { name: 'Rows', exact: true }) },
   { name: 'sql', path: '/sql', title: 'SQL', needs: '/api/sql/functions', ready: (p) => p.getByRole('textbox', { name: 'SQL' }) },
@@ -108,7 +115,7 @@ await check('the types of the API are those of this server', async () => {
   must(!openapi || (await upToDate(openapi)), 'run: node scripts/schema.mjs ' + base);
 });
 
-for (const group of [keyboard, states, topics, sql, quarantine]) await group({ browser, base, open, check, must, clean, shot, has, view: firstView });
+for (const group of [keyboard, states, topics, sql, quarantine, trust]) await group({ browser, base, open, check, must, clean, shot, has, view: firstView });
 
 await browser.close();
 mock?.stop();

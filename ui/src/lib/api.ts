@@ -1,5 +1,15 @@
 // The client of the HTTP API. Lists that the server leaves out or sends as null arrive here as empty lists.
 import type {
+  Audit,
+  Incident,
+  IncidentCounts,
+  IncidentDetail,
+  Lineage,
+  Proposal,
+  Verification,
+  Watch,
+  Backtest,
+  PlanDiff,
   Delivery,
   EventRow,
   Me,
@@ -144,6 +154,47 @@ export const api = {
   unmuteCause: (group: string) => post<unknown>('/api/quarantine/unmute', { group }),
 
   plans: (signal?: AbortSignal) => call<{ plans: PlanInfo[] }>('/api/plan', { signal }).then((r) => list(r.plans)),
+
+  incidents: (state: string, signal?: AbortSignal) =>
+    call<{ incidents: Incident[]; counts: IncidentCounts }>(`/api/incidents?${new URLSearchParams({ ...(state && { state }), limit: '200' })}`, { signal }).then((r) => ({
+      ...r,
+      incidents: list(r.incidents),
+    })),
+
+  incident: (id: string, signal?: AbortSignal) =>
+    call<IncidentDetail>(`/api/incidents/${encodeURIComponent(id)}`, { signal }).then((r) => ({
+      ...r,
+      causes: list(r.causes),
+      members: list(r.members),
+      samples: list(r.samples),
+      series: list(r.series),
+      history: list(r.history),
+    })),
+
+  handle: (id: string, verb: 'acknowledge' | 'mute' | 'unmute' | 'resolve', comment: string) =>
+    post<Incident>(`/api/incidents/${encodeURIComponent(id)}/${verb}`, { comment }),
+
+  watch: (signal?: AbortSignal) =>
+    call<Watch>('/api/watch', { signal }).then((r) => ({ ...r, sources: list(r.sources).map((x) => ({ ...x, events: list(x.events), releases: list(x.releases) })), columns: list(r.columns) })),
+
+  lineage: (signal?: AbortSignal) => call<Lineage>('/api/lineage', { signal }).then((r) => ({ ...r, nodes: list(r.nodes), edges: list(r.edges) })),
+
+  proposals: (signal?: AbortSignal) => call<{ proposals: Proposal[] }>('/api/proposals', { signal }).then((r) => list(r.proposals)),
+
+  decide: (id: string, verb: 'approve' | 'reject' | 'withdraw' | 'apply', comment: string) =>
+    post<Proposal>(`/api/proposals/${encodeURIComponent(id)}/${verb}`, { comment }),
+
+  audit: (limit: number, signal?: AbortSignal) => call<Audit>(`/api/audit?limit=${limit}`, { signal }).then((r) => ({ ...r, entries: list(r.entries) })),
+
+  verifyAudit: (signal?: AbortSignal) => call<Verification>('/api/audit/verify', { signal }).then((r) => ({ ...r, breaks: list(r.breaks) })),
+
+  planDiff: (text: string, file: string, signal?: AbortSignal) =>
+    post<PlanDiff>('/api/plan/diff', { text, file }, signal).then((r) => ({ ...r, problems: list(r.problems), changes: list(r.changes), bumps: list(r.bumps), breaks: list(r.breaks) })),
+
+  backtest: (text: string, file: string, days: number, signal?: AbortSignal) =>
+    post<Backtest>('/api/plan/backtest', { text, file, days }, signal).then((r) => ({ ...r, rows: list(r.rows) })),
+
+  propose: (text: string, file: string, title: string, reason: string) => post<{ id: string; state: string; file: string }>('/api/plan/propose', { text, file, title, reason }),
 
   me: (signal?: AbortSignal) => call<Me>('/api/me', { signal }),
 

@@ -171,3 +171,10 @@ export function sentence(s: string): string {
   if (!t) return '';
   return t.charAt(0).toUpperCase() + t.slice(1) + (/[.!?:…]$/.test(t) ? '' : '.');
 }
+
+/** A duration as the server writes it: "720h0m0s" → "30 d". Others stay as they are. */
+export function goSpan(s: string): string {
+  const m = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?$/.exec(s);
+  if (!s || !m) return s;
+  return span(((Number(m[1] ?? 0) * 60 + Number(m[2] ?? 0)) * 60 + Number(m[3] ?? 0)) * 1000);
+}

@@ -1,7 +1,7 @@
 // Which page an address names.
 
 const plain = [
-  'events', 'quality', 'quarantine', 'incidents', 'plan', 'lineage', 'audit', 'views', 'sql', 'deliveries', 'topics', 'groups',
+  'events', 'quality', 'health', 'quarantine', 'incidents', 'plan', 'proposals', 'lineage', 'audit', 'views', 'sql', 'deliveries', 'topics', 'groups',
 ] as const;
 
 /** Pages of one thing, and the list that they belong to. */
@@ -27,6 +27,8 @@ export function match(path: string): Route {
 /** The list that a page belongs to, as the navigation shows it. */
 export function listOf(page: Page): Page {
   if (page === 'groups') return 'topics';
+  if (page === 'health') return 'quality';
+  if (page === 'proposals') return 'plan';
   return (Object.keys(single) as (keyof typeof single)[]).find((list) => single[list] === page) ?? page;
 }
 

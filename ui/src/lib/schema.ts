@@ -3,6 +3,7 @@
 import type * as gen from './schema.gen';
 
 export type {
+  Backtest,
   Balance,
   Delivery,
   Endpoints,
@@ -31,6 +32,19 @@ export type {
   TopicMessage,
   TopicMessages,
 } from './schema.gen';
+
+export type Audit = gen.AuditLog;
+export type Verification = gen.GovernanceVerification;
+export type Incident = gen.Incident;
+export type IncidentDetail = gen.IncidentDetail;
+export type IncidentCounts = gen.IncidentCounts;
+export type Lineage = gen.LineageGraph;
+export type LineageNode = gen.LineageNode;
+export type LineageEdge = gen.LineageEdge;
+export type Proposal = gen.GovernanceProposal;
+export type Watch = gen.WatchHealth;
+export type WatchedEvent = gen.WatchEventHealth;
+export type WatchedSource = gen.WatchSourceHealth;
 
 export type StageID = gen.Stage['id'];
 export type Status = gen.EventRow['status'];

@@ -1,0 +1,39 @@
+import { describe, expect, test } from 'vitest';
+import { fields, fold, reach } from './lineage-layout';
+import type { Lineage, LineageNode } from './schema';
+import { changedLines } from './text-diff';
+
+const node = (id: string, parent = ''): LineageNode => ({ id, kind: id.split(':')[0], name: id.split(':')[1], parent, health: 'ok', incidents: [], inBlast: false, note: '' }) as LineageNode;
+const edge = (from: string, to: string, health = 'ok') => ({ from, to, health, kind: 'computes' as const, incidents: [], ratePerHour: 1 });
+const graph: Lineage = {
+  focus: '',
+  nodes: [node('sink:mail'), node('view:b'), node('view:a'), node('column:a/total', 'view:a'), node('event:Order'), node('property:Order/total', 'event:Order'), node('source:web')],
+  edges: [edge('source:web', 'event:Order'), edge('event:Order', 'property:Order/total'), edge('property:Order/total', 'column:a/total', 'warning'), edge('view:a', 'column:a/total'), edge('view:a', 'view:b'), edge('view:b', 'sink:mail')],
+};
+
+describe('lineage', () => {
+  test('folds fields into what they belong to and keeps the worst health', () => {
+    const f = fold(graph);
+    expect(f.nodes.map((n) => n.node.id)).not.toContain('column:a/total');
+    expect(f.edges.find((e) => e.from === 'event:Order' && e.to === 'view:a')?.health).toBe('warning');
+    expect(Object.fromEntries(f.nodes.map((n) => [n.node.id, n.layer]))).toEqual({ 'source:web': 0, 'event:Order': 1, 'view:a': 2, 'view:b': 3, 'sink:mail': 4 });
+  });
+  test('a circle does not hang it', () => {
+    expect(fold({ ...graph, edges: [...graph.edges, edge('view:b', 'view:a')] }).nodes.length).toBe(5);
+  });
+  test('reach goes both ways, not sideways', () => {
+    const edges = [edge('a', 'b'), edge('b', 'c'), edge('a', 'd')];
+    expect([...reach('b', edges)].sort()).toEqual(['a', 'b', 'c']);
+  });
+  test('fields say what they are made of', () => {
+    expect(fields('view:a', graph).map((f) => [f.node.name, f.from.map((e) => e.from)])).toEqual([['a/total', ['property:Order/total']]]);
+  });
+});
+
+test('a text diff keeps what stayed and a little around what changed', () => {
+  const text = (lines: string[]) => lines.join('\n');
+  const a = text(['1', '2', '3', '4', '5', '6', '7', '8']);
+  expect(changedLines(a, a.replace('6', 'x')).map((l) => `${l.kind[0]}${l.text}`)).toEqual(['g…', 's4', 's5', 'r6', 'ax', 's7', 's8']);
+  expect(changedLines(a, a)).toEqual([{ kind: 'gap', text: '…' }]);
+  expect(changedLines('a\nb\nc', 'a\nc').map((l) => l.kind)).toEqual(['same', 'removed', 'same']);
+});
