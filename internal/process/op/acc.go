@@ -56,6 +56,13 @@ func newAcc(c *plan.AggCall, retract bool) (acc, error) {
 		return newVariance(c.Func)
 	case "array_agg", "string_agg":
 		return newList(c), nil
+	case "approx_count_distinct":
+		if retract {
+			return &retractDistinct{}, nil
+		}
+		return &approxDistinct{}, nil
+	case "approx_percentile":
+		return newQuantile(c)
 	}
 	return nil, fmt.Errorf("aggregate function %s is not supported", c.Func)
 }

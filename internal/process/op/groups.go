@@ -91,7 +91,7 @@ func newGroups(ctx *Ctx, calls []plan.AggCall, keyTypes []vec.Type, extra int, r
 // idempotent functions give the same with and without DISTINCT, or see to it themselves.
 func idempotent(name string) bool {
 	switch name {
-	case "min", "max", "bool_and", "bool_or", "every", "array_agg", "string_agg":
+	case "approx_count_distinct", "min", "max", "bool_and", "bool_or", "every", "array_agg", "string_agg":
 		return true
 	}
 	return false
