@@ -374,6 +374,8 @@ func (f *Feed) save(ctx context.Context, producer *kgo.Client) error {
 	if entries[headKey], err = json.Marshal(h); err != nil {
 		return fmt.Errorf("saving the watch's state: %w", err)
 	}
+	// Records that were on their way once cannot be called back; only closing the client gives up on them.
+	defer context.AfterFunc(ctx, producer.Close)()
 	if err := producer.BeginTransaction(); err != nil {
 		return fmt.Errorf("saving the watch's state: %w", err)
 	}
