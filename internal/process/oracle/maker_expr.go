@@ -86,7 +86,7 @@ var exprForms = [kinds][]string{
 	Stamp: {"({ts} + {iv})", "({ts} - {iv})", "date_trunc('hour', {ts})", "date_trunc('week', {ts})", "({date})::timestamp", "({tz} AT TIME ZONE 'Europe/Berlin')", "date_bin('15 minutes', {ts}, TIMESTAMP '2001-01-01')", "({tz} AT TIME ZONE 'UTC')"},
 	Zoned: {"({tz} + {iv})", "({ts} AT TIME ZONE 'America/New_York')", "date_trunc('day', {tz}, 'Europe/Berlin')", "greatest({tz}, {tz})", "({ts} AT TIME ZONE 'Europe/Berlin')"},
 	Span:  {"({iv} + {iv})", "({ts} - {ts})", "({iv} * 2)", "(-{iv})", "justify_hours({iv})", "age({ts}, {ts})", "({tz} - {tz})", "make_interval(0, 0, 0, {int}::int, 0, 0, 0)"},
-	JSON: {"({json} -> 'a')", "({json} -> 0)", "jsonb_build_object('k', {int}, 't', {txt})", "to_jsonb({ints})", "to_jsonb({num})", "jsonb_build_array({txt}, {bool})", "({json} || {json})", "jsonb_strip_nulls({json})", "({json} #> '«a,b»')", "to_jsonb({ts})",
+	JSON: {"({json} -> 'a')", "({json} -> 0)", "jsonb_build_object('k', {int}, 't', {txt})", "to_jsonb({ints})", "jsonb_build_array({txt}, {bool})", "({json} || {json})", "jsonb_strip_nulls({json})", "({json} #> '«a,b»')", "to_jsonb({ts})",
 		"jsonb_path_query_array({json}, '$.b[*]')"},
 	Ints:  {"({ints} || {ints})", "array_append({ints}, {int})", "ARRAY[{int}, {int}]", "array_remove({ints}, 2)", "({ints})[1:2]", "array_prepend({int}, {ints})", "array_replace({ints}, {int}, {int})", "array_cat({ints}, {ints})"},
 	Texts: {"({texts} || {txt})", "string_to_array({txt}, ' ')", "ARRAY[{txt}, {txt}]", "({texts})[2:]", "regexp_split_to_array({txt}, 'a')", "array_remove({texts}, {txt})"},

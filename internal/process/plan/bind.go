@@ -65,6 +65,7 @@ type binder struct {
 	params []vec.Type
 	depth  int
 	rels   []*Relation
+	used   budget
 	// waiting are subqueries that were bound and then found to need another form.
 	waiting map[*sql.Query]Node
 	// paramPos is where each parameter occurs first, for errors.

@@ -76,6 +76,9 @@ func (b *binder) cond(e sql.Expr, x *env) Expr {
 
 // expr0 binds an expression; untyped literals stay so.
 func (b *binder) expr0(e sql.Expr, x *env) Expr {
+	if b.used.exprs++; b.used.exprs > maxExprs {
+		b.tooComplex(e.Pos())
+	}
 	switch e := e.(type) {
 	case *sql.Name:
 		return b.name(e, x)
@@ -298,7 +301,7 @@ func (b *binder) call(name string, pos int, args ...Expr) Expr {
 	for i, a := range args {
 		out[i] = b.coerce(a, m.Args[i], fn.ImplicitCast, pos)
 	}
-	return b.fold(&Call{Func: m.Func, Args: out, T: m.Func.Return(typesOf(out))})
+	return b.bounded(b.fold(&Call{Func: m.Func, Args: out, T: m.Func.Return(typesOf(out))}), pos)
 }
 
 func isOperator(name string) bool {

@@ -48,6 +48,7 @@ func (b *binder) checkNames(left, right []scopeCol, pos int) {
 
 func (b *binder) table(t sql.TableExpr, outer *scope) (Node, []scopeCol) {
 	defer b.enter(t.Pos())()
+	b.part(t.Pos())
 	switch t := t.(type) {
 	case *sql.TableRef:
 		return b.tableRef(t, outer)

@@ -114,7 +114,7 @@ func (s *selection) groupingSets(a *Aggregate) Node {
 	for k, set := range sets {
 		in := a.Input
 		if k > 0 {
-			in = clone(in)
+			in = s.b.copied(in, int(s.s.At0))
 		}
 		one := &Aggregate{Input: in, Calls: a.Calls, Names: nil}
 		p := &Project{Input: one, Names: append([]string(nil), a.Names...)}
@@ -141,7 +141,7 @@ func (s *selection) groupingSets(a *Aggregate) Node {
 		}
 		n := Node(p)
 		if k > 0 {
-			n = clone(p)
+			n = s.b.copied(p, int(s.s.At0))
 		}
 		if out == nil {
 			out = n

@@ -14,6 +14,7 @@ import (
 // columns (which are also in the tree's schema).
 func (b *binder) query(q *sql.Query, outer *scope) (Node, []string) {
 	defer b.enter(int(q.At0))()
+	b.part(int(q.At0))
 	if b.depth > 1 && q.Emit != sql.EmitUnset {
 		b.fail(q.EmitPos, sql.CodeSyntax, "write it at the end of the whole statement", "EMIT belongs to the outermost query")
 	}

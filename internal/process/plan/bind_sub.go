@@ -202,7 +202,7 @@ func (b *binder) inQuery(e *sql.In, x *env) Expr {
 		node:   &Project{Input: &Distinct{Input: &Project{Input: n, Exprs: []Expr{key}, Names: []string{"key"}}}, Exprs: []Expr{&Col{0, key.Type(), "key"}, one}, Names: []string{"key", "found"}},
 		result: func(w int) Expr { return &Col{w + 1, yes, "found"} }}
 	counts := &subquery{pos: e.Pos(), kind: Cross, t: bigint,
-		node: &Aggregate{Input: n, Calls: []AggCall{{Func: "count", Star: true, Type: bigint}, {Func: "count", Args: []Expr{key}, Type: bigint}}, Names: []string{"rows", "values"}}}
+		node: &Aggregate{Input: b.copied(n, e.Pos()), Calls: []AggCall{{Func: "count", Star: true, Type: bigint}, {Func: "count", Args: []Expr{key}, Type: bigint}}, Names: []string{"rows", "values"}}}
 	hit := b.addSub(found, x)
 	counts.result = func(w int) Expr { return &Col{w, bigint, "rows"} }
 	rows := b.addSub(counts, x)

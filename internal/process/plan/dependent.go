@@ -152,7 +152,7 @@ func (b *binder) byValues(l, n Node, pos int) *carrier {
 	})
 	c.width = len(c.cols)
 	c.bottom = func() Node {
-		p := &Project{Input: clone(l)}
+		p := &Project{Input: b.copied(l, pos)}
 		for i, e := range c.outer {
 			p.Exprs, p.Names = append(p.Exprs, e), append(p.Names, c.cols[i].Name)
 		}

@@ -84,7 +84,7 @@ func pushDown(n Node, preds []Expr) Node {
 		}
 		return pushDown(n.Input, append(keep, preds...))
 	case *Project:
-		down, stay := split(preds, func(p Expr) bool { return !volatile(p) && !volatile(over(p, n)) })
+		down, stay := split(preds, func(p Expr) bool { return !volatile(p) && pushable(p, n) && !volatile(over(p, n)) })
 		for i, p := range down {
 			down[i] = over(p, n)
 		}

@@ -1,33 +1,40 @@
-package eval_test
+package oracle_test
 
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"myelin/internal/process/fn"
+	"myelin/internal/process/plan"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write the generated parts of docs/reference/sql.md")
+var rewrite = flag.Bool("rewrite", false, "write the generated parts of docs/reference/functions.md")
 
-const reference = "../../../docs/reference/sql.md"
+const reference = "../../../docs/reference/functions.md"
 
-// TestReferenceIsCurrent compares the tables of functions in docs/reference/sql.md with the code's own; every example in them runs.
+// TestReferenceIsCurrent compares the tables of docs/reference/functions.md with the code's own; every example in them runs.
 func TestReferenceIsCurrent(t *testing.T) {
 	data, err := os.ReadFile(reference)
 	if err != nil {
 		t.Fatal(err)
 	}
 	text := string(data)
-	want := replace(t, replace(t, text, "functions", functions(t)), "aggregates", aggregates())
+	want := text
+	for name, table := range map[string]string{
+		"functions": functions(t), "aggregates": aggregates(), "sets": sets(t), "lists": lists(), "windows": windows(t),
+	} {
+		want = replace(t, want, name, table)
+	}
 	if want == text {
 		return
 	}
 	if !*rewrite {
-		t.Fatal("docs/reference/sql.md is behind the code: go test ./internal/process/eval -run Reference -rewrite")
+		t.Fatal("docs/reference/functions.md is behind the code: go test ./internal/process/oracle -run Reference -rewrite")
 	}
 	if err := os.WriteFile(reference, []byte(want), 0o644); err != nil {
 		t.Fatal(err)
@@ -58,7 +65,7 @@ func functions(t *testing.T) string {
 			seen[f.Name] = true
 			result := ""
 			if !f.Volatile && !f.Stable {
-				got, err := answer("SELECT " + f.Example)
+				got, err := (database{}).run("SELECT " + f.Example)
 				if err != nil || len(got) != 1 {
 					t.Errorf("the example of %s fails: %s: %v", f.Name, f.Example, err)
 					continue
@@ -99,6 +106,51 @@ func aggregates() string {
 	}
 	for _, n := range names {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", n, help[n], cell(strings.Join(types[n], ", ")))
+	}
+	return b.String()
+}
+
+// sets prints the functions that give rows; each example runs.
+func sets(t *testing.T) string {
+	var b strings.Builder
+	b.WriteString("| Function | Gives | Example | Rows |\n| --- | --- | --- | --- |\n")
+	for _, f := range fn.Sets() {
+		if f.Help == "" {
+			continue
+		}
+		got, err := (database{}).run("SELECT * FROM " + f.Example)
+		if err != nil {
+			t.Errorf("the example of %s fails: %s: %v", f.Name, f.Example, err)
+		}
+		var rows []string
+		for _, r := range got {
+			rows = append(rows, "`"+cell(strings.Join(r, ", "))+"`")
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | `%s` | %s |\n", f.Name, f.Help, cell(f.Example), strings.Join(rows, " "))
+	}
+	return b.String()
+}
+
+// lists prints the aggregate functions that are made of lists.
+func lists() string {
+	var b strings.Builder
+	b.WriteString("| Function | Written |\n| --- | --- |\n")
+	all := plan.ListAggs()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		fmt.Fprintf(&b, "| `%s` | `%s` |\n", name, all[name])
+	}
+	return b.String()
+}
+
+// windows prints the window functions; each example runs over a small table.
+func windows(t *testing.T) string {
+	var b strings.Builder
+	b.WriteString("| Function | Gives | Example |\n| --- | --- | --- |\n")
+	for _, f := range fn.Windows() {
+		if _, err := (database{}).run("SELECT " + f.Example + " FROM (VALUES (1, 'a', 2, '/')) t(user_key, at, total, page)"); err != nil {
+			t.Errorf("the example of %s fails: %s: %v", f.Name, f.Example, err)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | `%s` |\n", f.Name, f.Help, f.Example)
 	}
 	return b.String()
 }
