@@ -11,8 +11,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-
-	"myelin/internal/app"
 )
 
 // apply asks a running myelin to read its project again.
@@ -62,30 +60,6 @@ func apply(ctx context.Context, args []string) error {
 		return fmt.Errorf("problems: %d; everything else is applied", n)
 	}
 	fmt.Println("the plans and SQL files are in force")
-	return nil
-}
-
-// planVerb checks files without a server.
-func planVerb(_ context.Context, args []string) error {
-	if len(args) == 0 || args[0] != "check" {
-		return &usageError{"myelin plan check [--project DIR]"}
-	}
-	fs := flag.NewFlagSet("plan check", flag.ContinueOnError)
-	dir := fs.String("project", ".", "the project `folder`")
-	if err := parse(fs, args[1:], false); err != nil {
-		return err
-	}
-	report, err := app.CheckProject(*dir)
-	if err != nil {
-		return err
-	}
-	for _, p := range report.Problems {
-		fmt.Println(p.Error())
-	}
-	if n := len(report.Problems); n > 0 {
-		return fmt.Errorf("problems found: %d", n)
-	}
-	fmt.Printf("all files are fine: plans: %d, events: %d, SQL objects: %d\n", report.Plans, report.Events, report.Objects)
 	return nil
 }
 

@@ -12,7 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"myelin/internal/auth/role"
+	"myelin/internal/event"
 	"myelin/internal/serve/api"
+	"myelin/internal/tape"
 	"myelin/internal/trust"
 	"myelin/internal/trust/backtest"
 	"myelin/internal/trust/draft"
@@ -209,4 +211,31 @@ func (n *node) ProposePlan(ctx context.Context, who role.Person, p api.PlanPropo
 		return api.Proposed{}, err
 	}
 	return api.Proposed{ID: made.ID, State: string(made.State), File: made.File}, nil
+}
+
+// InferPlan implements api.Planning.
+func (n *node) InferPlan(ctx context.Context, name, source string, days int) (api.Inferred, error) {
+	if days <= 0 {
+		days = 7
+	}
+	out := api.Inferred{Complete: true}
+	deadline := time.Now().Add(backtestTime) // as above
+	learn := draft.NewInference()
+	var doc tape.Doc
+	var text []byte
+	err := n.traffic(n.Clock.Now().AddDate(0, 0, -min(days, 90)))(ctx, func(r *kgo.Record) bool {
+		if time.Now().After(deadline) {
+			out.Complete = false
+			return false
+		}
+		if len(event.Header(r, trust.HeaderReplay)) > 0 || source != "" && string(event.Header(r, event.HeaderSource)) != source {
+			return true
+		}
+		text = backtest.Original(text[:0], &doc, r.Value)
+		learn.Add(text)
+		out.Events++
+		return true
+	})
+	out.Text = string(learn.Plan(cmp.Or(name, "learned")).YAML())
+	return out, err
 }

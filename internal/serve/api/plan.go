@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"myelin/internal/auth/role"
@@ -12,6 +13,8 @@ import (
 type Planning interface {
 	DiffPlan(ctx context.Context, c PlanChange) (PlanDiff, error)
 	BacktestPlan(ctx context.Context, c PlanChange) (Backtest, error)
+	// InferPlan learns a plan called name from the traffic of the last days; source "" is all.
+	InferPlan(ctx context.Context, name, source string, days int) (Inferred, error)
 	ProposePlan(ctx context.Context, who role.Person, p PlanProposal) (Proposed, error)
 }
 
@@ -191,6 +194,13 @@ type Proposed struct {
 	File  string `json:"file"`
 }
 
+// Inferred is a plan that was learned.
+type Inferred struct {
+	Text     string `json:"text" doc:"the plan file"`
+	Events   int64  `json:"events" doc:"how many events it was learned from"`
+	Complete bool   `json:"complete" doc:"false: there was more traffic than could be looked at in time"`
+}
+
 func (s *Server) planRoutes() []route {
 	part := s.cfg.Planning
 	return []route{
@@ -199,6 +209,11 @@ func (s *Server) planRoutes() []route {
 			posted(s, part, func(r *http.Request, q PlanChange) (PlanDiff, error) { return part.DiffPlan(r.Context(), q) })},
 		{"POST", "/api/plan/backtest", "What a plan would have done with the last days of traffic. Changes nothing.", nil, PlanChange{}, Backtest{}, nil,
 			posted(s, part, func(r *http.Request, q PlanChange) (Backtest, error) { return part.BacktestPlan(r.Context(), q) })},
+		{"GET", "/api/plan/infer", "A plan that fits the last days of traffic, for people to go over.", []param{q("name", "string", "name of the plan"), q("source", "string", "only events of this source"),
+			q("days", "integer", "how many days (7)")}, nil, Inferred{}, nil, plainly(s, part, func(r *http.Request) (Inferred, error) {
+			days, _ := strconv.Atoi(r.URL.Query().Get("days")) // absent or odd: 7
+			return part.InferPlan(r.Context(), r.URL.Query().Get("name"), r.URL.Query().Get("source"), days)
+		})},
 		{"POST", "/api/plan/propose", "Propose a change of a plan; somebody approves it under /api/proposals.", nil, PlanProposal{}, Proposed{}, nil,
 			posted(s, part, func(r *http.Request, q PlanProposal) (Proposed, error) {
 				return part.ProposePlan(r.Context(), role.Of(r.Context()), q)
