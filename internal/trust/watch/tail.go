@@ -23,6 +23,8 @@ const (
 // score is one reading of what a tail is for: its prior and where excursions begin.
 type prior struct {
 	high, mean, perWeek, floor float64
+	// weeks is how rarely chance may reach the limit; 0: quietWeeks.
+	weeks float64
 }
 
 // limit is the score from which on something is wrong.
@@ -31,7 +33,11 @@ func (t *tail) limit(p prior) float64 {
 	rate := (p.perWeek*priorWeeks + t.Count) / (priorWeeks + t.Weeks)
 	n := min(t.Learnt, 40)
 	mean := (p.mean*priorCount + t.Mean*n) / (priorCount + n)
-	return max(p.floor, p.high+mean*math.Log(math.Max(rate, 0.2)*quietWeeks))
+	weeks := p.weeks
+	if weeks == 0 {
+		weeks = quietWeeks
+	}
+	return max(p.floor, p.high+mean*math.Log(max(rate, 0.2)*weeks))
 }
 
 // learn takes a score that was not part of an incident; weeks is the time that it stands for.

@@ -22,7 +22,7 @@ var (
 		{high: 2.2, mean: 0.6, perWeek: 10, floor: 4.5}, {high: 2.2, mean: 0.6, perWeek: 8, floor: 4.5}, {high: 2.2, mean: 0.55, perWeek: 4, floor: 4.2},
 		{high: 2.2, mean: 0.5, perWeek: 1.5, floor: 4}, {high: 2.2, mean: 0.5, perWeek: 0.7, floor: 4},
 	}
-	gapPrior = prior{high: 3, mean: 1.1, perWeek: 100, floor: 11}
+	gapPrior = prior{high: 3, mean: 1.05, perWeek: 100, floor: 11, weeks: 45}
 )
 
 // volume is how often something happens: a source's events, or those of one name.
@@ -294,9 +294,11 @@ func (v *volume) matters(way int, seen, expected float64, window int) bool {
 	least, most := 0.72, 1.45
 	switch {
 	case window <= 3: // short bursts are normal
-		least, most = 0.6, 4
+		least, most = 0.6, 5
 	case window <= 12:
-		most = 1.9
+		most = 2.3
+	case window <= 72:
+		most = 1.6
 	}
 	if v.age() < youngHours { // no weekend has been seen twice
 		least, most = 0.35, 3
@@ -304,7 +306,7 @@ func (v *volume) matters(way int, seen, expected float64, window int) bool {
 	if way < 0 {
 		return ratio < least
 	}
-	return ratio > most && seen-expected >= 10
+	return ratio > most && seen-expected >= 25
 }
 
 // variation is the squared relative error of the forecasts of a window, beyond what counting explains.
