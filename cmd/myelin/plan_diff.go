@@ -16,8 +16,8 @@ import (
 	"myelin/internal/trust/draft"
 )
 
-// ask sends JSON to a running myelin (a nil body: GET) and reads its answer.
-func ask(ctx context.Context, url string, body, into any) error {
+// askAPI sends JSON to a running myelin (a nil body: GET) and reads its answer.
+func askAPI(ctx context.Context, url string, body, into any) error {
 	method, reader := http.MethodGet, io.Reader(nil)
 	if body != nil {
 		text, err := json.Marshal(body)
@@ -133,7 +133,7 @@ func diffRunning(ctx context.Context, base, file string, days int) (bad bool, er
 		}
 		Breaks []struct{ Kind, Name, Message string }
 	}
-	if err := ask(ctx, base+"/api/plan/diff", map[string]any{"text": string(text)}, &diff); err != nil {
+	if err := askAPI(ctx, base+"/api/plan/diff", map[string]any{"text": string(text)}, &diff); err != nil {
 		return false, err
 	}
 	for _, p := range diff.Problems {
@@ -161,7 +161,7 @@ func diffRunning(ctx context.Context, base, file string, days int) (bad bool, er
 		Before, After struct{ Total, Quarantined int64 }
 		Rows          []struct{ Sentence string }
 	}
-	if err := ask(ctx, base+"/api/plan/backtest", map[string]any{"text": string(text), "days": days}, &test); err != nil {
+	if err := askAPI(ctx, base+"/api/plan/backtest", map[string]any{"text": string(text), "days": days}, &test); err != nil {
 		return false, err
 	}
 	fmt.Printf("backtest    %d events of the last %d days: %d quarantined now, %d with the new plan\n", test.After.Total, days, test.Before.Quarantined, test.After.Quarantined)
@@ -189,7 +189,7 @@ func planInfer(ctx context.Context, args []string) error {
 	}
 	var answer struct{ Text string }
 	q := url.Values{"days": {strconv.Itoa(*days)}, "source": {*source}, "name": {*name}}
-	if err := ask(ctx, *base+"/api/plan/infer?"+q.Encode(), nil, &answer); err != nil {
+	if err := askAPI(ctx, *base+"/api/plan/infer?"+q.Encode(), nil, &answer); err != nil {
 		return err
 	}
 	return put(*out, []byte(answer.Text))

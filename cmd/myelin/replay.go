@@ -67,7 +67,7 @@ func replayVerb(ctx context.Context, args []string) error {
 		body["all"] = *all
 	}
 	var j job
-	if err := ask(ctx, *base+path, body, &j); err != nil {
+	if err := askAPI(ctx, *base+path, body, &j); err != nil {
 		return err
 	}
 	return follow(ctx, *base, j)
@@ -81,7 +81,7 @@ func listCauses(ctx context.Context, base string) error {
 			Waiting                                    int64
 		}
 	}
-	if err := ask(ctx, base+"/api/quarantine/groups", nil, &answer); err != nil {
+	if err := askAPI(ctx, base+"/api/quarantine/groups", nil, &answer); err != nil {
 		return err
 	}
 	for _, g := range answer.Groups {
@@ -102,7 +102,7 @@ func previewReplay(ctx context.Context, base string, body map[string]any) error 
 			Count      int64
 		}
 	}
-	if err := ask(ctx, base+"/api/quarantine/preview", body, &p); err != nil {
+	if err := askAPI(ctx, base+"/api/quarantine/preview", body, &p); err != nil {
 		return err
 	}
 	fmt.Printf("selected: %d, would pass: %d, would still break the plan: %d\n", p.Matched, p.WouldPass, p.StillBroken)
@@ -126,7 +126,7 @@ func follow(ctx context.Context, base string, j job) error {
 			return nil
 		case <-tick.C:
 		}
-		if err := ask(ctx, base+"/api/quarantine/jobs/"+j.ID, nil, &j); err != nil && ctx.Err() == nil {
+		if err := askAPI(ctx, base+"/api/quarantine/jobs/"+j.ID, nil, &j); err != nil && ctx.Err() == nil {
 			return err
 		}
 	}
