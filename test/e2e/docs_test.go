@@ -165,7 +165,12 @@ func (g *guide) tools(ports []string) {
 case $verb in
 serve) exec %[1]s serve --http %[2]s --kafka %[3]s --postgres %[4]s "$@";;
 sql) exec %[1]s sql --postgres %[4]s "$@";;
-apply|tail) exec %[1]s $verb --url http://%[2]s "$@";;
+apply|tail|replay) exec %[1]s $verb --url http://%[2]s "$@";;
+plan) sub=$1; shift
+case $sub in
+diff|infer) exec %[1]s plan $sub --url http://%[2]s "$@";;
+*) exec %[1]s plan $sub "$@";;
+esac;;
 *) exec %[1]s $verb "$@";;
 esac`, bin, ports[0], ports[1], ports[2]),
 		"npm": fmt.Sprintf(`for last; do :; done
