@@ -182,14 +182,16 @@ func (s *Server) checkBatch(req *kmsg.ProduceRequest, c *topic.Config, records [
 		return nil, kerr.InvalidTimestamp, fmt.Sprintf("timestamp %d is too far from the broker's clock", ts)
 	}
 	if c.Compact {
-		rs, err := batch.Decode(v)
-		if err != nil {
+		keys := true
+		err := batch.Each(v, func(r batch.Record) bool {
+			keys = keys && r.Key != nil
+			return keys
+		})
+		switch {
+		case err != nil:
 			return nil, kerr.InvalidRecord, err.Error()
-		}
-		for _, r := range rs {
-			if r.Key == nil {
-				return nil, kerr.InvalidRecord, "a compacted topic takes no record without a key"
-			}
+		case !keys:
+			return nil, kerr.InvalidRecord, "a compacted topic takes no record without a key"
 		}
 	}
 	return v, nil, ""

@@ -100,14 +100,19 @@ func recordAt(p *partition.Partition, base, ts, start, end int64) (offset, times
 			return -1, -1, nil
 		}
 		if v.MaxTimestamp() >= ts {
-			rs, err := batch.Decode(v)
+			offset = -1
+			err := batch.Each(v, func(r batch.Record) bool {
+				if r.Timestamp < ts || r.Offset < start {
+					return true
+				}
+				offset, timestamp = r.Offset, r.Timestamp
+				return false
+			})
 			if err != nil {
 				return v.BaseOffset(), v.MaxTimestamp(), nil // cannot be looked into: the batch is near enough
 			}
-			for _, r := range rs {
-				if r.Timestamp >= ts && r.Offset >= start {
-					return r.Offset, r.Timestamp, nil
-				}
+			if offset >= 0 {
+				return offset, timestamp, nil
 			}
 		}
 		base = v.LastOffset() + 1

@@ -88,6 +88,10 @@ func (f *fetchSessions) take(req *kmsg.FetchRequest) (*fetchSession, *kerr.Error
 	old := s.size
 	s.update(req)
 	f.partitions += s.size - old
+	if s.size > old && f.partitions > maxSessionPartitions {
+		f.drop(s) // no room for more: the consumer begins anew, and fetches in full
+		return nil, kerr.FetchSessionIDNotFound
+	}
 	return s, nil
 }
 

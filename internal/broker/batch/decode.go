@@ -2,8 +2,7 @@ package batch
 
 import (
 	"fmt"
-
-	"github.com/twmb/franz-go/pkg/kgo"
+	"runtime"
 )
 
 // Record is one decoded record of a batch. Key and Value alias the batch unless it was compressed; nil means absent.
@@ -14,32 +13,60 @@ type Record struct {
 	Value     []byte
 }
 
-// maxPlainBytes bounds what a compressed batch may unfold to when the broker has to look inside.
-const maxPlainBytes = 256 << 20
+// unfolding bounds how many compressed batches are looked into at the same time.
+var unfolding = make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))
 
-// Decode reads the records of a batch, which it trusts no further than its bytes reach.
-func Decode(v View) ([]Record, error) {
+// Each calls f with the records of a batch until it returns false. A batch that is malformed anywhere, or unfolds to too much,
+// is an error before f is called.
+func Each(v View, f func(Record) bool) error {
+	if v.Compression() != 0 {
+		unfolding <- struct{}{}
+		defer func() { <-unfolding }()
+	}
 	plain, err := v.plain()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	n := v.Count()
-	if n < 0 || int64(n)*7 > int64(len(plain)) {
-		return nil, ErrRecord
+	if n < 0 || n > MaxRecords || int64(n)*7 > int64(len(plain)) {
+		return ErrRecord
 	}
-	out := make([]Record, 0, n)
+	last := int64(-1)
+	rest := plain
 	for range n {
-		r, rest, ok := decodeOne(plain)
-		if !ok {
-			return nil, ErrRecord
+		r, after, ok := decodeOne(rest)
+		if !ok || r.Offset <= last || r.Offset > int64(v.LastOffsetDelta()) {
+			return ErrRecord
 		}
+		last, rest = r.Offset, after
+	}
+	if len(rest) > 0 {
+		return ErrRecord
+	}
+	for range n {
+		var r Record
+		r, plain, _ = decodeOne(plain)
 		r.Offset += v.BaseOffset()
 		r.Timestamp += v.BaseTimestamp()
 		if v.Attributes()&attrAppendTime != 0 {
 			r.Timestamp = v.MaxTimestamp()
 		}
+		if !f(r) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// Decode returns the records of a batch.
+func Decode(v View) ([]Record, error) {
+	out := make([]Record, 0, min(max(v.Count(), 0), int32(len(v)/7)))
+	err := Each(v, func(r Record) bool {
 		out = append(out, r)
-		plain = rest
+		return true
+	})
+	if err != nil {
+		return nil, err
 	}
 	return out, nil
 }
@@ -50,12 +77,9 @@ func (v View) plain() ([]byte, error) {
 	if c == 0 || v.Count() == 0 {
 		return v.Records(), nil
 	}
-	plain, err := kgo.DefaultDecompressor().Decompress(v.Records(), kgo.CompressionCodecType(c))
+	plain, err := unpack(v.Records(), c)
 	if err != nil {
 		return nil, fmt.Errorf("decompressing batch at offset %d: %w", v.BaseOffset(), err)
-	}
-	if len(plain) > maxPlainBytes {
-		return nil, ErrRecord
 	}
 	return plain, nil
 }

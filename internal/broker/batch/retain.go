@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -124,10 +125,20 @@ func (v View) rebuild(dst []byte, records []raw, attrs uint16, base int64) ([]by
 	return dst, nil
 }
 
+// compressors are those of the codecs by number, each made when it is first wanted.
+var compressors = [...]func() (kgo.Compressor, error){
+	1: sync.OnceValues(func() (kgo.Compressor, error) { return kgo.DefaultCompressor(kgo.GzipCompression()) }),
+	2: sync.OnceValues(func() (kgo.Compressor, error) { return kgo.DefaultCompressor(kgo.SnappyCompression()) }),
+	3: sync.OnceValues(func() (kgo.Compressor, error) { return kgo.DefaultCompressor(kgo.Lz4Compression()) }),
+	4: sync.OnceValues(func() (kgo.Compressor, error) { return kgo.DefaultCompressor(kgo.ZstdCompression()) }),
+}
+
 // pack compresses with the codec of that number.
 func pack(plain []byte, codec int) ([]byte, error) {
-	codecs := map[int]kgo.CompressionCodec{1: kgo.GzipCompression(), 2: kgo.SnappyCompression(), 3: kgo.Lz4Compression(), 4: kgo.ZstdCompression()}
-	c, err := kgo.DefaultCompressor(codecs[codec])
+	if codec >= len(compressors) {
+		return nil, fmt.Errorf("compressing batch: %w: codec %d", ErrRecord, codec)
+	}
+	c, err := compressors[codec]()
 	if err != nil || c == nil {
 		return nil, fmt.Errorf("compressing batch with codec %d: %w", codec, err)
 	}
@@ -146,7 +157,7 @@ func (v View) rawRecords() ([]raw, error) {
 		return nil, err
 	}
 	n := v.Count()
-	if n < 0 || int64(n)*7 > int64(len(plain)) {
+	if n < 0 || n > MaxRecords || int64(n)*7 > int64(len(plain)) {
 		return nil, ErrRecord
 	}
 	out := make([]raw, 0, n)

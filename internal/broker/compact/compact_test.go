@@ -1,8 +1,11 @@
 package compact_test
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -395,4 +398,57 @@ func TestDamageIsNotCompactedAway(t *testing.T) {
 		t.Error("something was removed")
 	}
 	w.close()
+}
+
+// TestWhatCannotBeUnpackedStays appends batches, taken while the topic was not compacted, whose compressed records are no
+// records: passes go on around them, and nothing that was said before them about any key is lost.
+func TestWhatCannotBeUnpackedStays(t *testing.T) {
+	w := newWorld(t, vfs.NewCrashableMem())
+	defer w.close()
+	rng := rand.New(rand.NewPCG(3, 2))
+	broken := map[int64][]byte{}
+	for i := range 200 {
+		w.send(w.producers[0], rng)
+		if i%50 == 25 {
+			b := batch.NewBuilder(w.now())
+			b.Add([]byte("k1"), []byte("what nobody can read"))
+			v := b.Build()
+			v[22] = byte(1 + i/50) // a codec
+			count := uint32(1)
+			if i > 100 {
+				count = 1 << 30
+			}
+			binary.BigEndian.PutUint32(v[23:], count-1)
+			binary.BigEndian.PutUint32(v[57:], count)
+			binary.BigEndian.PutUint32(v[17:], crc32.Checksum(v[21:], crc32.MakeTable(crc32.Castagnoli)))
+			if err := v.Check(); err != nil {
+				t.Fatal(err)
+			}
+			at := w.append(v)
+			broken[at] = append([]byte(nil), v...)
+			w.producers[0] = &sender{id: int64(100 + i), first: -1}
+			for int64(len(w.records)) < at+int64(min(count, 1)) {
+				w.records = append(w.records, record{})
+			}
+			if count > 1 {
+				break
+			}
+		}
+	}
+	for range 3 {
+		w.compact(1 << 20)
+	}
+	found := 0
+	err := w.part.EachStrict(0, w.part.Bounds().High, func(v batch.View) error {
+		if want, ok := broken[v.BaseOffset()]; ok {
+			found++
+			if !bytes.Equal(v, want) {
+				t.Errorf("the batch at %d has changed", v.BaseOffset())
+			}
+		}
+		return nil
+	})
+	if err != nil || found != len(broken) {
+		t.Errorf("%d of %d batches are there, %v", found, len(broken), err)
+	}
 }

@@ -3,7 +3,6 @@ package compact
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"myelin/internal/broker/batch"
@@ -63,19 +62,22 @@ func (ps *pass) gather(sc scope) error {
 			return nil
 		}
 		n := int(v.Count())
+		if n > batch.MaxRecords {
+			ps.sealed(v, batch.ErrRecord)
+			return nil
+		}
 		ps.keys.widen(n)
 		if !ps.keys.room(n) {
 			ps.end = v.BaseOffset()
 			return errEnough
 		}
-		records, err := batch.Decode(v)
-		if err != nil {
-			return fmt.Errorf("reading records at offset %d: %w", v.BaseOffset(), err)
-		}
-		for _, r := range records {
+		if err := batch.Each(v, func(r batch.Record) bool {
 			if r.Key != nil {
 				ps.keys.put(r.Key, r.Offset)
 			}
+			return true
+		}); err != nil {
+			ps.sealed(v, err)
 		}
 		return nil
 	})
@@ -83,6 +85,13 @@ func (ps *pass) gather(sc scope) error {
 		return nil
 	}
 	return err
+}
+
+// sealed notes a batch that cannot be looked into, because what its producer compressed is malformed or unfolds to too much: it
+// stays as it is, and says nothing about its keys.
+func (ps *pass) sealed(v batch.View, cause error) {
+	ps.c.cfg.Log.Warn("a batch cannot be looked into and stays as it is", "topic", ps.p.Topic, "partition", ps.p.Index,
+		"offset", v.BaseOffset(), "cause", cause.Error())
 }
 
 // filter is what store.Rewrite asks about each batch.
@@ -113,8 +122,8 @@ func (ps *pass) filter(dst []byte, b store.Batch) ([]byte, error) {
 		// What the producer may send again must be recognised even when its records are gone.
 		KeepHeader: ps.active[v.ProducerID()].Has(v),
 	})
-	if err != nil {
-		return dst, fmt.Errorf("compacting batch at offset %d: %w", v.BaseOffset(), err)
+	if err != nil { // gather has met it and said so
+		return append(out[:len(dst)], v...), nil
 	}
 	left := int32(0)
 	if kept := out[len(dst):]; len(kept) > 0 {

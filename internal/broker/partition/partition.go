@@ -120,6 +120,11 @@ func (p *Partition) admit(v batch.View, done func(int64, error)) (base int64, er
 	last := e.last
 	base = last - int64(v.LastOffsetDelta())
 	if last >= p.log.HighWatermark() {
+		// Once the store has failed nothing settles any more what was under way then.
+		if err := p.log.Err(); err != nil {
+			p.mu.Unlock()
+			return -1, err
+		}
 		p.mu.late = append(p.mu.late, late{last: last, base: base, done: done})
 		p.mu.Unlock()
 		return base, nil

@@ -8,7 +8,8 @@ const (
 	// restBefore is how long the log must have been at rest for an appender to lead: under load the committer gathers more into
 	// one fdatasync than leaders would.
 	restBefore = 150 * time.Microsecond
-	// markAfter is how long a log whose commits are led must be at rest before the committer marks its end.
+	// markAfter is how long a log whose commits are led must be at rest before the committer marks its end, and how long a
+	// leader has at most.
 	markAfter = 20 * time.Millisecond
 )
 
@@ -26,6 +27,8 @@ func (s *Store) Lead() bool {
 		return false
 	}
 	q.mu.led = true
+	// Should the leader be held up by somebody who waits for a commit, the committer takes over.
+	s.committer.pause.Reset(markAfter)
 	return true
 }
 

@@ -67,6 +67,9 @@ func (p *Partition) Index() int32 { return p.n }
 // HighWatermark is the durable end: the offset after the last one that can be read.
 func (p *Partition) HighWatermark() int64 { return p.hw.Load() }
 
+// Err is why the store has stopped, or nil.
+func (p *Partition) Err() error { return p.s.Err() }
+
 // LogStart is the first offset that can be read.
 func (p *Partition) LogStart() int64 {
 	p.mu.Lock()
