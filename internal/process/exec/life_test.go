@@ -412,3 +412,39 @@ func TestAPausedViewStandsStillAlsoOverACrashAndGoesOnWhereItStood(t *testing.T)
 		t.Errorf("the topic ends with %v", last)
 	}
 }
+
+func TestJoinsForgetWhatCannotMatchAnyMore(t *testing.T) {
+	w := newWorld(t, 1)
+	w.mustDeclare(numbersDDL + `
+		CREATE SOURCE others (n BIGINT, k TEXT, at TIMESTAMP, WATERMARK FOR at AS at - INTERVAL '4 seconds') WITH (topic = 'others');
+		CREATE MATERIALIZED VIEW near AS SELECT a.n AS x, b.n AS y FROM numbers a LEFT JOIN others b ON a.k = b.k AND b.at BETWEEN a.at AND a.at + INTERVAL '10 seconds';
+		CREATE MATERIALIZED VIEW windows AS SELECT a.window_end, a.c AS x, b.c AS y
+		FROM (SELECT window_end, k, count(*) AS c FROM tumble(numbers, at, INTERVAL '10 seconds') GROUP BY window_end, k) a
+		JOIN (SELECT window_end, k, count(*) AS c FROM tumble(others, at, INTERVAL '10 seconds') GROUP BY window_end, k) b ON a.window_end = b.window_end AND a.k = b.k;`)
+	w.start()
+	both := func(n, second int) {
+		w.send("numbers", number(n, "a", second))
+		w.send("others", number(n, "a", second))
+		w.settle()
+	}
+	for n := range 30 {
+		both(n, n)
+	}
+	keys := func(view string) int64 { w.clock.Advance(time.Second); return w.status(view).StateKeys }
+	w.until("all rows are remembered", func() bool { return keys("near") >= 60 && keys("windows") >= 12 })
+	rows := w.rows("near")
+	w.clock.Advance(10 * 24 * time.Hour)
+	both(100, 9*24*3600)
+	both(101, 9*24*3600+60)
+	w.until("old rows are forgotten", func() bool { return keys("near") < 10 && keys("windows") < 12 })
+	for line := range strings.SplitSeq(rows, "\n") {
+		if !strings.Contains(w.rows("near"), line) {
+			t.Errorf("the pair %s went with what was remembered", line)
+		}
+	}
+	w.send("others", number(7, "a", 8)) // its like are forgotten
+	w.settle()
+	if s := w.status("near"); s.Late != 1 || s.Errors != 0 {
+		t.Errorf("%d late, %d errors", s.Late, s.Errors)
+	}
+}

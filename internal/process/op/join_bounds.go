@@ -8,9 +8,9 @@ import (
 	"myelin/internal/vec"
 )
 
-// joinBounds lets the rows of an interval join go: a row can only match rows of the other side whose times lie near its own, and is
-// forgotten once the watermark has passed those, and Ctx.Lateness more. A row that comes when its own like have been forgotten is
-// late. Rows of the inputs are never taken back.
+// joinBounds lets the rows of a join go that can match nothing any more. In an interval join a row matches rows of the other side
+// whose times lie near its own; in a window join, rows of the same window. It is forgotten once the watermark has passed those, and
+// Ctx.Lateness more; by then no row is taken back. A row that comes when its own like have been forgotten is late.
 type joinBounds struct {
 	col    [2]int
 	keep   [2]int64 // how long after its time a row may find a match; math.MaxInt64: for ever
@@ -18,13 +18,19 @@ type joinBounds struct {
 }
 
 func newJoinBounds(ctx *Ctx, n *plan.Join) *joinBounds {
-	b := n.Bounds
-	if b == nil || ctx.Batch || n.Lookup || !n.Left.Props().AppendOnly || !n.Right.Props().AppendOnly {
+	if ctx.Batch || n.Lookup {
 		return nil
 	}
 	late := ctx.Lateness
 	if ctx.OnClose {
 		late = 0
+	}
+	b := n.Bounds
+	if b == nil || !n.Left.Props().AppendOnly || !n.Right.Props().AppendOnly {
+		if cols, ok := joinedWindow(n); ok {
+			return &joinBounds{col: cols, keep: [2]int64{late, late}}
+		}
+		return nil
 	}
 	j := &joinBounds{col: [2]int{b.Left, b.Right}, keep: [2]int64{math.MaxInt64, math.MaxInt64}}
 	if b.Upper != math.MaxInt64 {
@@ -34,6 +40,37 @@ func newJoinBounds(ctx *Ctx, n *plan.Join) *joinBounds {
 		j.keep[1] = satAdd(-b.Lower, late)
 	}
 	return j
+}
+
+// joinedWindow finds the ends of a window that both sides must share, of inputs that leave a window alone once it is given up.
+func joinedWindow(n *plan.Join) (cols [2]int, ok bool) {
+	l, r := n.Left.Props().WindowEnd, n.Right.Props().WindowEnd
+	if l < 0 || r < 0 || n.NullSafe || !leavesWindows(n.Left) || !leavesWindows(n.Right) {
+		return cols, false
+	}
+	for i, k := range n.LeftKeys {
+		a, ok1 := k.(*plan.Col)
+		b, ok2 := n.RightKeys[i].(*plan.Col)
+		if ok1 && ok2 && a.Index == l && b.Index == r {
+			return [2]int{l, r}, true
+		}
+	}
+	return cols, false
+}
+
+// leavesWindows reports whether a node changes no row of a window that is given up: it computes rows one by one, or by window.
+func leavesWindows(n plan.Node) bool {
+	switch n := n.(type) {
+	case *plan.Project:
+		return leavesWindows(n.Input)
+	case *plan.Filter:
+		return leavesWindows(n.Input)
+	case *plan.Window:
+		return n.Kind != plan.Session && n.Input.Props().AppendOnly
+	case *plan.Aggregate:
+		return n.Session == nil && lifetimeOf(n).col >= 0 && leavesWindows(n.Input)
+	}
+	return false
 }
 
 // due is the watermark at which a row is forgotten; ok is false if it never is.
