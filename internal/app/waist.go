@@ -115,8 +115,10 @@ func (n *node) ensureTopics(ctx context.Context) error {
 		doorstep := log.TopicSpec{Name: trust.Doorstep(name), Partitions: t.Partitions, Config: map[string]string{"retention.ms": retention(config.Days(3))}}
 		specs = append(specs, doorstep)
 	}
-	specs = append(specs, log.TopicSpec{Name: quarantineTopic, Partitions: n.cfg.Topics["events"].Partitions,
-		Config: map[string]string{"retention.ms": retention(config.Days(30))}})
+	if _, own := n.cfg.Topics[quarantineTopic]; !own {
+		specs = append(specs, log.TopicSpec{Name: quarantineTopic, Partitions: n.cfg.Topics["events"].Partitions,
+			Config: map[string]string{"retention.ms": retention(config.Days(30))}})
+	}
 	var err error
 	n.partCount, err = n.cluster.EnsureTopics(ctx, specs...)
 	if err != nil && n.broker == nil {
