@@ -49,8 +49,23 @@ type repairExpr struct {
 	catalog alone
 }
 
-// Eval implements replay.Expression. Events whose value cannot be computed have none.
+// Eval implements replay.Expression. Events whose value cannot be computed have none: where one spoils the batch, each is
+// tried by itself.
 func (e *repairExpr) Eval(events [][]byte) ([][]byte, error) {
+	out, err := e.eval(events)
+	if err == nil || len(events) == 0 {
+		return out, err
+	}
+	out = make([][]byte, len(events))
+	for i := range events {
+		if one, err := e.eval(events[i : i+1]); err == nil && len(one) == 1 {
+			out[i] = one[0]
+		}
+	}
+	return out, nil
+}
+
+func (e *repairExpr) eval(events [][]byte) ([][]byte, error) {
 	q, err := plan.BindText(e.text, e.catalog, plan.Options{})
 	if err != nil {
 		return nil, err

@@ -1,0 +1,45 @@
+package app
+
+import (
+	"testing"
+
+	"myelin/internal/clock"
+)
+
+func TestRepairsComputeWithSQL(t *testing.T) {
+	x := repairSQL{&node{Options: Options{Clock: clock.Real{}}}}
+	events := [][]byte{[]byte(`{"messageId":"m1","userId":"u","properties":{"a":"2.50","s":"x"}}`), []byte(`{"messageId":"m2","properties":{"a":"no","l":[1,{"b":2}]}}`), []byte(`{"properties":{}}`)}
+	for expr, want := range map[string][3]string{
+		"(properties->>'a')::numeric * 2":              {"5.00", "", ""},
+		"'r' || message_id":                            {`"rm1"`, `"rm2"`, ""},
+		"coalesce(user_id, 'nobody')":                  {`"u"`, `"nobody"`, `"nobody"`},
+		"properties->'l'":                              {"", `[1, {"b": 2}]`, ""},
+		"CASE WHEN properties ? 's' THEN true END":     {"true", "", ""},
+		"jsonb_build_object('k', properties->>'s')":    {`{"k": "x"}`, `{"k": null}`, `{"k": null}`},
+		"to_timestamp(0)":                              {`"1970-01-01T00:00:00+00:00"`, `"1970-01-01T00:00:00+00:00"`, `"1970-01-01T00:00:00+00:00"`},
+		"upper(properties->>'s') -- with a remark":     {`"X"`, "", ""},
+		"length(event)":                                {"", "", ""},
+		"(SELECT max(x) FROM unnest(ARRAY[1,2]) AS x)": {"2", "2", "2"},
+	} {
+		e, err := x.Compile(expr)
+		if err != nil {
+			t.Errorf("%s: %v", expr, err)
+			continue
+		}
+		got, err := e.Eval(events)
+		if err != nil || len(got) != 3 {
+			t.Errorf("%s: %d values, %v", expr, len(got), err)
+			continue
+		}
+		for i := range want {
+			if string(got[i]) != want[i] {
+				t.Errorf("%s of event %d is %s, want %s", expr, i, got[i], want[i])
+			}
+		}
+	}
+	for _, bad := range []string{"nothing_there", "count(*", "1)) FROM event; --", "(SELECT total FROM orders)"} {
+		if _, err := x.Compile(bad); err == nil {
+			t.Errorf("%s was taken", bad)
+		}
+	}
+}
