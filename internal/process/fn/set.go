@@ -91,7 +91,7 @@ var sets = func() []SetFunc {
 		{Name: "jsonb_each", Args: []vec.Kind{j}, Columns: pair(j), Rows: setOf(jsonEach(false)), Help: "the members of a JSON object: key and value", Example: "jsonb_each('{\"a\": 1}')"},
 		{Name: "jsonb_each_text", Args: []vec.Kind{j}, Columns: pair(t), Rows: setOf(jsonEach(true)), Help: "the members of a JSON object, values as text", Example: "jsonb_each_text('{\"a\": 1}')"},
 		{Name: "jsonb_object_keys", Args: []vec.Kind{j}, Columns: oneColumn("", t), Rows: setOf(jsonKeys), Help: "the keys of a JSON object", Example: "jsonb_object_keys('{\"a\": 1}')"},
-		{Name: "regexp_matches", Args: []vec.Kind{t, t}, Columns: textArray, Rows: setOf(regexpMatches), Help: "the groups of the first match, with flag g of every match", Example: "regexp_matches('a1b2', '[a-z](\\d)', 'g')"},
+		{Name: "regexp_matches", Args: []vec.Kind{t, t}, Columns: textArray, Rows: setOf(regexpMatches), Help: "the groups of the first match, with flag g of every match", Example: "regexp_matches('a1b2', '([a-z])\\d', 'g')"},
 		{Name: "regexp_matches", Args: []vec.Kind{t, t, t}, Columns: textArray, Rows: setOf(regexpMatches)},
 		{Name: "regexp_split_to_table", Args: []vec.Kind{t, t}, Columns: oneColumn("", t), Rows: setOf(regexpSplitRows), Help: "the parts between the matches", Example: "regexp_split_to_table('a, b', ',\\s*')"},
 		{Name: "regexp_split_to_table", Args: []vec.Kind{t, t, t}, Columns: oneColumn("", t), Rows: setOf(regexpSplitRows)},

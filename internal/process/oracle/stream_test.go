@@ -31,7 +31,7 @@ func (d database) history(r *rand.Rand) (out []change) {
 	slices.SortFunc(out, func(a, b change) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	r.Shuffle(len(out), func(i, k int) { out[i], out[k] = out[k], out[i] })
 	for i := 0; i < len(out); i++ {
-		if out[i].sign > 0 && r.IntN(4) == 0 && len(out) < 60 {
+		if out[i].sign > 0 && !d[out[i].table].rel.AppendOnly && r.IntN(4) == 0 && len(out) < 60 {
 			c := out[i]
 			at := i + 1 + r.IntN(len(out)-i)
 			out = slices.Insert(out, at, change{c.table, c.row, -1})
