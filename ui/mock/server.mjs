@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import * as trouble from './incidents.mjs';
 import * as shop from './shop.mjs';
 import * as out from './sinks.mjs';
 import { start as startViews, streams, viewInfo, views } from './views.mjs';
@@ -62,7 +63,30 @@ function quality() {
   return { totals: shop.quality, groups: [...shop.groups.values()].sort((a, b) => b.count - a.count) };
 }
 
+const incidents = empty ? [] : trouble.incidents();
+
+function act(req, res, id, verb) {
+  const found = incidents.find((i) => i.id === id);
+  if (!found) return missing(res, 'such incident');
+  let text = '';
+  req.on('data', (d) => (text += d));
+  req.on('end', () => {
+    const { comment, until } = JSON.parse(text || '{}');
+    json(res, trouble.handle(found, verb, comment, until));
+  });
+}
+
 const routes = [
+  ['GET', /^\/api\/incidents$/, (req, res, _, p) => json(res, trouble.incidentList(incidents, p.get('state') ?? ''))],
+  ['GET', /^\/api\/incidents\/live$/, (req, res) => stream(req, res, (send) => {
+    for (const i of incidents) if (i.state !== 'resolved') send('incident', i);
+    return () => {};
+  })],
+  ['GET', /^\/api\/incidents\/([^/]+)$/, (req, res, [id]) => {
+    const found = incidents.find((i) => i.id === id);
+    return found ? json(res, found) : missing(res, 'such incident');
+  }],
+  ['POST', /^\/api\/incidents\/([^/]+)\/(acknowledge|mute|unmute|resolve)$/, (req, res, [id, verb]) => act(req, res, id, verb)],
   ['GET', /^\/api\/overview$/, (req, res) => json(res, overview())],
   ['GET', /^\/api\/overview\/live$/, (req, res) => stream(req, res, (send) => {
     send('overview', overview());

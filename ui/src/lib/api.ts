@@ -34,6 +34,7 @@ import type {
   TopicInfo,
   TopicMessages,
   View,
+  ViewOperator,
   ViewRows,
 } from './schema';
 
@@ -60,6 +61,7 @@ async function call<T>(path: string, init?: RequestInit): Promise<T> {
     throw new APIError('Myelin does not answer', 'Check that it is running, then try again.', 'unreachable', 0);
   }
   const body: unknown = await response.json().catch(() => null);
+  if (response.status === 401 && path !== '/api/login') dispatchEvent(new Event('myelin:login'));
   if (!response.ok) throw fromBody(body, response.status);
   if (body === null) throw new APIError('The answer was not understood', 'Reload the page.', 'bad_answer', response.status);
   return body as T;
@@ -110,6 +112,9 @@ export const api = {
       columns: list(r.columns),
       rows: list(r.rows),
     })),
+
+  operators: (name: string, signal?: AbortSignal) =>
+    call<{ operators: ViewOperator[] }>(`/api/views/${encodeURIComponent(name)}/operators`, { signal }).then((r) => list(r.operators)),
 
   sinks: (signal?: AbortSignal) => call<{ sinks: Sink[] }>('/api/sinks', { signal }).then((r) => list(r.sinks)),
 
@@ -171,8 +176,9 @@ export const api = {
       history: list(r.history),
     })),
 
-  handle: (id: string, verb: 'acknowledge' | 'mute' | 'unmute' | 'resolve', comment: string) =>
-    post<Incident>(`/api/incidents/${encodeURIComponent(id)}/${verb}`, { comment }),
+  /** Until when it is muted; null: as long as the server thinks right. */
+  handle: (id: string, verb: 'acknowledge' | 'mute' | 'unmute' | 'resolve', comment: string, until: Date | null = null) =>
+    post<Incident>(`/api/incidents/${encodeURIComponent(id)}/${verb}`, { comment, until: until?.toISOString() ?? null }),
 
   watch: (signal?: AbortSignal) =>
     call<Watch>('/api/watch', { signal }).then((r) => ({ ...r, sources: list(r.sources).map((x) => ({ ...x, events: list(x.events), releases: list(x.releases) })), columns: list(r.columns) })),
@@ -227,6 +233,7 @@ export const api = {
 /** Addresses of the live streams (server-sent events). */
 export const live = {
   overview: '/api/overview/live',
+  incidents: '/api/incidents/live',
   events: (status: Status | 'all', q: string) => `/api/events/live?${new URLSearchParams({ status, q })}`,
   /** Changes of a view. The rows themselves are better asked for, in order; the stream's own come in none. */
   view: (name: string) => `/api/views/${encodeURIComponent(name)}/live?limit=1`,

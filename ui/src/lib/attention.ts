@@ -1,7 +1,8 @@
 // What to do next: the few things on the overview that need a person, the most urgent first.
 import { count, plural, span } from './format';
 import { parseTime } from './format';
-import type { Overview, Problem, Quality, Sink, Source } from './schema';
+import { plainTitle, touched } from './incident-words';
+import type { Incident, Overview, Problem, Quality, Sink, Source } from './schema';
 import { plainError } from './sink-words';
 import { inWords } from './violations';
 
@@ -19,6 +20,8 @@ export interface Facts {
   sinks: Sink[] | null;
   sources: Source[] | null;
   problems: Problem[] | null;
+  /** Those that go on. */
+  incidents: Incident[] | null;
 }
 
 const silentAfter = 15 * 60_000;
@@ -26,8 +29,27 @@ const behindAfter = 10_000;
 const noteworthyShare = 0.001;
 
 export function tasks(f: Facts, now: number): Task[] {
-  return [...sinkTasks(f.sinks ?? []), ...balanceTasks(f.overview), ...lagTasks(f.overview), ...qualityTasks(f.quality), ...sourceTasks(f.sources, now)];
+  return [...incidentTasks(f.incidents ?? []), ...sinkTasks(f.sinks ?? []), ...balanceTasks(f.overview), ...lagTasks(f.overview), ...qualityTasks(f.quality), ...sourceTasks(f.sources, now)];
 }
+
+// Open incidents one by one while they are few; many would hide all else.
+function incidentTasks(all: Incident[]): Task[] {
+  const open = all.filter((i) => i.state === 'open').sort((a, b) => rank(a) - rank(b));
+  const told = open.length > 2 ? open.slice(0, 1) : open;
+  const tasks = told.map((i): Task => ({
+    level: i.severity === 'critical' ? 'bad' : 'warn',
+    title: plainTitle(i.title),
+    detail: [touched(i) && `${touched(i)}.`, i.firstBadRelease && `It began with release ${i.firstBadRelease.version}.`].filter(Boolean).join(' ') || 'Nobody is on it yet.',
+    href: `/incidents/${encodeURIComponent(i.id)}`,
+    action: 'See what changed',
+  }));
+  if (open.length > told.length) {
+    tasks.push({ level: 'warn', title: plural(open.length - told.length, 'more open incident'), detail: 'Nobody is on them yet.', href: '/incidents?state=open', action: 'See the incidents' });
+  }
+  return tasks;
+}
+
+const rank = (i: Incident): number => ['critical', 'warning'].indexOf(i.severity) + (i.severity === 'info' ? 3 : 0);
 
 function sinkTasks(sinks: Sink[]): Task[] {
   return sinks.flatMap((s): Task[] => {

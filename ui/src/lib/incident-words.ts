@@ -17,7 +17,7 @@ const severities: Record<string, Look> = {
 
 const states: Record<string, Look> = {
   open: { tone: 'bad', icon: 'incidents', text: 'Open' },
-  acknowledged: { tone: 'fixed', icon: 'people', text: 'Somebody is on it' },
+  acknowledged: { tone: 'fixed', icon: 'people', text: 'Acknowledged' },
   muted: { tone: 'quiet', icon: 'pause', text: 'Muted' },
   resolved: { tone: 'valid', icon: 'check', text: 'Resolved' },
 };
@@ -45,12 +45,50 @@ export function measured(v: number, unit: string): string {
 const verbs: Record<string, string> = {
   opened: 'found it',
   updated: 'saw it change',
-  acknowledged: 'took it on',
+  acknowledged: 'acknowledged it',
   muted: 'muted it',
   unmuted: 'unmuted it',
-  resolved: 'closed it',
+  resolved: 'resolved it',
   reopened: 'found it again',
   notified: 'told the people concerned',
 };
 
 export const verbWords = (v: string): string => verbs[v] ?? v;
+
+export type IncidentVerb = 'acknowledge' | 'mute' | 'unmute' | 'resolve';
+
+/** A title as people read it: names of properties stand in quotes, not in code. */
+export const plainTitle = (title: string): string => title.replace(/`([^`]*)`/g, '“$1”');
+
+/** Whether too little comes, so that it is about events that are not there. */
+export const isLess = (kind: string): boolean => kind === 'missing' || kind === 'drop' || kind === 'vanished_value';
+
+const dimensions: Record<string, string> = { 'app version': 'App version', page: 'Page', browser: 'Browser', country: 'Country', campaign: 'Campaign', platform: 'Platform' };
+
+export const dimensionName = (d: string): string => dimensions[d] ?? d.charAt(0).toUpperCase() + d.slice(1);
+
+const kinds: Record<string, string> = {
+  missing: 'No events',
+  drop: 'Fewer events',
+  rise: 'More events',
+  nulls: 'Empty more often',
+  type: 'Another kind of value',
+  violations: 'Breaks the plan',
+  new_value: 'A new value',
+  vanished_value: 'A value is gone',
+  cardinality: 'Unusual number of values',
+  naming: 'Campaign names',
+  duplicates: 'Sent twice',
+  lateness: 'Late',
+  column: 'A figure is off',
+};
+
+export const kindName = (k: string): string => kinds[k] ?? k.replaceAll('_', ' ');
+
+/** How many events it touched, in words: missing ones where too few come. */
+export function touched(i: { kind: string; affectedEvents: number }): string {
+  if (i.affectedEvents <= 0) return '';
+  const n = i.affectedEvents.toLocaleString('en');
+  const events = i.affectedEvents === 1 ? 'event' : 'events';
+  return isLess(i.kind) ? `${n} ${events} missing` : `${n} ${events} affected`;
+}

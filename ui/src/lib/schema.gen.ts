@@ -29,7 +29,7 @@ export interface Backtest {
   after: BacktestCounts;
   /** by the plan in force */
   before: BacktestCounts;
-  /** false: there was more traffic than could be looked at in time; the counts are of the newest part */
+  /** false: there was more traffic than could be looked at in time; the counts are of what was */
   complete: boolean;
   from: string;
   plan: string;
@@ -310,6 +310,15 @@ export interface IncidentStep {
   at: string;
   comment: string;
   verb: string;
+}
+
+export interface Inferred {
+  /** false: there was more traffic than could be looked at in time */
+  complete: boolean;
+  /** how many events it was learned from */
+  events: number;
+  /** the plan file */
+  text: string;
 }
 
 export interface JobRequest {

@@ -31,6 +31,7 @@ export type {
   TopicInfo,
   TopicMessage,
   TopicMessages,
+  ViewOperator,
 } from './schema.gen';
 
 export type Audit = gen.AuditLog;

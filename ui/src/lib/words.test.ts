@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { incidents } from '../../mock/incidents.mjs';
 import { missing, tasks } from './attention';
 import { eventFacts, eventTitle } from './event-words';
 import { foldedAtFirst, jsonLines } from './json-lines';
 import { listOf, match } from './route';
-import type { Overview, Sink, Source } from './schema';
+import type { Incident, Overview, Sink, Source } from './schema';
 import { plainError, sinkState, sinkToLookAt } from './sink-words';
 import { sqlTokens } from './sql-tokens';
 import { keeps } from './topic-words';
@@ -100,7 +101,7 @@ describe('what to do next', () => {
   const overview = { balance: { in: 10, accepted: 8, quarantined: 1, duplicates: 1, pending: 0 }, stages: [] } as unknown as Overview;
   const sink = { name: 'mail', state: 'ok', deadLettered: 0, pending: 0, lastError: '' } as unknown as Sink;
   const source: Source = { name: 'web', plan: '', writeKeys: [], ratePerSec: 0, total: 5, lastSeen: '2026-03-06T13:59:00Z' };
-  const facts = { overview, quality: null, sinks: [sink], sources: [source], problems: [] };
+  const facts = { overview, quality: null, sinks: [sink], sources: [source], problems: [], incidents: null };
 
   test('is nothing when all is well', () => {
     expect(tasks(facts, now)).toEqual([]);
@@ -113,6 +114,14 @@ describe('what to do next', () => {
     expect(list.map((t) => t.title)).toEqual(['mail cannot deliver', '2 dead letters', 'The balance does not add up', 'web is silent']);
   });
 
+  test('open incidents come first, and many become one line', () => {
+    const [drop, nulls] = incidents(now) as Incident[];
+    const told = tasks({ ...facts, sinks: [{ ...sink, state: 'failing' }], incidents: [{ ...nulls!, state: 'open' }, drop!] }, now);
+    expect(told.map((t) => t.href)).toEqual([`/incidents/${drop!.id}`, `/incidents/${nulls!.id}`, '/deliveries?sink=mail']);
+    expect(told[1]).toMatchObject({ title: 'Checkout Started from shop-ios 4.2 lost “currency” in 20 % of events since 14:40', detail: '84 events affected. It began with release 4.2.' });
+    expect(tasks({ ...facts, incidents: [nulls!] }, now)).toEqual([]);
+    expect(tasks({ ...facts, incidents: [drop!, drop!, drop!] }, now).map((t) => t.title)[1]).toBe('2 more open incidents');
+  });
   test('a source that never sent anything is not silent', () => {
     expect(tasks({ ...facts, sources: [{ ...source, total: 0, lastSeen: null }] }, now)).toEqual([]);
   });
