@@ -25,6 +25,7 @@ type doorstage struct {
 
 	recovery
 
+	repeats             repeats // what the release dropped, for the watch
 	releasing, grouping *task
 }
 
@@ -89,7 +90,7 @@ func (n *node) openTrust(context.Context) error {
 		var err error
 		n.release, err = trust.NewRelease(trust.ReleaseConfig{
 			Topics: n.governed, Quarantine: quarantineTopic, Node: n.nodeName(), FS: n.folder.fs, Dir: n.folder.path("trust"),
-			Clock: n.Clock, Logger: n.Log,
+			Clock: n.Clock, Logger: n.Log, Repeated: n.repeats.add,
 		}, n.cluster, n.judge, n.sealer, n.metrics)
 		if err != nil {
 			return err

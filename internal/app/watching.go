@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"myelin/internal/auth/role"
@@ -37,6 +38,34 @@ type watching struct {
 	following, telling *task
 }
 
+// repeats counts the events that the release dropped, by source.
+type repeats struct {
+	mu struct {
+		sync.Mutex
+		dropped map[string]int64
+	}
+}
+
+func (r *repeats) add(source []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.mu.dropped == nil {
+		r.mu.dropped = map[string]int64{}
+	}
+	if _, ok := r.mu.dropped[string(source)]; ok || len(r.mu.dropped) < 1000 {
+		r.mu.dropped[string(source)]++
+	}
+}
+
+// take returns the counts since the last call.
+func (r *repeats) take() map[string]int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := r.mu.dropped
+	r.mu.dropped = nil
+	return out
+}
+
 // openWatching makes the watch on the node that releases events and shows pages; it starts once everything is open.
 func (n *node) openWatching(ctx context.Context) error {
 	if err := n.openGovernance(ctx); err != nil {
@@ -63,7 +92,7 @@ func (n *node) openWatching(ctx context.Context) error {
 	}
 	w.feed = watch.NewFeed(watch.FeedConfig{
 		Topics: append([]string{quarantineTopic}, n.governed...), Clock: n.Clock, Logger: n.Log, Found: w.incidents.Found,
-		Ticks: []func(context.Context, *watch.Watch){n.lookAtColumns, func(ctx context.Context, _ *watch.Watch) {
+		Ticks: []func(context.Context, *watch.Watch){n.lookAtColumns, func(_ context.Context, w *watch.Watch) { w.Duplicates(n.repeats.take(), n.Clock.Now()) }, func(ctx context.Context, _ *watch.Watch) {
 			if err := w.incidents.Tick(ctx); err != nil && ctx.Err() == nil {
 				n.Log.Warn("looking after incidents", "error", err)
 			}

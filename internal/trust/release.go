@@ -52,6 +52,9 @@ type ReleaseConfig struct {
 	Clock clock.Clock
 	// Logger is told what goes wrong. nil: nobody.
 	Logger *slog.Logger
+	// Repeated is told the source of each event that was dropped because it had come before; of a transaction that was rolled
+	// back, too. nil: nobody.
+	Repeated func(source []byte)
 
 	grace time.Duration // endGrace, but in tests
 }

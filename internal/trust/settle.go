@@ -19,13 +19,21 @@ func (r *Release) release(in *kgo.Record, at time.Time, now uint32, t *tally) *k
 	return r.judged(in, at, now, t)
 }
 
+// drop counts a duplicate.
+func (r *Release) drop(source []byte, t *tally) *kgo.Record {
+	t.Duplicates++
+	if r.cfg.Repeated != nil {
+		r.cfg.Repeated(source)
+	}
+	return nil
+}
+
 // pass moves on a record that was judged at our own door.
 func (r *Release) pass(in *kgo.Record, now uint32, t *tally) *kgo.Record {
 	status, _ := event.ParseStatus(string(event.Header(in, event.HeaderStatus)))
 	source, mid := event.Header(in, event.HeaderSource), event.Header(in, event.HeaderID)
 	if r.seen(in, source, mid, status == event.Quarantined, now) {
-		t.Duplicates++
-		return nil
+		return r.drop(source, t)
 	}
 	out := &kgo.Record{Key: in.Key, Value: in.Value, Timestamp: in.Timestamp, Headers: make([]kgo.RecordHeader, 0, len(in.Headers))}
 	for _, h := range in.Headers {
@@ -62,8 +70,7 @@ func (r *Release) address(out, in *kgo.Record, status event.Status, t *tally) *k
 func (r *Release) judged(in *kgo.Record, at time.Time, now uint32, t *tally) *kgo.Record {
 	source := r.judgeRecord(in, at)
 	if r.seen(in, []byte(source), r.e.MessageID, r.v.Status == event.Quarantined, now) {
-		t.Duplicates++
-		return nil
+		return r.drop([]byte(source), t)
 	}
 	out := r.record(in, source)
 	if r.v.Status != event.Quarantined && r.repeated(out, now) {

@@ -28,21 +28,21 @@ var (
 // volume is how often something happens: a source's events, or those of one name.
 type volume struct {
 	history
-	Start  int64      `json:"start"`  // second of the first event
-	Last   float64    `json:"last"`   // second of the newest event
-	Slot   int64      `json:"slot"`   // number of the open slot
-	Count  float64    `json:"count"`  // in it
-	Hour   float64    `json:"hour"`   // sum of the closed slots of the open hour
-	Blank  bool       `json:"blank"`  // part of the open hour is unknown
-	Seen   floats     `json:"seen"`   // ring of the last day: events by slot, -1 for unknown
-	Plain  floats     `json:"plain"`  // what the rhythm expected
-	Right  floats     `json:"right"`  // the same, corrected by the level of the last hour
-	Near   float64    `json:"near"`   // events of about the last hour, decaying
-	NearOf float64    `json:"nearOf"` // expected ones
-	Excess [5]float64 `json:"excess"` // per window: mean of (seen-expected)²-expected, decaying
-	Square [5]float64 `json:"square"` // per window: mean of expected²
-	Varied [5]float64 `json:"varied"` // how often that was learned
-	Tails  [11]tail   `json:"tails"`  // per window down, up; the last: gaps
+	Start  int64       `json:"start"`  // second of the first event
+	Last   float64     `json:"last"`   // second of the newest event
+	Slot   int64       `json:"slot"`   // number of the open slot
+	Count  float64     `json:"count"`  // in it
+	Hour   float64     `json:"hour"`   // sum of the closed slots of the open hour
+	Blank  bool        `json:"blank"`  // part of the open hour is unknown
+	Seen   floats      `json:"seen"`   // ring of the last day: events by slot, -1 for unknown
+	Plain  floats      `json:"plain"`  // what the rhythm expected
+	Right  floats      `json:"right"`  // the same, corrected by the level of the last hour
+	Near   float64     `json:"near"`   // events of about the last hour, decaying
+	NearOf float64     `json:"nearOf"` // expected ones
+	Excess [10]float64 `json:"excess"` // per window down, up: mean of (seen-expected)²-expected, decaying
+	Square [10]float64 `json:"square"` // alike: mean of expected²
+	Varied [10]float64 `json:"varied"` // how often that was learned
+	Tails  [11]tail    `json:"tails"`  // per window down, up; the last: gaps
 
 	// What is wrong now.
 	Way    int     `json:"way"` // -1: too few, 1: too many
@@ -146,6 +146,12 @@ func (v *volume) event(at float64) (out shift, found bool) {
 	return out, found
 }
 
+// Rare events have few gaps a week that could be long by chance: waiting longer than this gains nothing.
+const (
+	rareEvents = 150 // an hour
+	rareLimit  = 14.5
+)
+
 // gapLimit is how many expected events may stay away.
 func (v *volume) gapLimit() float64 {
 	t := &v.Tails[2*gapWindow]
@@ -155,6 +161,8 @@ func (v *volume) gapLimit() float64 {
 		return 4 * limit
 	case age < 7*24:
 		return 1.5 * limit
+	case v.base(v.Slot/12) < rareEvents:
+		return min(limit, rareLimit)
 	}
 	return limit
 }
@@ -245,24 +253,21 @@ func (v *volume) judge(at int64, report func(shift)) {
 		return
 	}
 	for w, n := range windows {
-		forecast := v.Plain
-		if w < corrected {
-			forecast = v.Right
+		seen, expected, ok := v.sums(n, v.Plain)
+		if w < corrected && ok {
+			expected = v.near(n, seen, expected)
 		}
-		seen, expected, ok := v.sums(n, forecast)
 		if !ok || expected < 4 && seen < 20 || v.Slot-v.Rearm < int64(n) {
 			continue
 		}
-		z := (seen - expected) / math.Sqrt(expected+1+v.variation(w)*expected*expected)
-		way, score := 1, z
-		if z < 0 {
-			way, score = -1, -z
+		way, side := 1, 2*w+1
+		if seen < expected {
+			way, side = -1, 2*w
 		}
+		z := (seen - expected) / math.Sqrt(expected+1+v.variation(side)*expected*expected)
+		score := math.Abs(z)
 		down, up := &v.Tails[2*w], &v.Tails[2*w+1]
-		this := up
-		if way < 0 {
-			this = down
-		}
+		this := &v.Tails[side]
 		limit := this.limit(sumPriors[w])
 		if score > limit && v.matters(way, seen, expected, n) {
 			down.forget()
@@ -283,9 +288,19 @@ func (v *volume) judge(at int64, report func(shift)) {
 		down.learn(sumPriors[w], -z, weeks)
 		up.learn(sumPriors[w], z, weeks)
 		if v.Slot%int64(max(1, n/4)) == 0 && score < 3 { // beyond, it is under suspicion
-			v.vary(w, seen, expected)
+			v.vary(side, seen, expected)
 		}
 	}
+}
+
+// near is what a short window was expected to bring, by the level of the last hour. Where less came, a level above the usual does
+// not count: a burst that ends is no drop.
+func (v *volume) near(n int, seen, plain float64) float64 {
+	_, right, _ := v.sums(n, v.Right)
+	if seen < right {
+		return min(right, plain)
+	}
+	return right
 }
 
 // matters asks whether the size of a change is worth somebody's time.
@@ -309,27 +324,28 @@ func (v *volume) matters(way int, seen, expected float64, window int) bool {
 	return ratio > most && seen-expected >= 25
 }
 
-// variation is the squared relative error of the forecasts of a window, beyond what counting explains.
-func (v *volume) variation(w int) float64 {
+// variation is the squared relative error of the forecasts of a window on one side, beyond what counting explains. Bursts make only the
+// upper side uncertain.
+func (v *volume) variation(side int) float64 {
 	const weight, least = 8, 0.03 * 0.03
-	usual := usualError[w] * usualError[w]
-	n := min(v.Varied[w], varyMemory)
-	if v.Square[w] <= 0 {
+	usual := usualError[side/2] * usualError[side/2]
+	n := min(v.Varied[side], varyMemory)
+	if v.Square[side] <= 0 {
 		return usual
 	}
-	return max(least, (weight*usual+n*max(v.Excess[w], 0)/v.Square[w])/(weight+n))
+	return max(least, (weight*usual+n*max(v.Excess[side], 0)/v.Square[side])/(weight+n))
 }
 
 // varyMemory is over how many looks at a window its variation is averaged.
 const varyMemory = 100
 
-func (v *volume) vary(w int, seen, expected float64) {
+func (v *volume) vary(side int, seen, expected float64) {
 	d := (seen-expected)*(seen-expected) - expected
-	d = min(d, expected+9*v.variation(w)*expected*expected) // one holiday does not make it deaf
-	v.Varied[w]++
-	share := 1 / min(v.Varied[w], varyMemory)
-	v.Excess[w] += (d - v.Excess[w]) * share
-	v.Square[w] += (expected*expected - v.Square[w]) * share
+	d = min(d, expected+9*v.variation(side)*expected*expected) // one holiday does not make it deaf
+	v.Varied[side]++
+	share := 1 / min(v.Varied[side], varyMemory)
+	v.Excess[side] += (d - v.Excess[side]) * share
+	v.Square[side] += (expected*expected - v.Square[side]) * share
 }
 
 // onset is where the change most likely began: the start from which on too much or too little adds up to the most, for its

@@ -68,6 +68,7 @@ type source struct {
 	Twice    ratio                  `json:"twice"`
 	Mark     float64                `json:"mark"`  // how far the events' time has come
 	Clock    float64                `json:"clock"` // when that was
+	kept     int64 // events since the last word of duplicates
 	dirty    bool
 }
 
@@ -114,6 +115,7 @@ func (w *Watch) Observe(f *Fact) {
 		return
 	}
 	s.dirty = true
+	s.kept++
 	if f.At > s.Mark {
 		s.Mark = f.At
 	}
@@ -370,15 +372,18 @@ func (w *Watch) oddType(s *source, t *stream, name, property string, p *property
 	return out
 }
 
-// Duplicates tells how many events of a source came twice and were dropped, beside how many were kept.
-func (w *Watch) Duplicates(name string, dropped, kept int64, at time.Time) {
+// Duplicates tells how many events of each source came again and were dropped, since it was told last.
+func (w *Watch) Duplicates(dropped map[string]int64, at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := w.mu.sources[name]
-	if s == nil {
-		return
+	for name, s := range w.mu.sources {
+		w.twice(s, dropped[name], s.kept, at)
+		s.kept = 0
 	}
-	f := &Fact{Source: name, At: float64(at.UnixMicro()) / 1e6}
+}
+
+func (w *Watch) twice(s *source, dropped, kept int64, at time.Time) {
+	f := &Fact{Source: s.Name, At: float64(at.UnixMicro()) / 1e6}
 	const most = 1000 // a share is as clear after that many
 	total := dropped + kept
 	if total == 0 {
