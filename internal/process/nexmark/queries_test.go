@@ -1,0 +1,215 @@
+package nexmark_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"myelin/internal/process/nexmark"
+)
+
+const second = 1_000_000
+
+// winner is the highest bid of an auction while it was open, the earliest of several; ok is false if there is none.
+func winner(w nexmark.World, a nexmark.Auction) (best nexmark.Bid, ok bool) {
+	for _, b := range w.Bids {
+		if b.Auction == a.ID && b.At >= a.At && b.At <= a.Expires && (!ok || b.Price > best.Price) {
+			best, ok = b, true
+		}
+	}
+	return best, ok
+}
+
+func line(vals ...any) string { return strings.TrimSpace(fmt.Sprintln(vals...)) }
+
+var queries = []struct {
+	name, sql string
+	plain     func(w nexmark.World) []string
+}{
+	{"q0", "SELECT auction, bidder, price, at FROM bid", func(w nexmark.World) (out []string) {
+		for _, b := range w.Bids {
+			out = append(out, line(b.Auction, b.Bidder, b.Price, b.At))
+		}
+		return out
+	}},
+	{"q1", "SELECT auction, bidder, 2 * price AS price FROM bid", func(w nexmark.World) (out []string) {
+		for _, b := range w.Bids {
+			out = append(out, line(b.Auction, b.Bidder, 2*b.Price))
+		}
+		return out
+	}},
+	{"q2", "SELECT auction, price FROM bid WHERE auction % 7 = 0", func(w nexmark.World) (out []string) {
+		for _, b := range w.Bids {
+			if b.Auction%7 == 0 {
+				out = append(out, line(b.Auction, b.Price))
+			}
+		}
+		return out
+	}},
+	{"q3", "SELECT p.state, a.id FROM auction a JOIN person p ON a.seller = p.id WHERE a.category = 10 AND p.state IN ('OR', 'ID', 'CA')", func(w nexmark.World) (out []string) {
+		for _, a := range w.Auctions {
+			for _, p := range w.Persons {
+				if a.Seller == p.ID && a.Category == 10 && p.State != "AZ" {
+					out = append(out, line(p.State, a.ID))
+				}
+			}
+		}
+		return out
+	}},
+	{"q4", `SELECT category, sum(final) AS total, count(*) AS n FROM (SELECT max(b.price) AS final, a.category FROM auction a, bid b
+		WHERE a.id = b.auction AND b.at BETWEEN a.at AND a.expires GROUP BY a.id, a.category) t GROUP BY category`, func(w nexmark.World) (out []string) {
+		sum, n := map[int64]int64{}, map[int64]int64{}
+		for _, a := range w.Auctions {
+			if b, ok := winner(w, a); ok {
+				sum[a.Category] += b.Price
+				n[a.Category]++
+			}
+		}
+		for c := range sum {
+			out = append(out, line(c, sum[c], n[c]))
+		}
+		return out
+	}},
+	{"q5", `SELECT window_start, auction, n FROM (SELECT window_start, auction, count(*) AS n FROM hop(bid, at, INTERVAL '2 seconds', INTERVAL '10 seconds') GROUP BY window_start, auction) t
+		QUALIFY rank() OVER (PARTITION BY window_start ORDER BY n DESC) = 1`, func(w nexmark.World) (out []string) {
+		counts := map[int64]map[int64]int{}
+		for _, b := range w.Bids {
+			for s := b.At - b.At%(2*second) - 8*second; s <= b.At; s += 2 * second {
+				if counts[s] == nil {
+					counts[s] = map[int64]int{}
+				}
+				counts[s][b.Auction]++
+			}
+		}
+		for s, c := range counts {
+			most := 0
+			for _, n := range c {
+				most = max(most, n)
+			}
+			for a, n := range c {
+				if n == most {
+					out = append(out, line(s, a, n))
+				}
+			}
+		}
+		return out
+	}},
+	{"q6", `SELECT seller, id, sum(price) OVER (PARTITION BY seller ORDER BY expires, id ROWS BETWEEN 10 PRECEDING AND CURRENT ROW) AS total FROM (
+		SELECT a.seller, a.id, a.expires, b.price FROM auction a JOIN bid b ON a.id = b.auction AND b.at BETWEEN a.at AND a.expires
+		QUALIFY row_number() OVER (PARTITION BY a.id ORDER BY b.price DESC, b.at) = 1) t`, func(w nexmark.World) (out []string) {
+		type sale struct{ id, expires, price int64 }
+		bySeller := map[int64][]sale{}
+		for _, a := range w.Auctions {
+			if b, ok := winner(w, a); ok {
+				bySeller[a.Seller] = append(bySeller[a.Seller], sale{a.ID, a.Expires, b.Price})
+			}
+		}
+		for seller, s := range bySeller {
+			slices.SortStableFunc(s, func(a, b sale) int {
+				if a.expires != b.expires {
+					return map[bool]int{true: -1, false: 1}[a.expires < b.expires]
+				}
+				return int(a.id - b.id)
+			})
+			for i := range s {
+				total := int64(0)
+				for k := max(i-10, 0); k <= i; k++ {
+					total += s[k].price
+				}
+				out = append(out, line(seller, s[i].id, total))
+			}
+		}
+		return out
+	}},
+	{"q7", `SELECT b.auction, b.price, b.bidder, b.at FROM bid b JOIN (SELECT max(price) AS most, window_start, window_end FROM tumble(bid, at, INTERVAL '10 seconds') GROUP BY window_start, window_end) m
+		ON b.price = m.most AND b.at >= m.window_start AND b.at < m.window_end`, func(w nexmark.World) (out []string) {
+		most := map[int64]int64{}
+		for _, b := range w.Bids {
+			most[b.At/(10*second)] = max(most[b.At/(10*second)], b.Price)
+		}
+		for _, b := range w.Bids {
+			if b.Price == most[b.At/(10*second)] {
+				out = append(out, line(b.Auction, b.Price, b.Bidder, b.At))
+			}
+		}
+		return out
+	}},
+	{"q8", `SELECT p.id, p.s FROM (SELECT id, window_start AS s FROM tumble(person, at, INTERVAL '10 seconds') GROUP BY id, window_start) p
+		JOIN (SELECT seller, window_start AS s FROM tumble(auction, at, INTERVAL '10 seconds') GROUP BY seller, window_start) a ON p.id = a.seller AND p.s = a.s`, func(w nexmark.World) (out []string) {
+		for _, p := range w.Persons {
+			if slices.ContainsFunc(w.Auctions, func(a nexmark.Auction) bool {
+				return a.Seller == p.ID && a.At/(10*second) == p.At/(10*second)
+			}) {
+				out = append(out, line(p.ID, p.At-p.At%(10*second)))
+			}
+		}
+		return out
+	}},
+	{"q9", `SELECT a.id, b.bidder, b.price FROM auction a JOIN bid b ON a.id = b.auction AND b.at BETWEEN a.at AND a.expires
+		QUALIFY row_number() OVER (PARTITION BY a.id ORDER BY b.price DESC, b.at) = 1`, func(w nexmark.World) (out []string) {
+		for _, a := range w.Auctions {
+			if b, ok := winner(w, a); ok {
+				out = append(out, line(a.ID, b.Bidder, b.Price))
+			}
+		}
+		return out
+	}},
+	{"q17", `SELECT auction, count(*) AS n, count(*) FILTER (WHERE price < 100) AS low, min(price) AS least, max(price) AS most, sum(price) AS total FROM bid GROUP BY auction`, func(w nexmark.World) (out []string) {
+		for _, a := range w.Auctions {
+			var n, low, least, most, total int64
+			for _, b := range w.Bids {
+				if b.Auction != a.ID {
+					continue
+				}
+				if n++; b.Price < 100 {
+					low++
+				}
+				if n == 1 || b.Price < least {
+					least = b.Price
+				}
+				most, total = max(most, b.Price), total+b.Price
+			}
+			if n > 0 {
+				out = append(out, line(a.ID, n, low, least, most, total))
+			}
+		}
+		return out
+	}},
+	{"q18", "SELECT bidder, auction, id FROM bid QUALIFY row_number() OVER (PARTITION BY bidder, auction ORDER BY at DESC) = 1", func(w nexmark.World) (out []string) {
+		last := map[[2]int64]int64{}
+		for _, b := range w.Bids {
+			last[[2]int64{b.Bidder, b.Auction}] = b.ID
+		}
+		for k, id := range last {
+			out = append(out, line(k[0], k[1], id))
+		}
+		return out
+	}},
+	{"q20", "SELECT b.id, a.item FROM bid b JOIN auction a ON b.auction = a.id WHERE a.category = 10", func(w nexmark.World) (out []string) {
+		for _, b := range w.Bids {
+			if a := w.Auctions[b.Auction-2000]; a.Category == 10 {
+				out = append(out, line(b.ID, a.Item))
+			}
+		}
+		return out
+	}},
+	{"q21", "SELECT id, CASE WHEN channel = 'apple' THEN '0' ELSE (regexp_match(url, 'channel_id=([^&]*)'))[1] END AS c FROM bid WHERE channel <> 'baidu'", func(w nexmark.World) (out []string) {
+		for _, b := range w.Bids {
+			if b.Channel != "baidu" {
+				c := b.URL[strings.LastIndex(b.URL, "=")+1:]
+				if b.Channel == "apple" {
+					c = "0"
+				}
+				out = append(out, line(b.ID, c))
+			}
+		}
+		return out
+	}},
+	{"q22", "SELECT id, split_part(url, '/', 4) AS a, split_part(url, '/', 5) AS b FROM bid", func(w nexmark.World) (out []string) {
+		for _, b := range w.Bids {
+			p := strings.Split(b.URL, "/")
+			out = append(out, line(b.ID, p[3], p[4]))
+		}
+		return out
+	}},
+}
