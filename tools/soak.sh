@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export MYELIN_BIN=$PWD/bin/myelin
-export MYELIN_SOAK_ROUNDS=${MYELIN_SOAK_ROUNDS:-100} MYELIN_SOAK_SEEDS=${MYELIN_SOAK_SEEDS:-2000}
+export MYELIN_SOAK_ROUNDS=${MYELIN_SOAK_ROUNDS:-100} MYELIN_SOAK_SEEDS=${MYELIN_SOAK_SEEDS:-2000} MYELIN_SOAK_EVENTS=${MYELIN_SOAK_EVENTS:-1000000}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
@@ -12,7 +12,7 @@ go test -count=1 -timeout 3h -v -run 'Kill|Crash|Survive|PowerCut|Seeds|Random' 
 {
   echo "# Soak runs"
   echo
-  echo "\`make soak\` writes this page. Last run on $(date -u +%Y-%m-%d): $MYELIN_SOAK_ROUNDS kill -9 rounds, $MYELIN_SOAK_SEEDS seeds of simulated crashes."
+  echo "\`make soak\` writes this page. Last run on $(date -u +%Y-%m-%d): $MYELIN_SOAK_ROUNDS kill -9 rounds, $MYELIN_SOAK_SEEDS seeds of simulated crashes, $MYELIN_SOAK_EVENTS events of which one in twenty is broken, repaired and replayed."
   echo
   echo '```'
   grep -E '^(--- |ok |FAIL)|acknowledged' "$log" | sed 's/^ *//'
