@@ -49,6 +49,7 @@ func (n *node) Problems(context.Context) (api.Problems, error) {
 // Sinks implements api.Delivering.
 func (n *node) Sinks(context.Context) (api.Sinks, error) {
 	out := api.Sinks{Sinks: []api.SinkInfo{}}
+	out.Sinks = append(out.Sinks, n.topicSinks()...)
 	if n.activate == nil {
 		return out, nil
 	}

@@ -1,7 +1,7 @@
 import { mount } from 'svelte';
-import App from './App.svelte';
+import Gate from './Gate.svelte';
 import './fonts.css';
 import './tokens.css';
 import './base.css';
 
-mount(App, { target: document.getElementById('app')! });
+mount(Gate, { target: document.getElementById('app')! });

@@ -94,7 +94,10 @@ func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f := a.files[name]
 	if f == nil {
 		// A missing file is missing; everything else is a page.
-		if ext := path.Ext(name); ext != "" && ext != ".html" || a.files["index.html"] == nil {
+		// Names of topics and views have dots too; files of ours lie at the top or under assets.
+		folder, _, deep := strings.Cut(name, "/")
+		ext := path.Ext(name)
+		if ext != "" && ext != ".html" && (!deep || folder == "assets") || a.files["index.html"] == nil {
 			http.NotFound(w, r)
 			return
 		}

@@ -4,6 +4,23 @@ export interface Placed {
   row: number;
 }
 
+/** A plan as EXPLAIN lists it, each step before its inputs and one deeper, with inputs first. Gives the order and the inputs. */
+export function fromDepths(depths: number[]): { order: number[]; inputs: number[][] } {
+  const order: number[] = [];
+  const inputs: number[][] = [];
+  let at = 0;
+  const visit = (): number => {
+    const own = at++;
+    const mine: number[] = [];
+    while (at < depths.length && depths[at]! > depths[own]!) mine.push(visit());
+    order.push(own);
+    inputs.push(mine);
+    return order.length - 1;
+  };
+  while (at < depths.length) visit();
+  return { order, inputs };
+}
+
 /** The column of each step counts back from the result; rows keep each step beside the first of its inputs. */
 export function layout(inputs: number[][]): { placed: Placed[]; columns: number; rows: number } {
   const placed: Placed[] = inputs.map(() => ({ column: 0, row: 0 }));

@@ -8,7 +8,7 @@ import { EditorState, Prec } from '@codemirror/state';
 import { drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
 import type { SQLFunction, View } from '../../lib/schema';
-import { columnsAt, keywords } from './words';
+import { columnsAt, keywords } from '../../lib/sql-words';
 
 const dialect = SQLDialect.define({
   ...PostgreSQL.spec,

@@ -1,5 +1,5 @@
 // What the SQL page knows of SQL without asking: keywords to offer, which columns fit, and steps in plain words.
-import type { Column, SQLOperator, View } from '../../lib/schema';
+import type { Column, SQLOperator, View } from './schema';
 
 export const keywords =
   `SELECT FROM WHERE GROUP BY HAVING ORDER LIMIT OFFSET AS AND OR NOT IN IS NULL BETWEEN LIKE ILIKE CASE WHEN THEN ELSE END DISTINCT FILTER OVER PARTITION

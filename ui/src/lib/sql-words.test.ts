@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { layout } from '../../lib/plan-layout';
-import type { View } from '../../lib/schema';
-import { recipes } from './recipes';
-import { asView, columnsAt, placeOf, stepDetail, stepTitle, wordAt } from './words';
+import { fromDepths, layout } from './plan-layout';
+import type { View } from './schema';
+import { recipes } from '../pages/sql/recipes';
+import { asView, columnsAt, placeOf, stepDetail, stepTitle, wordAt } from './sql-words';
 
 const relation = (name: string, ...columns: string[]): View => ({ name, columns: columns.map((c) => ({ name: c, type: 'text' })) }) as View;
 const relations = [relation('events', 'ts', 'event'), relation('crm', 'segment')];
@@ -56,4 +56,10 @@ test('every recipe has a title, says what it is good for, and is SQL', () => {
     expect(r.about.length, r.id).toBeGreaterThan(20);
     expect(r.sql, r.id).toMatch(/^(SELECT|CREATE MATERIALIZED VIEW)/);
   }
+});
+
+test('a list by depth becomes a plan with inputs first', () => {
+  // join(filter(scan), scan)
+  expect(fromDepths([0, 1, 2, 1])).toEqual({ order: [2, 1, 3, 0], inputs: [[], [0], [], [1, 2]] });
+  expect(fromDepths([])).toEqual({ order: [], inputs: [] });
 });
