@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"myelin/internal/process/nexmark"
 )
@@ -154,6 +155,88 @@ var queries = []struct {
 		}
 		return out
 	}},
+	{"q10", "SELECT id, to_char(at, 'YYYY-MM-DD') AS day, to_char(at, 'HH24:MI') AS minute FROM bid", func(w nexmark.World) (out []string) {
+		for _, b := range w.Bids {
+			at := time.UnixMicro(b.At).UTC()
+			out = append(out, line(b.ID, at.Format("2006-01-02"), at.Format("15:04")))
+		}
+		return out
+	}},
+	{"q11", `SELECT bidder, window_start, count(*) AS n FROM session(bid PARTITION BY bidder, at, INTERVAL '10 seconds') GROUP BY bidder, window_start, window_end`, func(w nexmark.World) (out []string) {
+		last, first, n := map[int64]int64{}, map[int64]int64{}, map[int64]int{}
+		for _, b := range w.Bids {
+			if n[b.Bidder] > 0 && b.At-last[b.Bidder] >= 10*second {
+				out = append(out, line(b.Bidder, first[b.Bidder], n[b.Bidder]))
+				n[b.Bidder] = 0
+			}
+			if n[b.Bidder] == 0 {
+				first[b.Bidder] = b.At
+			}
+			n[b.Bidder]++
+			last[b.Bidder] = b.At
+		}
+		for k := range n {
+			out = append(out, line(k, first[k], n[k]))
+		}
+		return out
+	}},
+	{"q13", "SELECT b.id, s.name FROM bid b JOIN (VALUES ('apple', 'one'), ('google', 'two')) AS s(channel, name) ON b.channel = s.channel", func(w nexmark.World) (out []string) {
+		for _, b := range w.Bids {
+			if name := map[string]string{"apple": "one", "google": "two"}[b.Channel]; name != "" {
+				out = append(out, line(b.ID, name))
+			}
+		}
+		return out
+	}},
+	{"q23", "SELECT b.id, a.item, p.name FROM bid b JOIN person p ON b.bidder = p.id JOIN auction a ON b.auction = a.id WHERE b.price > 190", func(w nexmark.World) (out []string) {
+		for _, b := range w.Bids {
+			if b.Price > 190 {
+				out = append(out, line(b.ID, w.Auctions[b.Auction-2000].Item, w.Persons[b.Bidder-1000].Name))
+			}
+		}
+		return out
+	}},
+	{"q14", `SELECT id, CASE WHEN price < 50 THEN 'low' WHEN price < 150 THEN 'middle' ELSE 'high' END AS class, length(url) - length(replace(url, 'c', '')) AS cs FROM bid WHERE price > 10`, func(w nexmark.World) (out []string) {
+		for _, b := range w.Bids {
+			class := "high"
+			switch {
+			case b.Price < 50:
+				class = "low"
+			case b.Price < 150:
+				class = "middle"
+			}
+			if b.Price > 10 {
+				out = append(out, line(b.ID, class, strings.Count(b.URL, "c")))
+			}
+		}
+		return out
+	}},
+	{"q15", `SELECT count(*) AS n, count(*) FILTER (WHERE price < 50) AS low, count(DISTINCT bidder) AS bidders, count(DISTINCT bidder) FILTER (WHERE price >= 150) AS rich, count(DISTINCT auction) AS auctions FROM bid`,
+		func(w nexmark.World) []string { return []string{line(statistics(w.Bids)...)} }},
+	{"q16", `SELECT channel, count(*) AS n, count(*) FILTER (WHERE price < 50) AS low, count(DISTINCT bidder) AS bidders, count(DISTINCT bidder) FILTER (WHERE price >= 150) AS rich, count(DISTINCT auction) AS auctions FROM bid GROUP BY channel`,
+		func(w nexmark.World) (out []string) {
+			by := map[string][]nexmark.Bid{}
+			for _, b := range w.Bids {
+				by[b.Channel] = append(by[b.Channel], b)
+			}
+			for channel, bids := range by {
+				out = append(out, line(append([]any{channel}, statistics(bids)...)...))
+			}
+			return out
+		}},
+	{"q19", "SELECT auction, id, rank FROM (SELECT auction, id, row_number() OVER (PARTITION BY auction ORDER BY price DESC, id) AS rank FROM bid) t WHERE rank <= 10", func(w nexmark.World) (out []string) {
+		by := map[int64][]nexmark.Bid{}
+		for _, b := range w.Bids {
+			by[b.Auction] = append(by[b.Auction], b)
+		}
+		for a, bids := range by {
+			slices.SortStableFunc(bids, func(x, y nexmark.Bid) int { return int(y.Price - x.Price) })
+			for i, b := range bids[:min(len(bids), 10)] {
+				out = append(out, line(a, b.ID, i+1))
+			}
+		}
+		return out
+	}},
 	{"q17", `SELECT auction, count(*) AS n, count(*) FILTER (WHERE price < 100) AS low, min(price) AS least, max(price) AS most, sum(price) AS total FROM bid GROUP BY auction`, func(w nexmark.World) (out []string) {
 		for _, a := range w.Auctions {
 			var n, low, least, most, total int64
@@ -212,4 +295,19 @@ var queries = []struct {
 		}
 		return out
 	}},
+}
+
+// statistics counts bids, those that are low, their bidders, the rich of these, and their auctions.
+func statistics(bids []nexmark.Bid) []any {
+	low, bidders, rich, auctions := 0, map[int64]bool{}, map[int64]bool{}, map[int64]bool{}
+	for _, b := range bids {
+		if b.Price < 50 {
+			low++
+		}
+		if b.Price >= 150 {
+			rich[b.Bidder] = true
+		}
+		bidders[b.Bidder], auctions[b.Auction] = true, true
+	}
+	return []any{len(bids), low, len(bidders), len(rich), len(auctions)}
 }

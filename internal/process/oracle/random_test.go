@@ -17,7 +17,7 @@ import (
 	"myelin/internal/vec"
 )
 
-// rounds is how many queries a test makes and from which seed: few and always the same, or many others with MYELIN_SOAK_SEEDS.
+// rounds is how many queries a test makes and from which seed: few and always the same, or many others with MYELIN_SOAK.
 func rounds(t *testing.T, few int) (n int, seed uint64) {
 	n, seed = few, 1
 	if s := os.Getenv("MYELIN_SOAK"); s != "" {
