@@ -219,6 +219,7 @@ func TestMadeUsersSurviveCrash(t *testing.T) {
 }
 
 func TestLoginsAreRepeated(t *testing.T) {
+	t.Parallel()
 	b, addr := guarded(t, vfs.NewMem(), func(c *broker.Config) { c.Access.SessionLifetime = 3 * time.Second })
 	createTopic(t, b, "t", 1)
 	c := outside(t, addr, kgo.SASL(scram256("eve", "eve-password")))
@@ -273,6 +274,7 @@ func TestTLSAndClientCertificates(t *testing.T) {
 }
 
 func TestQuotasSlowDownProducersAndConsumers(t *testing.T) {
+	t.Parallel()
 	fs := vfs.NewCrashableMem()
 	b, addr := guarded(t, fs, nil)
 	createTopic(t, b, "t", 1)

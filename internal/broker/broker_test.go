@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // smallStore keeps tests light: small write-ahead files and no floor of free space.
-var smallStore = store.Config{WALFileBytes: 32 << 20, MinFreeBytes: -1, BallastBytes: -1}
+var smallStore = store.Config{WALFileBytes: 4 << 20, MaxBatchBytes: 2 << 20, MinFreeBytes: -1, BallastBytes: -1}
 
 func open(t *testing.T, fs vfs.FS) *broker.Broker {
 	t.Helper()

@@ -233,6 +233,7 @@ func TestStaticMemberRestartsWithoutRebalance(t *testing.T) {
 }
 
 func TestSilentMemberExpires(t *testing.T) {
+	t.Parallel()
 	b := open(t, vfs.NewCrashableMem())
 	createTopic(t, b, "t", 1)
 	m := join(t, b, "")

@@ -165,6 +165,7 @@ func TestPatternFollowsTopics(t *testing.T) {
 
 // TestGroupMigratesAndBack moves a running group from the classic protocol to the new one and back, one consumer at a time.
 func TestGroupMigratesAndBack(t *testing.T) {
+	t.Parallel()
 	b := open(t, vfs.NewCrashableMem())
 	createTopic(t, b, "t", 6)
 	opts := []kgo.Opt{kgo.ConsumeTopics("t"), kgo.ConsumerGroup("g"), kgo.HeartbeatInterval(50 * time.Millisecond), kgo.Balancers(kgo.CooperativeStickyBalancer())}

@@ -20,6 +20,7 @@ import (
 // protocols, static and dynamic, with all balancers, transactions, idempotence, patterns. Every one must pass, and those of
 // KIP-848 and of transactions must not have been skipped.
 func TestRandomFranzGoClient(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes a minute")
 	}

@@ -16,7 +16,7 @@ import (
 
 func open(t *testing.T, fs vfs.FS) (*journal.Journal, *topic.Topic, func()) {
 	t.Helper()
-	st, err := store.Open(store.Config{Dir: "data", FS: fs, Clock: clock.Real{}, WALFileBytes: 32 << 20, MinFreeBytes: -1, BallastBytes: -1})
+	st, err := store.Open(store.Config{Dir: "data", FS: fs, Clock: clock.Real{}, WALFileBytes: 1 << 20, MaxBatchBytes: 256 << 10, MinFreeBytes: -1, BallastBytes: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
