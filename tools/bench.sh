@@ -42,3 +42,5 @@ TEXT
   cat "$brokers"
 } >"$out"
 echo "==> written to $out"
+echo "==> rehearsing how soon faults are found (docs/detection.md)"
+MYELIN_SOAK_SEEDS="${MYELIN_SOAK_SEEDS:-20}" MYELIN_DETECTION="$PWD/docs/detection.md" go test -count=1 -timeout 1h -run TestDetectionSeeds ./internal/trust/drill

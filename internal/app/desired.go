@@ -139,6 +139,10 @@ func (n *node) Change(ctx context.Context, _ *query.Session, stmt sql.Statement,
 	if err := mayChange(ctx, stmt); err != nil {
 		return "", err
 	}
+	action, object := changed(stmt)
+	if err := n.audit.Record(ctx, role.Of(ctx), action, object, nil); err != nil {
+		return "", err
+	}
 	if d, ok := stmt.(*sql.Drop); ok {
 		return "DROP", n.drop(ctx, d)
 	}
@@ -196,9 +200,15 @@ func (n *node) drop(ctx context.Context, d *sql.Drop) error {
 			left = slices.Delete(left, i, i+1)
 		}
 	}
-	if lost := n.bindObjects(left, nil).lost(left, n.bindObjects(objects, nil)); len(lost) > 0 {
+	lost := n.bindObjects(left, nil).lost(left, n.bindObjects(objects, nil))
+	if len(lost) > 0 && !d.Cascade {
 		return &query.Error{Code: codeDependent, Message: fmt.Sprintf("cannot drop %s, because other objects read it: %s", d.Names[0].Name, strings.Join(lost, ", ")),
-			Hint: "drop those first"}
+			Hint: "drop those first, or write CASCADE to drop them, too"}
+	}
+	for _, name := range lost {
+		if err := n.desired.registry.Drop(ctx, name); err != nil {
+			return ownedError(err)
+		}
 	}
 	for _, name := range d.Names {
 		if err := n.desired.registry.Drop(ctx, name.Name); err != nil {

@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"myelin/internal/auth/role"
 	"myelin/internal/log"
+	"myelin/internal/process/sql"
 	"myelin/internal/serve/api"
 	"myelin/internal/trust/governance"
 	"myelin/internal/trust/schema"
@@ -58,6 +60,22 @@ func (n *node) closeGovernance(ctx context.Context) error {
 		errs = append(errs, n.drafts.Close(ctx))
 	}
 	return errors.Join(errs...)
+}
+
+// changed names what a statement does for the audit log, without its text, which may hold secrets.
+func changed(stmt sql.Statement) (action, object string) {
+	switch s := stmt.(type) {
+	case *sql.Drop:
+		var names []string
+		for _, name := range s.Names {
+			names = append(names, name.Name)
+		}
+		return "sql.drop", strings.Join(names, ", ")
+	case *sql.AlterView:
+		return "sql.alter", s.Name.Name
+	}
+	o, _ := declared(stmt)
+	return "sql.create", strings.ToLower(string(o.Kind)) + " " + o.Name
 }
 
 // planFiles is the project folder, for proposals (governance.Files).

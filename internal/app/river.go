@@ -116,7 +116,7 @@ func (n *node) openAPI() error {
 		return err
 	}
 	cfg := api.Config{
-		Governance: n, Topics: topics, Engine: n.queries, Explorer: n.queries, River: n, Judged: n, Quarantine: n, Planning: n, Events: n.tail, Views: n.directory, Status: n, Upkeep: n, Delivering: n, Files: n,
+		Governance: n, Record: n.audit.Record, Topics: topics, Engine: n.queries, Explorer: n.queries, River: n, Judged: n, Quarantine: n, Planning: n, Events: n.tail, Views: n.directory, Status: n, Upkeep: n, Delivering: n, Files: n,
 		UI: ui.Files(), Metrics: n.metrics.Handler(), Ready: n.readiness, Access: n.apiAccess(),
 		Clock: n.Clock, Logger: n.Log, Version: n.Version,
 	}

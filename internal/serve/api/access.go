@@ -118,11 +118,24 @@ func need(method, path string) role.Action {
 	return role.ApplyFiles
 }
 
+// record notes a request that changes something in the audit log, before it is done. Incidents and proposals note their own, with
+// what was decided; so does SQL.
+func (s *Server) record(r *http.Request, a role.Action) error {
+	if s.cfg.Record == nil || r.Method == http.MethodGet || slices.Contains([]role.Action{role.Read, role.ReadEvents, role.Query, role.Handle, role.Propose}, a) {
+		return nil
+	}
+	return s.cfg.Record(r.Context(), role.Of(r.Context()), "api."+strings.ToLower(r.Method), r.URL.RequestURI(), nil)
+}
+
 // permit lets only those through whose role allows it.
 func (s *Server) permit(a role.Action, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := role.Of(r.Context()).Check(a); err != nil {
 			s.fail(w, r, http.StatusForbidden, FailureBody{Code: "forbidden", Message: err.Error() + ".", Hint: "Ask somebody with such a role."})
+			return
+		}
+		if err := s.record(r, a); err != nil {
+			s.failWith(w, r, err, "")
 			return
 		}
 		next(w, r)

@@ -92,6 +92,8 @@ type Config struct {
 	Clock   clock.Clock
 	Logger  *slog.Logger
 	Version string
+	// Record notes what somebody does in the audit log; nil: nobody does.
+	Record func(ctx context.Context, who role.Person, action, object string, detail map[string]string) error
 	// MaxStreams is how many live connections there may be at a time (200), MaxQueries how many queries run at a time (8).
 	MaxStreams, MaxQueries int
 }

@@ -68,7 +68,7 @@ type source struct {
 	Twice    ratio                  `json:"twice"`
 	Mark     float64                `json:"mark"`  // how far the events' time has come
 	Clock    float64                `json:"clock"` // when that was
-	kept     int64 // events since the last word of duplicates
+	kept     int64                  // events since the last word of duplicates
 	dirty    bool
 }
 
