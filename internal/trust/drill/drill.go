@@ -199,7 +199,7 @@ func (r *Report) Markdown() string {
 		c := &r.Cases[i]
 		fmt.Fprintf(&b, "| %s | %s | %d of %d | %s | %s |\n", rateText(c.Rate), c.Fault, c.Found, c.Runs, delayText(c.Quantile(0.5)), delayText(c.Quantile(0.9)))
 		if len(c.FirstBad) > 0 {
-			fmt.Fprintf(&b, "| | … from the first broken event on | | %s | %s |\n", delayText(c.FirstBad[(len(c.FirstBad)-1)/2]), delayText(c.FirstBad[(len(c.FirstBad)-1)*9/10]))
+			fmt.Fprintf(&b, "| | … from the first broken event on | | %s | %s |\n", delayText(max(0, c.FirstBad[(len(c.FirstBad)-1)/2])), delayText(max(0, c.FirstBad[(len(c.FirstBad)-1)*9/10])))
 		}
 	}
 	b.WriteString("\n| events/h | weeks without a fault | incidents | per week and source |\n| ---: | ---: | ---: | ---: |\n")
@@ -220,6 +220,8 @@ func delayText(d time.Duration) string {
 	switch {
 	case d < 0:
 		return "—"
+	case d < time.Second:
+		return "< 1 s"
 	case d < 2*time.Minute:
 		return fmt.Sprintf("%.0f s", d.Seconds())
 	case d < 3*time.Hour:

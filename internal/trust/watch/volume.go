@@ -149,7 +149,7 @@ func (v *volume) event(at float64) (out shift, found bool) {
 // Rare events have few gaps a week that could be long by chance: waiting longer than this gains nothing.
 const (
 	rareEvents = 150 // an hour
-	rareLimit  = 14.5
+	rareLimit  = 13.2
 )
 
 // gapLimit is how many expected events may stay away.
