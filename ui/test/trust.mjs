@@ -60,14 +60,23 @@ export async function trust({ browser, base, open, check, must, clean, shot, has
   }
 
   if (await has('/api/lineage')) {
-    await check('lineage: a view shows what its columns are made of', () =>
+    await check('lineage by keyboard: a view shows what its columns are made of, a column only its own way, and the list says the same', () =>
       visit('/lineage', async (page) => {
         await page.getByRole('button', { name: /^campaign_revenue/ }).focus();
         await page.keyboard.press('Enter');
         const about = page.getByRole('complementary', { name: 'About campaign_revenue' });
         await about.getByText(/from Order Completed · total/).first().waitFor();
+        must((await page.getByRole('button', { name: /^abandoned_carts/ }).count()) === 0, 'what has nothing to do with it is still there');
         await clean(page);
         await shot(page, 'lineage-chosen-light');
+        await page.getByRole('button', { name: 'revenue, column of campaign_revenue' }).press('Enter');
+        await page.getByText(/What feeds revenue/).waitFor();
+        must((await page.getByRole('button', { name: /^orders, column/ }).count()) === 0, 'another column is still there');
+        await page.getByRole('radio', { name: 'List' }).check({ force: true });
+        await page.getByRole('row', { name: /campaign_revenue.*view/ }).waitFor();
+        await page.getByRole('button', { name: 'Show everything' }).click();
+        await page.getByRole('row', { name: /abandoned_carts.*view.*every event/ }).waitFor();
+        await clean(page);
       }),
     );
   }

@@ -183,7 +183,7 @@ export const api = {
   watch: (signal?: AbortSignal) =>
     call<Watch>('/api/watch', { signal }).then((r) => ({ ...r, sources: list(r.sources).map((x) => ({ ...x, events: list(x.events), releases: list(x.releases) })), columns: list(r.columns) })),
 
-  lineage: (signal?: AbortSignal) => call<Lineage>('/api/lineage', { signal }).then((r) => ({ ...r, nodes: list(r.nodes), edges: list(r.edges) })),
+  lineage: (signal?: AbortSignal) => call<Lineage>('/api/lineage', { signal }).then((r) => ({ ...r, nodes: list(r.nodes).map((n) => (n.id === 'event:*' ? { ...n, name: 'every event' } : n)), edges: list(r.edges) })),
 
   proposals: (signal?: AbortSignal) => call<{ proposals: Proposal[] }>('/api/proposals', { signal }).then((r) => list(r.proposals)),
 

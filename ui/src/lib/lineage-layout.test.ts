@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { fields, fold, reach } from './lineage-layout';
+import { neighbours, part, whole } from './lineage-picture';
 import type { Lineage, LineageNode } from './schema';
 import { changedLines } from './text-diff';
 
@@ -27,6 +28,24 @@ describe('lineage', () => {
   });
   test('fields say what they are made of', () => {
     expect(fields('view:a', graph).map((f) => [f.node.name, f.from.map((e) => e.from)])).toEqual([['a/total', ['property:Order/total']]]);
+  });
+});
+
+describe('the picture', () => {
+  const own: Lineage = { ...graph, edges: graph.edges.filter((e) => e.from !== 'view:a' || e.to === 'view:b').concat(edge('column:a/total', 'view:a')) };
+  test('of everything has one box for each event and view', () => {
+    const p = whole(own);
+    expect(p.boxes.map((b) => b.node.id)).toEqual(['source:web', 'event:Order', 'view:a', 'view:b', 'sink:mail']);
+    expect(p.boxes.every((b) => b.fields.length === 0 && b.y >= 0 && b.y + b.height <= p.height)).toBe(true);
+  });
+  test('of a column leads from its property to what shows it, row to row', () => {
+    const p = part(own, reach('column:a/total', own.edges));
+    expect(p.boxes.find((b) => b.node.id === 'event:Order')?.fields.map((f) => f.id)).toEqual(['property:Order/total']);
+    expect(p.lines.map((l) => `${l.from} ${l.to}`)).toContain('property:Order/total column:a/total');
+    expect(p.lines.every((l) => l.fromLayer < l.toLayer)).toBe(true);
+  });
+  test('neighbours by name', () => {
+    expect(neighbours(own).get('view:a')).toEqual({ from: ['Order'], to: ['b'] });
   });
 });
 

@@ -1,0 +1,104 @@
+// Where everything of the lineage stands: boxes in columns from left to right, their fields as rows within them, and the lines
+// between. Of one thing in focus only what feeds it and what it feeds is left, down to single fields.
+import { fold, shownAs, type Folded } from './lineage-layout';
+import type { Lineage, LineageNode } from './schema';
+
+export const headHeight = 46;
+export const fieldHeight = 22;
+const fieldsEnd = 6;
+const between = 14;
+const mostFields = 14;
+
+export interface Box {
+  node: LineageNode;
+  layer: number;
+  y: number;
+  height: number;
+  fields: LineageNode[];
+  /** Fields that are there but have no room. */
+  more: number;
+}
+
+export interface Line {
+  from: string;
+  to: string;
+  fromLayer: number;
+  toLayer: number;
+  y1: number;
+  y2: number;
+  health: string;
+  rate: number;
+  /** It decides which rows there are, not what stands in them. */
+  filters: boolean;
+}
+
+export interface Picture {
+  boxes: Box[];
+  lines: Line[];
+  layers: number;
+  height: number;
+}
+
+/** Everything, each event and view as one box. */
+export const whole = (graph: Lineage): Picture => place(fold(graph), new Map(), graph, false);
+
+/** The part of the graph that holds some nodes, with their fields. */
+export function part(graph: Lineage, keep: Set<string>): Picture {
+  const boxes = new Set(graph.nodes.filter((n) => keep.has(n.id)).map(shownAs));
+  const nodes = graph.nodes.filter((n) => keep.has(n.id) || boxes.has(n.id));
+  const ids = new Set(nodes.map((n) => n.id));
+  const left: Lineage = { ...graph, nodes, edges: graph.edges.filter((e) => ids.has(e.from) && ids.has(e.to)) };
+  const fields = new Map<string, LineageNode[]>();
+  for (const n of nodes) {
+    if (shownAs(n) === n.id) continue;
+    const own = fields.get(n.parent);
+    if (own) own.push(n);
+    else fields.set(n.parent, [n]);
+  }
+  return place(fold(left), fields, left, true);
+}
+
+function place(folded: Folded, fields: Map<string, LineageNode[]>, graph: Lineage, single: boolean): Picture {
+  const boxes = folded.nodes.map(({ node, layer }): Box => {
+    const own = fields.get(node.id) ?? [];
+    const shown = own.slice(0, mostFields);
+    const rows = shown.length + (own.length > shown.length ? 1 : 0);
+    return { node, layer, y: 0, height: headHeight + (rows > 0 ? rows * fieldHeight + fieldsEnd : 0), fields: shown, more: own.length - shown.length };
+  });
+  const tall = (layer: number): number => boxes.filter((b) => b.layer === layer).reduce((a, b) => a + b.height + between, -between);
+  const height = Math.max(headHeight, ...boxes.map((b) => tall(b.layer)));
+  const next = new Map<number, number>();
+  for (const b of boxes) {
+    b.y = next.get(b.layer) ?? (height - tall(b.layer)) / 2;
+    next.set(b.layer, b.y + b.height + between);
+  }
+  const at = new Map<string, { box: string; layer: number; y: number }>();
+  for (const b of boxes) {
+    at.set(b.node.id, { box: b.node.id, layer: b.layer, y: b.y + headHeight / 2 });
+    for (const [i, f] of b.fields.entries()) at.set(f.id, { box: b.node.id, layer: b.layer, y: b.y + headHeight + (i + 0.5) * fieldHeight });
+  }
+  const lines = new Map<string, Line>();
+  const edges = single ? graph.edges.map((e) => ({ ...e, rate: e.ratePerHour })) : folded.edges.map((e) => ({ ...e, kind: 'feeds' }));
+  for (const e of edges) {
+    const [a, b] = [at.get(e.from), at.get(e.to)];
+    if (!a || !b || a.box === b.box) continue;
+    lines.set(`${e.from} ${e.to} ${e.kind}`, { from: e.from, to: e.to, fromLayer: a.layer, toLayer: b.layer, y1: a.y, y2: b.y, health: e.health, rate: e.rate, filters: e.kind === 'filters' });
+  }
+  return { boxes, lines: [...lines.values()], layers: folded.layers, height };
+}
+
+const kinds: Record<string, string> = { source: 'source', event: 'event', property: 'property', table: 'table', view: 'view', column: 'column', sink: 'delivery', dashboard: 'dashboard' };
+
+export const kindWord = (kind: string): string => kinds[kind] ?? kind;
+
+/** What a box is made of and what it feeds, by name. */
+export function neighbours(graph: Lineage): Map<string, { from: string[]; to: string[] }> {
+  const folded = fold(graph);
+  const names = new Map(folded.nodes.map((p) => [p.node.id, p.node.name]));
+  const out = new Map(folded.nodes.map((p) => [p.node.id, { from: [] as string[], to: [] as string[] }]));
+  for (const e of folded.edges) {
+    out.get(e.to)?.from.push(names.get(e.from) ?? e.from);
+    out.get(e.from)?.to.push(names.get(e.to) ?? e.to);
+  }
+  return out;
+}
