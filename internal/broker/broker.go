@@ -40,13 +40,6 @@ import (
 	"myelin/internal/telemetry"
 )
 
-// The broker's own topics, in Kafka's formats.
-const (
-	offsetsTopic      = "__consumer_offsets"
-	transactionsTopic = "__transaction_state"
-	settingsTopic     = "__settings" // Myelin's own: docs/formats/settings.md
-)
-
 // Config says where the broker lives and what it allows. Every field but Dir has a usable zero value.
 type Config struct {
 	Dir   string      // data folder, made when missing
@@ -178,7 +171,7 @@ func Open(cfg Config) (*Broker, error) {
 	}
 	b.api = server
 	// The offsets topic is made once with a random id and never deleted: its id serves as the cluster's.
-	server.Prepare(b.topics.Name(offsetsTopic).ID)
+	server.Prepare(b.topics.Name(topic.OffsetsName).ID)
 	b.wire = wire.NewServer(server, cfg.Limits, cfg.Log)
 	b.ctx, b.stop = context.WithCancel(context.Background())
 	b.measure()
@@ -195,17 +188,17 @@ func (b *Broker) recover() error {
 		return fmt.Errorf("opening topics: %w", err)
 	}
 	internal := map[string]string{"cleanup.policy": "compact", "segment.bytes": "16777216", "max.message.bytes": "8388608"}
-	offsets, err := b.topics.Ensure(offsetsTopic, 1, internal)
+	offsets, err := b.topics.Ensure(topic.OffsetsName, 1, internal)
 	if err != nil {
-		return fmt.Errorf("opening topic %s: %w", offsetsTopic, err)
+		return fmt.Errorf("opening topic %s: %w", topic.OffsetsName, err)
 	}
-	transactions, err := b.topics.Ensure(transactionsTopic, 1, internal)
+	transactions, err := b.topics.Ensure(topic.TransactionsName, 1, internal)
 	if err != nil {
-		return fmt.Errorf("opening topic %s: %w", transactionsTopic, err)
+		return fmt.Errorf("opening topic %s: %w", topic.TransactionsName, err)
 	}
-	settings, err := b.topics.Ensure(settingsTopic, 1, internal)
+	settings, err := b.topics.Ensure(topic.SettingsName, 1, internal)
 	if err != nil {
-		return fmt.Errorf("opening topic %s: %w", settingsTopic, err)
+		return fmt.Errorf("opening topic %s: %w", topic.SettingsName, err)
 	}
 	all := b.partitions()
 	if err := b.recoverPartitions(all); err != nil {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -57,6 +58,7 @@ type Server struct {
 
 	fetchLeft atomic.Int64
 	sessions  fetchSessions
+	altering  sync.Mutex // held over a change of a topic's settings
 	clusterID string
 	table     []entry
 	byKey     []*entry

@@ -59,6 +59,9 @@ type alteration struct {
 
 // alterTopic applies changes to a topic. Without incremental the changes are all that the topic sets from now on.
 func (s *Server) alterTopic(name string, changes []alteration, incremental, validateOnly bool) error {
+	// What is set is read, changed and written: two clients that change one setting each must not undo each other.
+	s.altering.Lock()
+	defer s.altering.Unlock()
 	t := s.Topics.Name(name)
 	if t == nil {
 		return kerr.UnknownTopicOrPartition
@@ -75,8 +78,12 @@ func (s *Server) alterTopic(name string, changes []alteration, incremental, vali
 			return err
 		}
 	}
-	if _, err := topic.Parse(set, s.Topics.Defaults()); err != nil {
+	c, err := topic.Parse(set, s.Topics.Defaults())
+	if err != nil {
 		return &topic.InvalidError{Code: kerr.InvalidConfig, Reason: err.Error()}
+	}
+	if t.Internal && (c.Delete || !c.Compact) { // it would lose committed offsets, transactions or users
+		return &topic.InvalidError{Code: kerr.PolicyViolation, Reason: "Topic '" + name + "' is the broker's own: its cleanup.policy has to stay compact."}
 	}
 	if validateOnly {
 		return nil

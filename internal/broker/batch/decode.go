@@ -19,6 +19,9 @@ var unfolding = make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))
 // Each calls f with the records of a batch until it returns false. A batch that is malformed anywhere, or unfolds to too much,
 // is an error before f is called.
 func Each(v View, f func(Record) bool) error {
+	if v.Count() == 0 {
+		return nil
+	}
 	if v.Compression() != 0 {
 		unfolding <- struct{}{}
 		defer func() { <-unfolding }()

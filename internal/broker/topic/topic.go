@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -20,6 +19,16 @@ import (
 	"myelin/internal/broker/store"
 	"myelin/internal/clock"
 )
+
+// The broker's own topics, the first two as Kafka has them. Other names may begin with underscores too: Debezium's and Cruise
+// Control's do.
+const (
+	OffsetsName      = "__consumer_offsets"
+	TransactionsName = "__transaction_state"
+	SettingsName     = "__settings" // Myelin's own: docs/formats/settings.md
+)
+
+var internal = map[string]bool{OffsetsName: true, TransactionsName: true, SettingsName: true}
 
 // Topic is one topic. Partitions and Config may change at any time; a request takes them once.
 type Topic struct {
@@ -101,7 +110,7 @@ func Open(s *store.Store, c clock.Clock, defaults map[string]string, maxPartitio
 }
 
 func (r *Registry) build(name string, id store.TopicID, n int32, c *Config) *Topic {
-	t := &Topic{Name: name, ID: id, Internal: strings.HasPrefix(name, "__")}
+	t := &Topic{Name: name, ID: id, Internal: internal[name]}
 	ps := make([]*partition.Partition, n)
 	for i := range ps {
 		ps[i] = partition.New(name, id, int32(i), r.store.Partition(id, int32(i)), r.clock)
