@@ -64,10 +64,23 @@ func New(cfg Config) *Shop {
 	}
 }
 
+// closing is how long a shop that closes goes on delivering.
+const closing = 5 * time.Second
+
 // Run sends the past as fast as the door takes it, then what happens now, until ctx ends. What has happened by then is
-// delivered before it returns.
+// delivered before it returns, unless the door does not take it within a few seconds.
 func (s *Shop) Run(ctx context.Context) error {
-	g, sending := errgroup.WithContext(context.WithoutCancel(ctx))
+	patient, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-s.cfg.Clock.After(closing):
+			giveUp()
+		case <-patient.Done():
+		}
+	})
+	defer stop()
+	g, sending := errgroup.WithContext(patient)
 	g.Go(func() error { return s.sender.run(sending) })
 	g.Go(func() error {
 		defer s.sender.close()
