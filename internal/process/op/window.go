@@ -69,16 +69,16 @@ func (s span) add(t, n int64) int64 {
 // window adds window_start and window_end to each row: once for tumble, once for each window that the row falls into else.
 type window struct {
 	plain
-	ctx         *Ctx
-	kind        plan.WindowKind
-	time        int
-	size, slide span
-	count       int64 // windows per row at most
-	start, end  *vec.Vector
-	cols        []*vec.Vector
-	sel, base   []int32
-	first       []int64
-	out         sink
+	ctx        *Ctx
+	kind       plan.WindowKind
+	time       int
+	grid       grid
+	count      int64 // windows per row at most
+	start, end *vec.Vector
+	cols       []*vec.Vector
+	sel, base  []int32
+	first      []int64
+	out        sink
 }
 
 func (p *Pipeline) buildWindow(n *plan.Window, out sink) error {
@@ -87,14 +87,11 @@ func (p *Pipeline) buildWindow(n *plan.Window, out sink) error {
 	}
 	w := &window{ctx: p.Ctx, kind: n.Kind, time: n.Time, count: 1, out: out}
 	var err error
-	if w.size, err = spanOf(n.Size); err != nil {
+	if w.grid, err = gridOf(n); err != nil {
 		return err
 	}
 	if n.Kind != plan.Tumble {
-		if w.slide, err = spanOf(n.Slide); err != nil {
-			return err
-		}
-		if w.count, err = windowsPerRow(w.size, w.slide, n.Kind == plan.Cumulate); err != nil {
+		if w.count, err = w.grid.perRow(n.Kind == plan.Cumulate); err != nil {
 			return err
 		}
 	}
@@ -104,32 +101,12 @@ func (p *Pipeline) buildWindow(n *plan.Window, out sink) error {
 	return p.unary(n.Input, w)
 }
 
-func windowsPerRow(size, slide span, exact bool) (int64, error) {
-	a, b := size.micros, slide.micros
-	if size.months > 0 {
-		a, b = size.months, slide.months
-	}
-	switch {
-	case b == 0 || (size.months > 0) != (slide.months > 0):
-		return 0, fmt.Errorf("window size and slide must both be months, or both shorter units")
-	case exact && a%b != 0:
-		return 0, fmt.Errorf("cumulate() needs a size that is a multiple of its step")
-	case (a+b-1)/b > maxWindows:
-		return 0, fmt.Errorf("a row would fall into %d windows; at most %d are allowed", (a+b-1)/b, maxWindows)
-	}
-	return (a + b - 1) / b, nil
-}
-
 func (w *window) Push(_ int, b *vec.Batch) {
 	ts := b.Cols[w.time]
 	w.start.Resize(b.N)
 	w.end.Resize(b.N)
 	if len(w.first) < b.N {
 		w.first = make([]int64, max(b.N, 2*len(w.first)))
-	}
-	unit := w.size
-	if w.kind == plan.Hop {
-		unit = w.slide
 	}
 	w.base = w.base[:0]
 	at := func(i int) int {
@@ -147,8 +124,7 @@ func (w *window) Push(_ int, b *vec.Batch) {
 		}
 		t := ts.Ints[at(i)]
 		if t < lo || t >= hi {
-			lo = unit.floor(t)
-			hi = unit.add(lo, 1)
+			lo, hi = w.grid.around(t)
 		}
 		w.first[i] = lo
 		w.base = append(w.base, int32(i))
@@ -164,39 +140,28 @@ func (w *window) Push(_ int, b *vec.Batch) {
 
 // place sets the n-th window of each row and returns the rows that have one.
 func (w *window) place(n int64, ts *vec.Vector, at func(int) int) []int32 {
-	switch w.kind {
-	case plan.Tumble:
-		for _, i := range w.base {
-			w.start.Ints[i], w.end.Ints[i] = w.first[i], w.size.add(w.first[i], 1)
-		}
-		return w.base
-	case plan.Hop:
-		// Windows that start at the row's slide, and n slides before it while they still reach the row.
-		w.sel = w.sel[:0]
-		for _, i := range w.base {
-			s := w.slide.add(w.first[i], -n)
-			if e := w.size.add(s, 1); e > ts.Ints[at(int(i))] {
-				w.start.Ints[i], w.end.Ints[i] = s, e
-				w.sel = append(w.sel, i)
-			}
-		}
-		return w.sel
-	}
+	first, s, e := int64(0), int64(0), int64(0)
 	w.sel = w.sel[:0]
-	for _, i := range w.base {
-		if e := w.slide.add(w.first[i], n+1); e > ts.Ints[at(int(i))] {
-			w.start.Ints[i], w.end.Ints[i] = w.first[i], e
+	for k, i := range w.base {
+		if k == 0 || w.first[i] != first { // rows come in time order mostly
+			first = w.first[i]
+			s, e = w.grid.window(first, n)
+		}
+		w.start.Ints[i], w.end.Ints[i] = s, e
+		if w.kind != plan.Tumble && e > ts.Ints[at(int(i))] {
 			w.sel = append(w.sel, i)
 		}
+	}
+	if w.kind == plan.Tumble {
+		return w.base
 	}
 	return w.sel
 }
 
 // lifetime tells when a group is complete, where one of its keys is a window.
 type lifetime struct {
-	col  int // the key, -1: none
-	size span
-	add  bool // the key is the start: the end lies one size later
+	col  int   // the key, -1: none
+	grid *grid // the key is the start: the end lies one size later; nil: it is the end
 }
 
 // end is the end of the window in row i of the key's vector.
@@ -207,8 +172,8 @@ func (l *lifetime) end(v *vec.Vector, i int) (int64, bool) {
 	if v.IsNull(i) {
 		return 0, false
 	}
-	if l.add {
-		return l.size.add(v.Ints[i], 1), true
+	if l.grid != nil {
+		return l.grid.end(v.Ints[i]), true
 	}
 	return v.Ints[i], true
 }
@@ -222,7 +187,7 @@ func lifetimeOf(n *plan.Aggregate) lifetime {
 			continue
 		}
 		l.col = i
-		if !l.add {
+		if l.grid == nil {
 			return l
 		}
 		best = l
@@ -257,8 +222,8 @@ func windowColumn(n plan.Node, e plan.Expr) (l lifetime, ok bool) {
 	case *plan.Window:
 		switch in := len(n.Input.Schema()); c.Index {
 		case in:
-			size, err := spanOf(n.Size)
-			return lifetime{size: size, add: true}, err == nil
+			g, err := gridOf(n)
+			return lifetime{grid: &g}, err == nil
 		case in + 1:
 			return lifetime{}, true
 		}

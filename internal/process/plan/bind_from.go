@@ -158,12 +158,13 @@ func (b *binder) tableFunc(f *sql.FuncRef, outer *scope) (Node, []scopeCol) {
 	if kind == Hop || kind == Cumulate {
 		want = 4
 	}
-	if len(f.Args) != want {
+	more := f.Args[min(want, len(f.Args)):]
+	if len(f.Args) < want || len(more) > 0 && (kind == Session || len(more) > 2) {
 		b.fail(int(f.At0), sql.CodeUndefinedFunc, "write "+windowUsage[f.Name], "%s needs %d arguments, not %d", f.Name, want, len(f.Args))
 	}
 	in, cols := b.windowInput(f, outer)
 	w := &Window{Input: in, Kind: kind, Time: b.timeColumn(f, in, cols)}
-	sizes := f.Args[2:]
+	sizes := f.Args[2:want]
 	w.Size = b.windowSize(sizes[len(sizes)-1], f.Name)
 	if len(sizes) == 2 {
 		w.Slide = b.windowSize(sizes[0], f.Name)
@@ -174,6 +175,7 @@ func (b *binder) tableFunc(f *sql.FuncRef, outer *scope) (Node, []scopeCol) {
 			b.fail(sizes[1].Pos(), sql.CodeInvalidParameter, "take a size that is a multiple of the step", "the size of cumulate is no multiple of its step")
 		}
 	}
+	b.windowPlace(w, f, more)
 	w.Partition = b.windowPartition(f, kind, cols)
 	n := Node(w)
 	return n, b.windowScope(f, n, cols)

@@ -243,6 +243,12 @@ func describeWindow(n *Window) string {
 	if n.Kind == Hop || n.Kind == Cumulate {
 		s += " step " + interval(n.Slide)
 	}
+	if n.Offset != (vec.IntervalValue{}) {
+		s += " offset " + interval(n.Offset)
+	}
+	if n.Zone != "" {
+		s += " in " + n.Zone
+	}
 	for i, p := range n.Partition {
 		s += map[bool]string{true: " by ", false: ", "}[i == 0] + in[p].Name
 	}

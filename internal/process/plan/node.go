@@ -97,7 +97,11 @@ type Window struct {
 	Kind        WindowKind
 	Time        int // column of the input
 	Size, Slide vec.IntervalValue
-	Partition   []int // session only
+	// Offset moves all boundaries, which otherwise are counted from 1970-01-01: days and microseconds.
+	Offset vec.IntervalValue
+	// Zone is the time zone in which days, weeks and months begin; "": UTC. Time is TIMESTAMPTZ then.
+	Zone      string
+	Partition []int // session only
 }
 
 // Aggregate groups and folds. Output columns: the groups, then the calls.

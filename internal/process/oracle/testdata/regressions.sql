@@ -11,3 +11,5 @@ SELECT count(*) FROM r CROSS JOIN unnest(CASE WHEN false THEN r.ns END) l
 SELECT max(k) FROM r WHERE ('{}'::bigint[])[1] > (SELECT count(*) FROM r b WHERE b.u = r.u)
 SELECT 1, count(*) FROM r WHERE false GROUP BY 1::int + 1
 SELECT ns || 3, ns || u FROM r
+-- days of a zone over both changes of its clock: what windows in a time zone are compared with
+SELECT t, date_trunc('day', t, 'Europe/Berlin'), date_trunc('hour', t, 'Europe/Berlin'), date_trunc('week', t, 'Europe/Berlin'), date_trunc('month', t, 'Europe/Berlin') FROM (VALUES (timestamptz '2026-03-28 22:59:59+00'), ('2026-03-28 23:00:00+00'), ('2026-03-29 00:59:59+00'), ('2026-03-29 01:00:00+00'), ('2026-03-29 21:59:59+00'), ('2026-03-29 22:00:00+00'), ('2026-10-24 21:59:59+00'), ('2026-10-24 22:00:00+00'), ('2026-10-25 00:30:00+00'), ('2026-10-25 01:30:00+00'), ('2026-10-25 22:59:59+00'), ('2026-10-25 23:00:00+00')) v(t)
