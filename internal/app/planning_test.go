@@ -1,7 +1,10 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"testing"
+	"time"
 
 	"myelin/internal/clock"
 )
@@ -26,7 +29,7 @@ func TestRepairsComputeWithSQL(t *testing.T) {
 			t.Errorf("%s: %v", expr, err)
 			continue
 		}
-		got, err := e.Eval(events)
+		got, err := e.Eval(t.Context(), events)
 		if err != nil || len(got) != 3 {
 			t.Errorf("%s: %d values, %v", expr, len(got), err)
 			continue
@@ -41,5 +44,23 @@ func TestRepairsComputeWithSQL(t *testing.T) {
 		if _, err := x.Compile(bad); err == nil {
 			t.Errorf("%s was taken", bad)
 		}
+	}
+}
+
+// An expression that would count for ever ends with its context.
+func TestRepairsThatRunForEverAreEnded(t *testing.T) {
+	x := repairSQL{&node{Options: Options{Clock: clock.Real{}}}}
+	e, err := x.Compile("(SELECT count(*) FROM generate_series(1, 9000000) a, generate_series(1, 9000000) b)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	if _, err := e.Eval(ctx, [][]byte{[]byte(`{"messageId":"m1"}`), []byte(`{"messageId":"m2"}`)}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the expression ended with %v", err)
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %s", took)
 	}
 }

@@ -51,21 +51,24 @@ type repairExpr struct {
 
 // Eval implements replay.Expression. Events whose value cannot be computed have none: where one spoils the batch, each is
 // tried by itself.
-func (e *repairExpr) Eval(events [][]byte) ([][]byte, error) {
-	out, err := e.eval(events)
-	if err == nil || len(events) == 0 {
+func (e *repairExpr) Eval(ctx context.Context, events [][]byte) ([][]byte, error) {
+	out, err := e.eval(ctx, events)
+	if err == nil || len(events) == 0 || ctx.Err() != nil {
 		return out, err
 	}
 	out = make([][]byte, len(events))
 	for i := range events {
-		if one, err := e.eval(events[i : i+1]); err == nil && len(one) == 1 {
+		if one, err := e.eval(ctx, events[i:i+1]); err == nil && len(one) == 1 {
 			out[i] = one[0]
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
 	}
 	return out, nil
 }
 
-func (e *repairExpr) eval(events [][]byte) ([][]byte, error) {
+func (e *repairExpr) eval(ctx context.Context, events [][]byte) ([][]byte, error) {
 	q, err := plan.BindText(e.text, e.catalog, plan.Options{})
 	if err != nil {
 		return nil, err
@@ -87,7 +90,7 @@ func (e *repairExpr) eval(events [][]byte) ([][]byte, error) {
 		}
 	}
 	var out [][]byte
-	for b, err := range exec.RunBatch(context.Background(), q, fn.Env{Now: e.n.Clock.Now().UnixMicro()}, rows) {
+	for b, err := range exec.RunBatch(ctx, q, fn.Env{Now: e.n.Clock.Now().UnixMicro()}, rows) {
 		if err != nil {
 			return nil, err
 		}

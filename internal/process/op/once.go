@@ -14,7 +14,7 @@ type Rows func(ctx context.Context, scan *plan.Scan) iter.Seq2[*vec.Batch, error
 
 // RunOnce runs a pipeline over all rows that its sources have, to the end. The pipeline's Ctx must have Batch set.
 func (p *Pipeline) RunOnce(ctx context.Context, rows Rows) error {
-	p.run, p.rows = ctx, rows
+	p.run, p.rows, p.Ctx.Interrupted = ctx, rows, ctx.Err
 	for _, s := range p.steps {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -38,6 +38,23 @@ type Ctx struct {
 	Err error
 	// Stop is set when nobody wants more rows.
 	Stop bool
+	// Interrupted says why a batch run is to end before it is through; nil: nothing can interrupt it.
+	Interrupted func() error
+}
+
+// interrupted ends a batch run that is to end, and reports whether it did. What makes many rows of one asks now and then.
+func (c *Ctx) interrupted() bool {
+	if c.Interrupted == nil {
+		return false
+	}
+	err := c.Interrupted()
+	if err != nil {
+		c.Stop = true
+		if c.Err == nil {
+			c.Err = err
+		}
+	}
+	return err != nil
 }
 
 // Op is an operator. Batches are valid during the call only.

@@ -48,6 +48,9 @@ func (u *unnest) Push(_ int, b *vec.Batch) {
 	}
 	b = u.ctx.failed(b)
 	for k := range b.Rows() {
+		if u.ctx.interrupted() {
+			return
+		}
 		i := rowAt(b, k)
 		n, err := u.call(i)
 		if err != nil {
@@ -123,7 +126,7 @@ func (u *unnest) join(b *vec.Batch, i, n int) {
 		}
 		if u.rows.Len() >= letRows {
 			u.let()
-			if u.ctx.Stop {
+			if u.ctx.Stop || u.ctx.interrupted() {
 				return
 			}
 		}

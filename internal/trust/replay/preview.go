@@ -71,7 +71,7 @@ func (r *Runner) Preview(ctx context.Context, req Request, limit int) (Preview, 
 	var passing, failing []Sample
 	var j judged
 	out.Complete, err = r.waiting(ctx, &req.Filter, func(batch []*kgo.Record) (bool, error) {
-		results, err := r.judgeAll(steps, batch, "preview", &j)
+		results, err := r.judgeAll(ctx, steps, batch, "preview", &j)
 		if err != nil {
 			return false, err
 		}

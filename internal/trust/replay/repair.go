@@ -1,10 +1,12 @@
 package replay
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"myelin/internal/tape"
 	"myelin/internal/trust/schema"
@@ -33,9 +35,12 @@ type Expressions interface {
 
 // Expression computes one value per event.
 type Expression interface {
-	// Eval returns JSON texts in the order of events; nil where the expression is NULL or cannot be computed.
-	Eval(events [][]byte) ([][]byte, error)
+	// Eval returns JSON texts in the order of events; nil where the expression is NULL or cannot be computed. It ends with ctx.
+	Eval(ctx context.Context, events [][]byte) ([][]byte, error)
 }
+
+// sqlTime is how long SQL may take for one batch of events: longer, and nobody else's replay would have a turn.
+var sqlTime = 10 * time.Second // a variable for the test only
 
 // step is a compiled repair.
 type step struct {
@@ -121,7 +126,7 @@ func (it *item) name() string {
 }
 
 // apply applies steps to all items, one step after the other, so that SQL is run for many events at once.
-func apply(steps []step, items []*item) error {
+func apply(ctx context.Context, steps []step, items []*item) error {
 	for _, s := range steps {
 		var chosen []*item
 		for _, it := range items {
@@ -129,7 +134,7 @@ func apply(steps []step, items []*item) error {
 				chosen = append(chosen, it)
 			}
 		}
-		values, err := s.values(chosen)
+		values, err := s.values(ctx, chosen)
 		if err != nil {
 			return err
 		}
@@ -145,7 +150,7 @@ func apply(steps []step, items []*item) error {
 }
 
 // values are what a step with SQL puts into each item; nil without SQL.
-func (s *step) values(items []*item) ([][]byte, error) {
+func (s *step) values(ctx context.Context, items []*item) ([][]byte, error) {
 	if s.expr == nil || len(items) == 0 {
 		return nil, nil
 	}
@@ -153,7 +158,15 @@ func (s *step) values(items []*item) ([][]byte, error) {
 	for i, it := range items {
 		events[i] = it.tree.append(nil)
 	}
-	out, err := s.expr.Eval(events)
+	limited, cancel := context.WithTimeout(ctx, sqlTime)
+	defer cancel()
+	out, err := s.expr.Eval(limited, events)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case limited.Err() != nil:
+		err = fmt.Errorf("it takes more than %s for %d events", sqlTime, len(events))
+	}
 	if err == nil && len(out) != len(items) {
 		err = fmt.Errorf("it gives %d values for %d events", len(out), len(items))
 	}

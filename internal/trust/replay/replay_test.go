@@ -48,7 +48,7 @@ func TestRepairs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := apply(steps, []*item{{tree: tree}}); err != nil {
+		if err := apply(t.Context(), steps, []*item{{tree: tree}}); err != nil {
 			t.Error(err)
 		}
 		if got := string(tree.append(nil)); got != c.want {

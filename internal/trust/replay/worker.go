@@ -40,7 +40,10 @@ func (w *worker) partition(ctx context.Context, p int32) (ended bool, err error)
 			ended = true
 			return false, nil
 		}
-		events, e, err := w.batch(batch, p)
+		events, e, err := w.batch(ctx, batch, p)
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
 		if err != nil {
 			ended = true
 			return false, r.commit(ctx, nil, &entry{Kind: "state", Job: w.job.ID, State: Failed, Error: err.Error()})
@@ -52,12 +55,12 @@ func (w *worker) partition(ctx context.Context, p int32) (ended bool, err error)
 }
 
 // batch works out what becomes of records: the events to send, and the entry that says so. An error is the job's fault.
-func (w *worker) batch(batch []*kgo.Record, p int32) ([]*kgo.Record, *entry, error) {
+func (w *worker) batch(ctx context.Context, batch []*kgo.Record, p int32) ([]*kgo.Record, *entry, error) {
 	e := &entry{Kind: "progress", Job: w.job.ID, Partition: p, Counts: &Counts{Read: int64(len(batch))}}
 	chosen, groups := w.choose(batch, e.Counts)
 	var events []*kgo.Record
 	if w.job.Kind == Replay {
-		results, err := w.runner.judgeAll(w.steps, chosen, w.job.ID, &w.judged)
+		results, err := w.runner.judgeAll(ctx, w.steps, chosen, w.job.ID, &w.judged)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -124,7 +127,7 @@ type result struct {
 }
 
 // judgeAll repairs records of quarantine, judges them by the plans in force, and makes the records to send.
-func (r *Runner) judgeAll(steps []step, batch []*kgo.Record, job string, j *judged) ([]result, error) {
+func (r *Runner) judgeAll(ctx context.Context, steps []step, batch []*kgo.Record, job string, j *judged) ([]result, error) {
 	items := make([]*item, len(batch))
 	for i, rec := range batch {
 		items[i] = &item{source: string(event.Header(rec, event.HeaderSource))}
@@ -132,7 +135,7 @@ func (r *Runner) judgeAll(steps []step, batch []*kgo.Record, job string, j *judg
 			items[i].tree = tree
 		}
 	}
-	if err := apply(steps, items); err != nil {
+	if err := apply(ctx, steps, items); err != nil {
 		return nil, err
 	}
 	out := make([]result, len(batch))
