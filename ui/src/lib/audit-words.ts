@@ -10,19 +10,37 @@ const deeds: Record<string, string> = {
   'incident.mute': 'muted an incident',
   'incident.unmute': 'unmuted an incident',
   'incident.resolve': 'resolved an incident',
-  'api.post': 'asked for a change',
-  'api.put': 'asked for a change',
-  'api.delete': 'asked for a removal',
+  'sql.create': 'created in SQL',
+  'sql.drop': 'removed in SQL',
+  'sql.alter': 'changed in SQL',
 };
 
+// Requests to the API are noted by their address.
+const requests: [RegExp, string][] = [
+  [/^\/api\/quarantine\/replay/, 'sent held events on'],
+  [/^\/api\/quarantine\/discard/, 'discarded held events'],
+  [/^\/api\/quarantine\/mute/, 'muted a cause in quarantine'],
+  [/^\/api\/quarantine\/unmute/, 'unmuted a cause in quarantine'],
+  [/^\/api\/quarantine\/jobs\/[^/]+\/cancel/, 'stopped a job in quarantine'],
+  [/^\/api\/sinks\/[^/]+\/deadletters\/replay/, 'sent dead letters again'],
+  [/^\/api\/views\/[^/]+\/pause/, 'paused a view'],
+  [/^\/api\/views\/[^/]+\/resume/, 'let a view go on'],
+  [/^\/api\/views\/[^/]+\/verify/, 'verified a view'],
+  [/^\/api\/apply/, 'applied the files of the project'],
+];
+
 /** "proposal.approve" → "approved a proposal"; others as their words stand. */
-export const deed = (action: string): string => deeds[action] ?? action.replace(/[._]/g, ' ');
+export function deed(action: string, object = ''): string {
+  if (action.startsWith('api.')) return requests.find(([address]) => address.test(object))?.[1] ?? 'asked for a change';
+  return deeds[action] ?? action.replace(/[._]/g, ' ');
+}
 
 /** Where the thing that was acted on can be looked at; "": nowhere. */
 export function placeOf(action: string, object: string): string {
   const area = action.split('.')[0];
   if (area === 'incident') return `/incidents/${encodeURIComponent(object)}`;
   if (area === 'proposal') return '/proposals';
+  if (object.startsWith('/api/quarantine')) return '/quarantine';
   return '';
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { incidents } from '../../mock/incidents.mjs';
+import { deed, details, placeOf } from './audit-words';
 import { band, marksOf } from './incident-chart';
 import { heldBy } from './incident-held';
 import { measured, plainTitle, touched } from './incident-words';
@@ -28,4 +29,10 @@ describe('incidents', () => {
     expect(heldBy({ ...nulls, kind: 'violations' }, groups)).toEqual(groups.slice(0, 2));
     expect(heldBy(drop, groups)).toEqual([]);
   });
+});
+
+test('the audit log in words', () => {
+  expect([deed('proposal.approve'), deed('api.post', '/api/quarantine/replay'), deed('api.put', '/api/x'), deed('token.create')]).toEqual(['approved a proposal', 'sent held events on', 'asked for a change', 'token create']);
+  expect([placeOf('incident.mute', 'i 1'), placeOf('sql.drop', 'x')]).toEqual(['/incidents/i%201', '']);
+  expect(details({ file: 'plan/a.yaml', comment: '', text_sha256: 'ab'.repeat(32) })).toEqual([{ name: 'file', value: 'plan/a.yaml' }, { name: 'fingerprint of the text', value: 'abababababab…' }]);
 });
