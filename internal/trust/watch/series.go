@@ -51,7 +51,10 @@ func (f *floats) UnmarshalText(text []byte) error {
 	if err != nil || len(raw)%4 != 0 {
 		return fmt.Errorf("reading a ring of numbers: %d bytes", len(raw))
 	}
-	*f = make(floats, len(raw)/4)
+	*f = nil // before the first closed hour there is no ring
+	if len(raw) > 0 {
+		*f = make(floats, len(raw)/4)
+	}
 	for i := range *f {
 		(*f)[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
 	}
