@@ -13,13 +13,13 @@ import (
 // RunBatch runs a query once over the rows that its scans have now. env gives the clock, the parameters and the time zone. The
 // batches are valid until the next is asked for, and have no Diff. An error ends the result.
 func RunBatch(ctx context.Context, q *plan.Query, env fn.Env, rows op.Rows) iter.Seq2[*vec.Batch, error] {
-	return runBatch(ctx, q, env, rows, nil)
+	return runBatch(ctx, q, env, rows, runOptions{})
 }
 
 // Analyze runs a query once like RunBatch, drops its rows and tells what each operator did.
 func Analyze(ctx context.Context, q *plan.Query, env fn.Env, rows op.Rows) ([]op.Operator, error) {
 	var pipe *op.Pipeline
-	for _, err := range runBatch(ctx, q, env, rows, func(p *op.Pipeline) { pipe = p; p.TimeAll() }) {
+	for _, err := range runBatch(ctx, q, env, rows, runOptions{built: func(p *op.Pipeline) { pipe = p; p.TimeAll() }}) {
 		if err != nil {
 			return nil, err
 		}
@@ -27,10 +27,15 @@ func Analyze(ctx context.Context, q *plan.Query, env fn.Env, rows op.Rows) ([]op
 	return pipe.Report(), nil
 }
 
-// runBatch is RunBatch with somebody who is shown the pipeline before it runs.
-func runBatch(ctx context.Context, q *plan.Query, env fn.Env, rows op.Rows, built func(*op.Pipeline)) iter.Seq2[*vec.Batch, error] {
+// runOptions is who is shown the pipeline before it runs, and who takes rows that cannot be computed instead of their ending the query.
+type runOptions struct {
+	built  func(*op.Pipeline)
+	failed func(b *vec.Batch, row int, err error)
+}
+
+func runBatch(ctx context.Context, q *plan.Query, env fn.Env, rows op.Rows, o runOptions) iter.Seq2[*vec.Batch, error] {
 	return func(yield func(*vec.Batch, error) bool) {
-		c := &op.Ctx{Env: env, Watermark: op.NoTime, Batch: true}
+		c := &op.Ctx{Env: env, Watermark: op.NoTime, Batch: true, Failed: o.failed}
 		stopped := false
 		p, err := op.Build(q, c, func(b *vec.Batch) {
 			if stopped || c.Err != nil {
@@ -46,8 +51,8 @@ func runBatch(ctx context.Context, q *plan.Query, env fn.Env, rows op.Rows, buil
 			yield(nil, err)
 			return
 		}
-		if built != nil {
-			built(p)
+		if o.built != nil {
+			o.built(p)
 		}
 		stop := func() bool { return stopped }
 		if err := p.RunOnce(ctx, until(rows, stop)); err != nil && !stopped {

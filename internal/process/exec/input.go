@@ -251,6 +251,9 @@ func (pc *piece) latest(col int) int64 {
 // push hands the piece to all scans over the topic.
 func (pc *piece) push(clock int64) {
 	in, b := pc.in, pc.batch
+	if len(pc.dropped) > 0 {
+		pc.tellUnread(clock)
+	}
 	if b.N == 0 {
 		return
 	}
@@ -278,6 +281,29 @@ func (pc *piece) push(clock int64) {
 		t.job.piece = pc
 		t.job.feed(t.source, &t.batch, clock)
 		t.job.piece = nil
+	}
+}
+
+// tellUnread notes the records that are no JSON objects with every view that reads them. A record without a value only deletes a key.
+func (pc *piece) tellUnread(clock int64) {
+	var r log.RawRecord
+	cur, n, next := pc.start, 0, 0
+	for next < len(pc.dropped) && pc.chunk.Next(&cur, &r) {
+		if r.Offset < pc.From {
+			continue
+		}
+		if n++; pc.dropped[next] != n-1 {
+			continue
+		}
+		next++
+		if r.Value.Off == decode.NoBytes {
+			continue
+		}
+		for i, t := range pc.in.targets {
+			if !slices.ContainsFunc(pc.in.targets[:i], func(x *target) bool { return x.job == t.job }) {
+				t.job.unread(pc, r, clock)
+			}
+		}
 	}
 }
 

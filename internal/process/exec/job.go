@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"myelin/internal/log"
 	"myelin/internal/process/op"
 	"myelin/internal/process/plan"
 	"myelin/internal/process/state"
@@ -273,11 +274,26 @@ func (j *job) describe(b *vec.Batch, row int) BadRow {
 		return out
 	}
 	if r, ok := j.piece.record(row); ok {
-		out.Topic, out.Partition, out.Offset = j.piece.Topic, j.piece.Partition, r.Offset
-		event := bytesOf(j.piece.chunk, r.Value)
-		out.Event = string(event[:min(len(event), maxBadEvent)])
+		out.from(j.piece, r)
 	}
 	return out
+}
+
+// from notes the record that a bad row came from.
+func (b *BadRow) from(pc *piece, r log.RawRecord) {
+	b.Topic, b.Partition, b.Offset = pc.Topic, pc.Partition, r.Offset
+	event := bytesOf(pc.chunk, r.Value)
+	b.Event = string(event[:min(len(event), maxBadEvent)])
+}
+
+// unread notes a record that is no JSON object.
+func (j *job) unread(pc *piece, r log.RawRecord, clock int64) {
+	s := j.stat()
+	s.errs.Add(1)
+	s.bad(&s.mu.errors, clock, "the record is not a JSON object", func() (b BadRow) {
+		b.from(pc, r)
+		return b
+	})
 }
 
 // namesOf are the names of an operator's input with so many columns.

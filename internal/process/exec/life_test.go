@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,10 +87,20 @@ func TestARowThatErrsIsToldAndTheRestGoesOn(t *testing.T) {
 			t.Errorf("%s:\n%s\nwant\n%s", view, got, want)
 		}
 		s := w.status(view)
-		if s.Errors != 1 || len(s.RecentErrors) != 1 || !strings.Contains(s.RecentErrors[0].Reason, "division by zero") {
-			t.Errorf("%s has %d errors: %+v", view, s.Errors, s.RecentErrors)
+		at := slices.IndexFunc(s.RecentErrors, func(b BadRow) bool { return b.Reason == "division by zero" })
+		if s.Errors != 3 || len(s.RecentErrors) != 3 || at < 0 {
+			t.Fatalf("%s has %d errors: %+v", view, s.Errors, s.RecentErrors)
 		}
-		if b := s.RecentErrors[0]; !strings.Contains(b.Event, `"n":0,`) || b.Topic != "numbers" || !strings.Contains(b.Row, `"n":0`) {
+		for i, event := range []string{"not json", "[1]"} {
+			unread := slices.DeleteFunc(slices.Clone(s.RecentErrors), func(b BadRow) bool { return b.Reason != "the record is not a JSON object" })
+			if b := unread[i]; b.Event != event || b.Topic != "numbers" || b.Offset != int64(3+2*i) {
+				t.Errorf("%s tells of %+v; want %s", view, b, event)
+			}
+		}
+		if r, err := w.engine.Verify(w.ctx, view); err != nil || r.Extra+r.Missing != 0 || r.LeftOut != 1 {
+			t.Errorf("verifying %s: %+v, %v", view, r, err)
+		}
+		if b := s.RecentErrors[at]; !strings.Contains(b.Event, `"n":0,`) || b.Topic != "numbers" || !strings.Contains(b.Row, `"n":0`) {
 			t.Errorf("%s tells of row %s, event %s of %s at %d", view, b.Row, b.Event, b.Topic, b.Offset)
 		}
 	}

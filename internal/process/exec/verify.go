@@ -19,6 +19,7 @@ type Verification struct {
 	Rows, Extra, Missing     int
 	ExtraFirst, MissingFirst []string
 	Records                  int64    // that the query read
+	LeftOut                  int64    // rows that the query could not compute, as the view cannot
 	Late, Errors             int64    // rows that have no part in the view, since the process started
 	Notes                    []string // why the two may differ, in plain words
 	deleted                  int64
@@ -89,7 +90,8 @@ func (e *Engine) recompute(
 		return counted(streamUpTo(ctx, e.cluster, s, e.cfg.Governed(s.Relation.Topic), ends[s.Relation.Topic]), &out.Records)
 	}
 	count := map[string]int{}
-	for b, err := range RunBatch(ctx, q, fn.Env{Now: clock}, rows) {
+	lenient := runOptions{failed: func(*vec.Batch, int, error) { out.LeftOut++ }} // as the view leaves them out
+	for b, err := range runBatch(ctx, q, fn.Env{Now: clock}, rows, lenient) {
 		if err != nil {
 			return nil, fmt.Errorf("computing the query at once: %w", err)
 		}
@@ -189,6 +191,9 @@ func (o *Verification) explain(v *View) {
 	}
 	if o.Late > 0 {
 		o.Notes = append(o.Notes, fmt.Sprintf("%d rows came after their window had been given up; computed at once, nothing is late", o.Late))
+	}
+	if o.LeftOut > 0 {
+		o.Notes = append(o.Notes, fmt.Sprintf("%d rows cannot be computed and are left out, by the view, too; its ledger names them", o.LeftOut))
 	}
 	plan.Walk(v.Query.Root, func(n plan.Node) {
 		if j, ok := n.(*plan.Join); ok && j.Lookup {

@@ -25,7 +25,7 @@ type Ctx struct {
 	Lateness int64
 	// OnClose is set for EMIT ON WINDOW CLOSE.
 	OnClose bool
-	// Batch is set when the query runs once: nothing is late, rows that fail end the query.
+	// Batch is set when the query runs once: nothing is late, rows that fail end the query unless Failed takes them.
 	Batch bool
 	// Replaces is set when whoever takes the output keeps it by the query's key, so that a new row makes the old one of its key go:
 	// that need not be taken back first.
@@ -291,7 +291,7 @@ func (c *Ctx) failed(b *vec.Batch) *vec.Batch {
 	}
 	errs := c.Env.Errs
 	c.Env.Errs = c.Env.Errs[:0]
-	if c.Batch {
+	if c.Batch && c.Failed == nil {
 		if c.Err == nil {
 			c.Err = errs[0].Err
 		}
