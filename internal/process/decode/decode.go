@@ -38,6 +38,9 @@ type Decoder struct {
 
 	// Foreign is set for topics that others write to: JSON documents are checked before they become values.
 	Foreign bool
+	// Objects makes records that are no JSON objects no rows even if no column lies in the value, so that how many rows there are does
+	// not depend on the columns that are asked for.
+	Objects bool
 	// Malformed counts records whose value is not a JSON object.
 	Malformed int64
 	// Misfits counts, for each column, values that were not of its type.
@@ -104,6 +107,11 @@ func New(cols []plan.ScanColumn, events []string) *Decoder {
 	return d
 }
 
+// HasValue reports whether some column of a relation lies in the records' values.
+func HasValue(r *plan.Relation) bool {
+	return slices.ContainsFunc(r.Scan, func(c plan.ScanColumn) bool { return c.From == plan.FromValue || c.From == plan.FromUserKey })
+}
+
 func (n *node) add(path []string, col int32) {
 	if len(path) == 0 {
 		n.cols = append(n.cols, col)
@@ -144,7 +152,7 @@ func (d *Decoder) Add(r Record) bool {
 	if d.row >= d.rows {
 		panic("decode: more records than the batch was begun for")
 	}
-	if d.value {
+	if d.value || d.Objects {
 		d.stamp++
 		if !d.scan(r.Value) {
 			d.undo()

@@ -19,6 +19,7 @@ import (
 type input struct {
 	topic    string
 	governed bool
+	objects  bool              // records that are no JSON objects are no rows, whatever is asked for
 	cols     []plan.ScanColumn // what any of the jobs needs
 	eventCol int               // column with the event's name, -1: nobody asks
 	events   []string          // names that anybody asks for
@@ -135,13 +136,14 @@ func (e *Engine) inputsOf(jobs []*job, pos positions) []*input {
 				in = &input{topic: r.Topic, eventCol: -1, governed: e.cfg.Governed(r.Topic)}
 				byTopic[r.Topic] = in
 			}
+			in.objects = in.objects || !in.governed && decode.HasValue(r)
 			in.add(j, s)
 		}
 	}
 	for topic, in := range byTopic {
 		for n, at := range pos[topic] {
 			p := &part{n: int32(n), pos: at, dec: decode.New(in.cols, nil)}
-			p.dec.Foreign = !in.governed
+			p.dec.Foreign, p.dec.Objects = !in.governed, in.objects
 			in.parts = append(in.parts, p)
 		}
 	}

@@ -106,6 +106,20 @@ func TestARowThatErrsIsToldAndTheRestGoesOn(t *testing.T) {
 	}
 }
 
+func TestRecordsThatAreNoObjectsAreNotCountedWhateverIsAsked(t *testing.T) {
+	w := newWorld(t, 1)
+	w.mustDeclare(numbersDDL + `CREATE MATERIALIZED VIEW c AS SELECT count(*) AS c FROM numbers;`)
+	w.start()
+	w.send("numbers", number(1, "a", 1), `not json`, `{"n":`, `[1]`, `{}`)
+	w.settle()
+	if got := w.rows("c"); got != "2" || w.status("c").Errors != 3 {
+		t.Errorf("%s rows, %d errors", got, w.status("c").Errors)
+	}
+	if r, err := w.engine.Verify(w.ctx, "c"); err != nil || r.Extra+r.Missing != 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 func TestANewViewReadsHistoryAndJoinsWhileRecordsKeepComing(t *testing.T) {
 	w := newWorld(t, 2)
 	w.mustDeclare(numbersDDL + `CREATE MATERIALIZED VIEW first AS SELECT k, count(*) AS c, sum(n) AS s FROM numbers GROUP BY k;`)

@@ -39,7 +39,7 @@ func StreamSince(ctx context.Context, cluster *log.Cluster, s *plan.Scan, govern
 		}
 		defer r.Close()
 		dec := decode.New(s.Columns, s.Events)
-		dec.Foreign = !governed
+		dec.Foreign, dec.Objects = !governed, !governed && decode.HasValue(s.Relation)
 		for n := int32(0); ; n++ {
 			end, ok := ends.Lookup(topic, n)
 			if !ok {

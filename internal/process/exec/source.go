@@ -68,7 +68,7 @@ func streamUpTo(ctx context.Context, cluster *log.Cluster, s *plan.Scan, governe
 		}
 		defer r.Close()
 		dec := decode.New(s.Columns, s.Events)
-		dec.Foreign = !governed
+		dec.Foreign, dec.Objects = !governed, !governed && decode.HasValue(s.Relation)
 		for i, end := range ends {
 			n := int32(i)
 			r.Add(s.Relation.Topic, n, 0)
