@@ -46,12 +46,19 @@ func (x *extreme) push(g *groups, at int, ids []uint32, b *vec.Batch, arg *vec.V
 	return nil
 }
 
-// better reports whether a is further out than b. Of equal numbers the one with fewer digits behind the point is taken, whichever
-// came first.
+// better reports whether a is further out than b. Of equal numbers the one with fewer digits behind the point is taken, and of equal
+// intervals the one of larger units, whichever came first.
 func (x *extreme) better(a *vec.Vector, i int, b *vec.Vector, j int) bool {
 	c := vec.Compare(a, i, b, j)
-	if c == 0 && a.Type.Kind == vec.Numeric {
-		return a.Decs[i].Scale < b.Decs[j].Scale
+	if c == 0 {
+		switch a.Type.Kind {
+		case vec.Numeric:
+			return a.Decs[i].Scale < b.Decs[j].Scale
+		case vec.Interval:
+			v, w := a.Intervals[i], b.Intervals[j]
+			return v.Months > w.Months || v.Months == w.Months && v.Days > w.Days
+		}
+		return false
 	}
 	if x.max {
 		return c > 0
