@@ -94,9 +94,9 @@ func need(method, path string) role.Action {
 		return slices.ContainsFunc(prefixes, func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") })
 	}
 	switch {
-	case within("/api/query", "/api/explore"):
+	case within("/api/query", "/api/sql/explain", "/api/sql/preview"):
 		return role.Query
-	case within("/api/events") || strings.HasPrefix(path, "/api/topics/") && strings.HasSuffix(path, "/messages"):
+	case within("/api/events") || strings.HasSuffix(path, "/deliveries") || strings.HasPrefix(path, "/api/topics/") && strings.HasSuffix(path, "/messages"):
 		return role.ReadEvents
 	case within("/api/quarantine/samples", "/api/quarantine/preview"):
 		return role.ReadEvents

@@ -69,6 +69,9 @@ func (s *Server) incidentRoutes() []route {
 	}
 }
 
+// hidden says whether whole events, and what events can be sent with, are not for whoever asks.
+func hidden(ctx context.Context) bool { return !role.Of(ctx).Role.May(role.ReadEvents) }
+
 // seen hides whole events from those who may not read them.
 func seen(who role.Person, i *incident.Incident) {
 	if !who.Role.May(role.ReadEvents) {

@@ -1,7 +1,9 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -88,6 +90,11 @@ func TestRolesOverHTTP(t *testing.T) {
 		{"viewer", "GET", "/api/views", "", true},
 		{"viewer", "GET", "/api/events", "", false},
 		{"viewer", "POST", "/api/query", `{"sql":"SELECT 1"}`, false},
+		{"viewer", "GET", "/api/sinks/x/deliveries", "", false},
+		{"marketer", "GET", "/api/sinks/x/deliveries", "", true},
+		{"viewer", "POST", "/api/sql/preview", `{"sql":"SELECT 1"}`, false},
+		{"analyst", "POST", "/api/sql/preview", `{"sql":"SELECT 1"}`, true},
+		{"analyst", "POST", "/api/sql/explain", `{"sql":"SELECT 1"}`, true},
 		{"viewer", "POST", "/api/apply", "", false},
 		{"viewer", "POST", "/api/sinks/x/deadletters/replay", "", false},
 		{"marketer", "GET", "/api/events", "", true},
@@ -115,5 +122,35 @@ func TestWrongPasswordIsRefusedOnLoopbackToo(t *testing.T) {
 	}
 	if code, _, _ := get(t, strings.Replace(w.URL, "://", "://viewer:pw@", 1)+"/api/events"); code != 403 {
 		t.Errorf("a viewer who logged in saw events: %d", code)
+	}
+}
+
+type samples struct {
+	api.River
+	api.Judged
+}
+
+func (samples) Quality(context.Context) (api.Quality, error) {
+	return api.Quality{Groups: []api.QualityGroup{{ID: "g1", Sample: json.RawMessage(`{"userId":"ana"}`)}}}, nil
+}
+
+func (samples) Sources(context.Context) (api.Sources, error) {
+	return api.Sources{Sources: []api.SourceInfo{{Name: "web", WriteKeys: []string{"wk_web"}}}}, nil
+}
+
+// A viewer sees figures, but neither whole events nor what events can be sent with.
+func TestViewersSeeNeitherEventsNorWriteKeys(t *testing.T) {
+	w := start(t, closed, func(c *api.Config) { c.River, c.Judged = samples{}, samples{} })
+	for path, secret := range map[string]string{"/api/quality": "userId", "/api/sources": "wk_web"} {
+		for user, sees := range map[string]bool{"viewer": false, "marketer": true} {
+			resp := send(t, "GET", w.URL+path, "", func(r *http.Request) { r.SetBasicAuth(user, "pw") })
+			body, err := io.ReadAll(resp.Body)
+			if err != nil || resp.StatusCode != http.StatusOK {
+				t.Fatalf("%s %s: %d, %v", user, path, resp.StatusCode, err)
+			}
+			if strings.Contains(string(body), secret) != sees {
+				t.Errorf("%s reads at %s: %s", user, path, body)
+			}
+		}
 	}
 }

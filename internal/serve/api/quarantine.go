@@ -119,7 +119,7 @@ func (s *Server) quarantineRoutes() []route {
 		})
 	}
 	return []route{
-		{"GET", "/api/quarantine/groups", "What waits in quarantine, by cause.", nil, nil, QuarantineGroups{}, nil, plain(s, "Quarantine", part, Quarantine.QuarantineGroups)},
+		{"GET", "/api/quarantine/groups", "What waits in quarantine, by cause.", nil, nil, QuarantineGroups{}, nil, plain(s, "Quarantine", part, quarantineGroups)},
 		{"GET", "/api/quarantine/samples", "Events that wait, the newest last.", []param{q("group", "string", "id of a group"), q("limit", "integer", "most events (10; up to 200)")}, nil, QuarantineSamples{}, nil, s.samples},
 		{"POST", "/api/quarantine/preview", "What repairs would do to the events that wait. Changes nothing.", nil, PreviewRequest{}, replay.Preview{}, nil,
 			posted(s, part, func(r *http.Request, q PreviewRequest) (replay.Preview, error) {
@@ -136,6 +136,17 @@ func (s *Server) quarantineRoutes() []route {
 		{"POST", "/api/quarantine/mute", "Silence a cause: it is kept and counted, but asks for no attention.", nil, MuteRequest{}, Acknowledged{}, nil, mute(true)},
 		{"POST", "/api/quarantine/unmute", "End a mute.", nil, MuteRequest{}, Acknowledged{}, nil, mute(false)},
 	}
+}
+
+// quarantineGroups are the causes; samples of events only for those who may read them.
+func quarantineGroups(part Quarantine, ctx context.Context) (QuarantineGroups, error) {
+	g, err := part.QuarantineGroups(ctx)
+	if hidden(ctx) {
+		for i := range g.Groups {
+			g.Groups[i].Sample = nil
+		}
+	}
+	return g, err
 }
 
 func (s *Server) samples(w http.ResponseWriter, r *http.Request) {

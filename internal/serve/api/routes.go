@@ -53,8 +53,8 @@ func (s *Server) table() []route {
 		{"GET", "/api/overview/live", "The overview, every second.", nil, nil, nil, map[string]any{"overview": Overview{}}, s.overviewLive},
 		{"GET", "/api/events", "The latest events, newest first.", append([]param{q("limit", "integer", "most events (100; up to 1000)")}, filters...), nil, tail.Events{}, nil, s.events},
 		{"GET", "/api/events/live", "Events as they are judged, sampled when they come too fast to read.", filters, nil, nil, map[string]any{"event": tail.EventRow{}, "dropped": dropped{}}, s.eventsLive},
-		{"GET", "/api/quality", "Violations of the tracking plan, grouped.", nil, nil, Quality{}, nil, plain(s, "The quality page", s.cfg.Judged, Judged.Quality)},
-		{"GET", "/api/sources", "Who sends events.", nil, nil, Sources{}, nil, plain(s, "The list of sources", s.cfg.River, River.Sources)},
+		{"GET", "/api/quality", "Violations of the tracking plan, grouped.", nil, nil, Quality{}, nil, plain(s, "The quality page", s.cfg.Judged, quality)},
+		{"GET", "/api/sources", "Who sends events.", nil, nil, Sources{}, nil, plain(s, "The list of sources", s.cfg.River, sources)},
 		{"GET", "/api/views", "Views and tables.", nil, nil, Views{}, nil, s.views},
 		{"GET", "/api/views/{name}", "Rows of a view or table.", rows, nil, Rows{}, nil, s.viewRows},
 		{"GET", "/api/views/{name}/live", "A view and its changes as they happen. The id of an event is its step; a client that comes back with Last-Event-ID gets the rows again only if they changed.", []param{nameParam, q("limit", "integer", "most rows of the first snapshot (5000)")}, nil, nil, map[string]any{"snapshot": Rows{}, "change": Change{}}, s.viewLive},
@@ -74,6 +74,28 @@ func (s *Server) table() []route {
 		{"GET", "/readyz", "Whether every port takes work.", nil, nil, health{}, nil, s.ready},
 		{"GET", "/metrics", "Counters in the Prometheus text format.", nil, nil, nil, nil, s.metrics},
 	})
+}
+
+// quality is the list of violations; samples of events only for those who may read them.
+func quality(part Judged, ctx context.Context) (Quality, error) {
+	q, err := part.Quality(ctx)
+	if hidden(ctx) {
+		for i := range q.Groups {
+			q.Groups[i].Sample = nil
+		}
+	}
+	return q, err
+}
+
+// sources are the senders. Whoever has a write key can send events, so that viewers, who change nothing, do not get them.
+func sources(part River, ctx context.Context) (Sources, error) {
+	list, err := part.Sources(ctx)
+	if hidden(ctx) {
+		for i := range list.Sources {
+			list.Sources[i].WriteKeys = []string{}
+		}
+	}
+	return list, err
 }
 
 // plain is a door that answers with what one method of a part returns.
