@@ -340,6 +340,9 @@ func (b *binder) noFunction(name string, pos int, types []vec.Type, ambiguous bo
 		if s := sql.Suggest(name, slices.Concat(fn.Names(), fn.AggNames(), fn.SetNames(), windowNames())); s != "" {
 			hint = "did you mean " + s + "()?"
 		}
+		if h := elsewhere[name]; h != "" {
+			hint = h
+		}
 	default:
 		hint = "see the list of operators in the SQL reference"
 	}
