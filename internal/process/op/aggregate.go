@@ -27,6 +27,7 @@ type aggregate struct {
 	touched  []uint32      // groups that the step changed, in order of their first change
 	olds     []uint64      // their payloads before, one after the other
 	was, now []*vec.Vector // the results of a group before and after
+	panes    *panes        // of a hop; nil: rows come window by window
 	timers   state.Timers
 	rows     *state.Rows
 	out      sink
@@ -60,6 +61,8 @@ func (p *Pipeline) buildAggregate(n *plan.Aggregate, out sink) error {
 	a.life = lifetimeOf(n)
 	a.replaces = n == p.replaced
 	a.onClose = p.Ctx.OnClose && a.life.col >= 0
+	a.panes = newPanes(a, n, !p.Ctx.Batch && !n.Input.Props().AppendOnly)
+	p.panes = a.panes
 	return p.unary(n.Input, a)
 }
 
@@ -175,6 +178,9 @@ func (a *aggregate) Flush(wm int64) {
 	if a.global && a.groups.m.Len() == 0 {
 		id, _ := a.groups.upsert(state.AppendKey(nil, nil, 0))
 		a.touch(id)
+	}
+	if a.panes != nil {
+		a.panes.merge()
 	}
 	w := a.groups.words
 	for k, id := range a.touched {

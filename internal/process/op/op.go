@@ -110,6 +110,8 @@ type Pipeline struct {
 	steps []step
 	// replaced is the aggregation whose old rows nobody needs to see go; nil: none.
 	replaced *plan.Aggregate
+	// panes are those of the aggregation whose input is built next; nil: none.
+	panes *panes
 	// Of a query that runs once, while it does: where its scans' rows come from. work is the rows of plan.Work.
 	run  context.Context
 	rows Rows

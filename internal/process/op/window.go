@@ -78,6 +78,7 @@ type window struct {
 	cols       []*vec.Vector
 	sel, base  []int32
 	first      []int64
+	panes      *panes // where rows go instead, nil: nowhere
 	out        sink
 }
 
@@ -98,6 +99,9 @@ func (p *Pipeline) buildWindow(n *plan.Window, out sink) error {
 	schema := n.Schema()
 	t := schema[len(schema)-1].Type
 	w.start, w.end = vec.New(t, 0), vec.New(t, 0)
+	if w.panes, p.panes = p.panes, nil; w.panes != nil {
+		w.panes.win = w
+	}
 	return p.unary(n.Input, w)
 }
 
@@ -130,6 +134,9 @@ func (w *window) Push(_ int, b *vec.Batch) {
 		w.base = append(w.base, int32(i))
 	}
 	w.cols = append(append(w.cols[:0], b.Cols...), w.start, w.end)
+	if w.panes != nil && w.panes.take(b) {
+		return
+	}
 	for n := range w.count {
 		sel := w.place(n, ts, at)
 		if len(sel) > 0 {

@@ -176,3 +176,6 @@ func and(es []Expr) Expr {
 	}
 	return &Logic{Args: es}
 }
+
+// WalkExpr calls f for an expression and for all that it is made of.
+func WalkExpr(e Expr, f func(Expr)) { visit(e, f) }
