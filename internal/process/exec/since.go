@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"myelin/internal/log"
-	"myelin/internal/process/decode"
 	"myelin/internal/process/plan"
 	"myelin/internal/vec"
 )
@@ -32,32 +31,16 @@ func StreamSince(ctx context.Context, cluster *log.Cluster, s *plan.Scan, govern
 			yield(nil, fmt.Errorf("finding the end of topic %s: %w", topic, err))
 			return
 		}
-		r, err := cluster.NewReader(log.ReaderConfig{})
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		defer r.Close()
-		dec := decode.New(s.Columns, s.Events)
-		dec.Foreign, dec.Objects = !governed, !governed && decode.HasValue(s.Relation)
+		var spans []span
 		for n := int32(0); ; n++ {
 			end, ok := ends.Lookup(topic, n)
 			if !ok {
-				return
+				break
 			}
-			start, ok := starts.Lookup(topic, n)
-			if !ok || start.Offset < 0 || start.Offset >= end.Offset {
-				continue
+			if start, ok := starts.Lookup(topic, n); ok && start.Offset >= 0 {
+				spans = append(spans, span{n, start.Offset, end.Offset})
 			}
-			r.Add(topic, n, start.Offset)
-			more, err := streamPartition(ctx, r, dec, topic, n, end.Offset, yield)
-			if err != nil {
-				yield(nil, err)
-			}
-			if err != nil || !more {
-				return
-			}
-			r.Remove(topic, n)
 		}
+		streamSpans(ctx, cluster, s, governed, spans)(yield)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
 	"myelin/internal/log"
 	"myelin/internal/process/decode"
@@ -60,8 +61,31 @@ func StreamRows(ctx context.Context, cluster *log.Cluster, s *plan.Scan, governe
 
 // streamUpTo is StreamRows with an end for each partition.
 func streamUpTo(ctx context.Context, cluster *log.Cluster, s *plan.Scan, governed bool, ends []int64) iter.Seq2[*vec.Batch, error] {
+	var spans []span
+	for n, end := range ends {
+		spans = append(spans, span{int32(n), 0, end})
+	}
+	return streamSpans(ctx, cluster, s, governed, spans)
+}
+
+// span is a part of a partition: the offsets of [from, to).
+type span struct {
+	partition int32
+	from, to  int64
+}
+
+// readAhead is how much of all partitions together is read before it is asked for.
+const readAhead = 16 << 20
+
+// streamSpans yields the rows of one span after the other. All are read ahead: a broker that is asked for one partition alone
+// holds the answer back at its end, in case more comes.
+func streamSpans(ctx context.Context, cluster *log.Cluster, s *plan.Scan, governed bool, spans []span) iter.Seq2[*vec.Batch, error] {
+	spans = slices.DeleteFunc(spans, func(p span) bool { return p.from >= p.to })
 	return func(yield func(*vec.Batch, error) bool) {
-		r, err := cluster.NewReader(log.ReaderConfig{})
+		if len(spans) == 0 {
+			return
+		}
+		r, err := cluster.NewReader(log.ReaderConfig{Buffer: max(readAhead/len(spans), 256<<10)})
 		if err != nil {
 			yield(nil, err)
 			return
@@ -69,17 +93,19 @@ func streamUpTo(ctx context.Context, cluster *log.Cluster, s *plan.Scan, governe
 		defer r.Close()
 		dec := decode.New(s.Columns, s.Events)
 		dec.Foreign, dec.Objects = !governed, !governed && decode.HasValue(s.Relation)
-		for i, end := range ends {
-			n := int32(i)
-			r.Add(s.Relation.Topic, n, 0)
-			more, err := streamPartition(ctx, r, dec, s.Relation.Topic, n, end, yield)
+		topic := s.Relation.Topic
+		for _, p := range spans {
+			r.Add(topic, p.partition, p.from)
+		}
+		for _, p := range spans {
+			more, err := streamPartition(ctx, r, dec, topic, p.partition, p.to, yield)
 			if err != nil {
 				yield(nil, err)
 			}
 			if err != nil || !more {
 				return
 			}
-			r.Remove(s.Relation.Topic, n)
+			r.Remove(topic, p.partition)
 		}
 	}
 }

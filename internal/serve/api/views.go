@@ -128,9 +128,9 @@ func (s *Server) viewLive(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	v, sub := e.Table.Subscribe(subscriptionBuf) // before the answer begins: what changes after that is a change to the client
+	defer sub.Close()
 	s.live(w, r, func(st *stream, r *http.Request) {
-		v, sub := e.Table.Subscribe(subscriptionBuf)
-		defer sub.Close()
 		seen := v.Step
 		if r.Header.Get("Last-Event-ID") != stepID(v.Step) {
 			s.snapshot(st, r, e, v, limit)
