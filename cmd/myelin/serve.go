@@ -37,9 +37,15 @@ func serve(ctx context.Context, args []string) error {
 	o := options()
 	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
 	serveFlags(fs, &o)
+	profile := fs.String("profile", "", "loopback `address` of Go's profiler, to find out what is slow")
 	if err := parse(fs, args, false); err != nil {
 		return err
 	}
+	stop, err := serveProfiles(ctx, *profile)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	return app.Run(ctx, o, announce)
 }
 

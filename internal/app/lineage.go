@@ -39,6 +39,9 @@ func (b *bound) trace() *traced {
 	}
 	for _, s := range b.engine.Sinks {
 		o := lineage.Outlet{Name: s.Name, Kind: lineage.Sink, Note: "topic " + s.Topic}
+		if s.Discard {
+			o.Note = "its rows go nowhere"
+		}
 		switch {
 		case strings.HasPrefix(s.Topic, "myelin."):
 			continue // the way to a sink that is there already

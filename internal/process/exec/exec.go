@@ -118,6 +118,8 @@ type Sink struct {
 	Topic string
 	// Key names the columns that make the record's key; nil: the view's key.
 	Key []string
+	// Discard throws the changes away; there is no topic then.
+	Discard bool
 }
 
 // Objects is all that an engine should run.
@@ -233,7 +235,7 @@ func Check(q *plan.Query) error {
 }
 
 func checkSink(s Sink, views map[string]*View) error {
-	if s.Topic == "" {
+	if s.Topic == "" && !s.Discard {
 		return errors.New("no topic given")
 	}
 	if s.Query == nil {
@@ -245,7 +247,7 @@ func checkSink(s Sink, views map[string]*View) error {
 	if err := Check(s.Query); err != nil {
 		return err
 	}
-	if !s.Query.AppendOnly {
+	if !s.Query.AppendOnly && !s.Discard {
 		return errors.New("its query changes rows it gave before; make it a materialized view and a sink FROM that")
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"myelin/internal/process/op"
 	"myelin/internal/process/plan"
 	"myelin/internal/process/state"
+	"myelin/internal/telemetry"
 	"myelin/internal/vec"
 )
 
@@ -29,6 +30,7 @@ type job struct {
 	status
 	*outputs
 	report func(msg string, args ...any) // to the process's log
+	let    *telemetry.Counter            // rows let out by all jobs
 
 	ups   []*job   // views and tables that it reads
 	downs []*reads // who reads it
@@ -54,7 +56,7 @@ type reads struct {
 
 // newJob makes a job ready to run.
 func (e *Engine) newJob(id uint32, name string, v *View, q *plan.Query, print fingerprint, out *outputs) (*job, error) {
-	j := &job{id: id, name: name, view: v, query: q, print: print, outputs: out, mark: op.NoTime, report: e.cfg.Log.Error}
+	j := &job{id: id, name: name, view: v, query: q, print: print, outputs: out, mark: op.NoTime, report: e.cfg.Log.Error, let: e.metrics.results}
 	cols := []plan.Column(nil)
 	switch {
 	case q != nil:
@@ -71,7 +73,7 @@ func (e *Engine) newJob(id uint32, name string, v *View, q *plan.Query, print fi
 	}
 	j.ctx = &op.Ctx{
 		Watermark: op.NoTime, Lateness: e.cfg.Lateness.Microseconds(), OnClose: q.Emit == plan.EmitOnWindowClose,
-		Replaces: v != nil,
+		Replaces: v != nil || out.discard,
 		Failed: func(b *vec.Batch, row int, err error) {
 			e.metrics.errs.Inc()
 			j.stat().errs.Add(1)
@@ -104,8 +106,12 @@ func (j *job) stat() *status {
 // take receives what the pipeline lets out.
 func (j *job) take(b *vec.Batch) {
 	j.stat().out.Add(int64(b.Rows()))
+	j.let.Add(int64(b.Rows()))
 	if j.view != nil {
 		j.view.Table.Stage(b)
+		return
+	}
+	if j.discard {
 		return
 	}
 	for k := range b.Rows() {

@@ -10,7 +10,11 @@ import (
 )
 
 // outputs are the topics that get a job's changes.
-type outputs struct{ list []*output }
+type outputs struct {
+	list []*output
+	// discard: a sink's own query computes, and nobody gets it.
+	discard bool
+}
 
 // output sends the changes of a job to a topic.
 type output struct {
@@ -29,6 +33,10 @@ func (o *outputs) wanted() bool { return o != nil && len(o.list) > 0 }
 func outputsOf(print fingerprint, names []string, key []int, sinks []Sink) *outputs {
 	o := &outputs{}
 	for _, s := range sinks {
+		if s.Discard {
+			o.discard = true
+			continue
+		}
 		if slices.ContainsFunc(o.list, func(x *output) bool { return x.topic == s.Topic }) {
 			continue
 		}

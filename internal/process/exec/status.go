@@ -171,14 +171,18 @@ func (s *status) bad(r *ring, clock int64, reason string, describe func() BadRow
 
 // metrics are the engine's counters.
 type metrics struct {
-	steps, rows, errs, late, flushes *telemetry.Counter
-	stepTime, flushTime              *telemetry.Histogram
+	steps, rows, results, errs, late, flushes *telemetry.Counter
+
+	state               *telemetry.Gauge
+	stepTime, flushTime *telemetry.Histogram
 }
 
 func newMetrics(r *telemetry.Registry) metrics {
 	return metrics{
 		steps:     r.Counter("myelin_process_steps_total", "Steps taken by continuous queries."),
 		rows:      r.Counter("myelin_process_rows_total", "Records read by continuous queries."),
+		results:   r.Counter("myelin_process_results_total", "Rows that continuous queries let out, and took back."),
+		state:     r.Gauge("myelin_process_state_bytes", "Size in memory of the state of continuous queries and of the rows of their views."),
 		errs:      r.Counter("myelin_process_row_errors_total", "Rows that a continuous query could not compute."),
 		late:      r.Counter("myelin_process_late_rows_total", "Rows that came after their window had been given up."),
 		flushes:   r.Counter("myelin_process_flushes_total", "Times the state was made durable."),

@@ -13,6 +13,7 @@ func (t *task) tell() {
 	clock := t.now()
 	pos := t.main().positions()
 	t.Engine.read.Store(&pos)
+	var all int64
 	for _, g := range t.groups {
 		for _, j := range g.jobs {
 			if j.broken {
@@ -22,6 +23,7 @@ func (t *task) tell() {
 			s.watermark.Store(j.limit(g.marks))
 			var bytes, keys, behind int64
 			for i, st := range j.stores() {
+				all += st.Size()
 				if j.view != nil && i == len(j.stores())-1 {
 					continue
 				}
@@ -40,6 +42,7 @@ func (t *task) tell() {
 			j.measure(s, since)
 		}
 	}
+	t.metrics.state.Set(all)
 }
 
 func (g *group) lag(in *input) int64 {
