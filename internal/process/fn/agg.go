@@ -65,6 +65,7 @@ var aggs = func() []Agg {
 		agg("approx_count_distinct", vec.Int64, false, "about how many different values there are: exact up to 256, then off by 2.3 % typically", Any),
 		agg("approx_percentile", vec.Float64, false, "about the value that this fraction of the values does not exceed: off by 1 % of itself at most", vec.Float64, vec.Float64),
 		Agg{Name: "string_agg", Args: []vec.Kind{vec.Text, vec.Text}, Return: returns(vec.Text), Ordered: true, Help: "the values, joined by a separator"},
+		Agg{Name: "string_agg", Args: []vec.Kind{vec.Bytea, vec.Bytea}, Return: returns(vec.Bytea), Ordered: true, Help: "the values, joined by a separator"},
 		Agg{Name: "array_agg", Args: []vec.Kind{AnyElement}, Ordered: true, Help: "the values as an array",
 			Return: func(a []vec.Type) vec.Type { return vec.ArrayOf(a[0].Kind) }},
 	)

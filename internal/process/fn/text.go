@@ -135,14 +135,16 @@ func textFuncs() []Func {
 	for _, name := range []string{"length", "char_length", "character_length"} {
 		out = append(out, def(name, n, rows(func(c *cx, i int) { c.setInt(i, int64(utf8.RuneCount(c.bytes(0, i)))) }), "number of characters", name+"('jose')", t))
 	}
-	out = append(out, def("length", n, rows(func(c *cx, i int) { c.setInt(i, int64(len(c.bytes(0, i)))) }), "", "", b))
+	out = append(out, def("length", n, rows(func(c *cx, i int) { c.setInt(i, int64(len(c.bytes(0, i)))) }), "", "", b),
+		def("get_byte", n, rows(getByte), "one byte; the first is 0", "get_byte('abc'::bytea, 1)", b, n))
 	for _, k := range []vec.Kind{t, b} {
 		out = append(out,
 			def("octet_length", n, rows(func(c *cx, i int) { c.setInt(i, int64(len(c.bytes(0, i)))) }), "number of bytes", "octet_length('jose')", k),
 			def("bit_length", n, rows(func(c *cx, i int) { c.setInt(i, int64(8*len(c.bytes(0, i)))) }), "number of bits", "bit_length('jose')", k))
 	}
 	for _, name := range []string{"substring", "substr"} {
-		out = append(out, def(name, t, rows(substr), "a part of a text; the first character is 1", "substring('Thomas', 2, 3)", t, n), def(name, t, rows(substr), "", "", t, n, n))
+		out = append(out, def(name, t, rows(substr), "a part of a text; the first character is 1", "substring('Thomas', 2, 3)", t, n), def(name, t, rows(substr), "", "", t, n, n),
+			def(name, b, rows(substr), "", "", b, n), def(name, b, rows(substr), "", "", b, n, n))
 	}
 	return append(out, trimFuncs()...)
 }
@@ -250,8 +252,23 @@ func substr(c *cx, i int) {
 		c.out.SetBytes(i, nil)
 		return
 	}
+	if c.args[0].Type.Kind == vec.Bytea {
+		s = s[min(from-1, int64(len(s))):]
+		c.out.SetBytes(i, s[:min(end-from, int64(len(s)))])
+		return
+	}
 	s = s[runeOffset(s, from-1):]
 	c.out.SetBytes(i, s[:runeOffset(s, end-from)])
+}
+
+// getByte is the byte at a position from 0 on.
+func getByte(c *cx, i int) {
+	s, at := c.bytes(0, i), c.int(1, i)
+	if at < 0 || at >= int64(len(s)) {
+		c.fail(i, fmt.Errorf("index %d out of valid range, 0..%d", at, len(s)-1))
+		return
+	}
+	c.setInt(i, int64(s[at]))
 }
 
 func splitPart(c *cx, i int) {

@@ -3,6 +3,7 @@ package oracle
 import (
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,11 +27,17 @@ const (
 	Ints
 	Texts
 	UUID
+	Int4
+	Bytes
+	Clock
+	Nums
+	Days
 	kinds
 )
 
 // Names of the kinds in SQL.
-var kindNames = [kinds]string{"bigint", "numeric", "float8", "text", "boolean", "date", "timestamp", "timestamptz", "interval", "jsonb", "bigint[]", "text[]", "uuid"}
+var kindNames = [kinds]string{"bigint", "numeric", "float8", "text", "boolean", "date", "timestamp", "timestamptz", "interval", "jsonb", "bigint[]", "text[]", "uuid",
+	"integer", "bytea", "time", "numeric[]", "date[]"}
 
 // Column is a column that a random query can read or gives.
 type Column struct {
@@ -44,6 +51,7 @@ type Maker struct {
 	// Continuous leaves out what cannot run for ever.
 	Continuous bool
 	n          int
+	with       []source // common table expressions that may be read: their text is the name
 }
 
 // NewMaker returns a maker.
@@ -58,7 +66,7 @@ type source struct {
 
 var tableColumns = []Column{
 	{"id", Int}, {"k", Int}, {"v", Int}, {"x", Num}, {"f", Flt}, {"s", Txt}, {"b", Bool}, {"d", Date}, {"a", Stamp}, {"z", Zoned}, {"i", Span},
-	{"j", JSON}, {"ns", Ints}, {"ts", Texts}, {"u", UUID},
+	{"j", JSON}, {"ns", Ints}, {"ts", Texts}, {"u", UUID}, {"e", Int4}, {"y", Bytes}, {"c", Clock}, {"xs", Nums}, {"ds", Days},
 }
 
 // DDL makes the tables.
@@ -97,6 +105,9 @@ var values = [kinds][]string{
 	JSON:  {`'{"a":1,"b":[1,2]}'`, `'[1,"x",null]'`, `'"t"'`, `'null'`, `'{"a":{"b":"c"},"n":2.5}'`, `'3'`, `'[]'`, `'{"k":true}'`},
 	Ints:  {"'{1,2,3}'", "'{}'", "'{NULL,2}'", "'{3,3}'"}, Texts: {"'{a,b}'", "'{}'", `'{ab,NULL,a}'`, `'{"a b"}'`},
 	UUID: {"'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'", "'00000000-0000-0000-0000-000000000001'"},
+	Int4: {"0", "1", "2", "-7", "1", "2147483647"}, Bytes: {`'\x'`, `'\x00'`, `'\x6162'`, `'\xff00ff'`, `'\x61'`},
+	Clock: {"TIME '00:00'", "TIME '10:30:15.5'", "TIME '23:59:59.999999'", "TIME '10:30'"}, Nums: {"'{1.5,2.75,NULL}'", "'{}'", "'{0.001,-3,1.5}'"},
+	Days: {"'{2026-01-31,2024-02-29}'", "'{}'", "'{NULL}'", "'{1999-12-31}'"},
 }
 
 // value is a literal of a kind, often NULL.
@@ -111,7 +122,7 @@ func (m *Maker) value(k Kind) string {
 func (m *Maker) constant(k Kind) string {
 	v := m.Pick(values[k]...)
 	switch k {
-	case JSON, Ints, Texts, UUID, Txt, Flt, Num:
+	case JSON, Ints, Texts, UUID, Txt, Flt, Num, Int4, Bytes, Nums, Days:
 		return v + "::" + kindNames[k]
 	}
 	return v
@@ -134,6 +145,17 @@ func (m *Maker) table(depth int) source {
 			cols[i].Name = a + "." + cols[i].Name
 		}
 		return source{text: "(" + q + ") " + a, cols: cols}
+	}
+	if len(m.with) > 0 && m.IntN(2) == 0 {
+		w := m.with[m.IntN(len(m.with))]
+		s := source{text: w.text + " " + a}
+		for _, c := range w.cols {
+			s.cols = append(s.cols, Column{a + "." + c.Name, c.Kind})
+		}
+		return s
+	}
+	if m.IntN(8) == 0 {
+		return m.timeWindow(a)
 	}
 	name := m.Pick("r", "q")
 	s := source{text: name + " " + a, key: []string{a + ".id"}}
@@ -260,6 +282,9 @@ func (m *Maker) query(depth int) (string, []Column) {
 	if m.IntN(16) == 0 && !m.Continuous {
 		return m.recursive()
 	}
+	if depth > 0 && m.IntN(10) == 0 {
+		return m.cte(depth)
+	}
 	s := m.from(depth)
 	switch m.IntN(6) {
 	case 0, 1:
@@ -270,6 +295,72 @@ func (m *Maker) query(depth int) (string, []Column) {
 		}
 	}
 	return m.plain(s, depth)
+}
+
+// cte makes a query over a query with a name, which it may read more than once.
+func (m *Maker) cte(depth int) (string, []Column) {
+	q, cols := m.query(depth - 1)
+	name := m.alias("w")
+	m.with = append(m.with, source{text: name, cols: cols})
+	over, out := m.query(depth - 1)
+	m.with = m.with[:len(m.with)-1]
+	if strings.HasPrefix(over, "WITH ") { // one list, in which the later may read the earlier
+		if strings.HasPrefix(over, "WITH RECURSIVE ") {
+			return "WITH RECURSIVE " + name + " AS (" + q + "), " + strings.TrimPrefix(over, "WITH RECURSIVE "), out
+		}
+		return "WITH " + name + " AS (" + q + "), " + strings.TrimPrefix(over, "WITH "), out
+	}
+	return "WITH " + name + " AS (" + q + ") " + over, out
+}
+
+// differ is a piece of SQL that is written in one way here and in another in PostgreSQL.
+func differ(here, there string) string { return "\x01" + here + "\x02" + there + "\x03" }
+
+var differs = regexp.MustCompile("\x01([^\x01-\x03]*)\x02([^\x01-\x03]*)\x03")
+
+// Here is a query that the maker made as it is written here, There as it is in PostgreSQL.
+func Here(query string) string { return differs.ReplaceAllString(query, "$1") }
+
+// There is a query that the maker made as it is written in PostgreSQL.
+func There(query string) string { return differs.ReplaceAllString(query, "$2") }
+
+// timeWindow is a table whose rows are in windows of time.
+func (m *Maker) timeWindow(a string) source {
+	name := m.Pick("r", "q")
+	s := source{}
+	for _, c := range tableColumns {
+		s.cols = append(s.cols, Column{a + "." + c.Name, c.Kind})
+	}
+	t := Column{"a", Stamp}
+	epoch := "TIMESTAMP '1970-01-01'"
+	if m.IntN(2) == 0 {
+		t, epoch = Column{"z", Zoned}, "TIMESTAMPTZ '1970-01-01 00:00+00'"
+	}
+	switch m.IntN(3) {
+	case 0:
+		size := "INTERVAL '" + m.Pick("15 minutes", "1 hour", "1 day") + "'"
+		bin := fmt.Sprintf("date_bin(%s, %s, %s)", size, t.Name, epoch)
+		s.text = differ(fmt.Sprintf("tumble(%s, %s, %s)", name, t.Name, size),
+			fmt.Sprintf("(SELECT *, %s AS window_start, %s + %s AS window_end FROM %s WHERE %s IS NOT NULL)", bin, bin, size, name, t.Name)) + " " + a
+		s.key = []string{a + ".id"}
+	case 1:
+		s.text = differ(fmt.Sprintf("hop(%s, %s, INTERVAL '1 hour', INTERVAL '3 hours')", name, t.Name),
+			fmt.Sprintf("(SELECT %s.*, window_start, window_start + INTERVAL '3 hours' AS window_end FROM %s CROSS JOIN generate_series(date_bin('1 hour', %s, %s) - INTERVAL '2 hours', date_bin('1 hour', %s, %s), '1 hour') window_start)",
+				name, name, t.Name, epoch, t.Name, epoch)) + " " + a
+		s.key = []string{a + ".id", a + ".window_start"}
+	default:
+		by := []Column{{"k", Int}, {"v", Int}, {"b", Bool}}[m.IntN(3)]
+		begun := fmt.Sprintf("SELECT *, coalesce(%s - lag(%s) OVER (PARTITION BY %s ORDER BY %s) >= INTERVAL '1 day', true)::int AS begun FROM %s WHERE %s IS NOT NULL",
+			t.Name, t.Name, by.Name, t.Name, name, t.Name)
+		nth := fmt.Sprintf("SELECT *, sum(begun) OVER (PARTITION BY %s ORDER BY %s) AS nth FROM (%s) b1", by.Name, t.Name, begun)
+		of := differ(fmt.Sprintf("session(%s PARTITION BY %s, %s, INTERVAL '1 day')", name, by.Name, t.Name),
+			fmt.Sprintf("(SELECT *, min(%s) OVER (PARTITION BY %s, nth) AS window_start, max(%s) OVER (PARTITION BY %s, nth) + INTERVAL '1 day' AS window_end FROM (%s) b2)",
+				t.Name, by.Name, t.Name, by.Name, nth))
+		s.text = fmt.Sprintf("(SELECT %s, window_start, window_end, count(*) AS n, %s(%s) AS x FROM %s s GROUP BY %s, window_start, window_end) %s", by.Name, m.Pick("max", "min", "sum"), "x", of, by.Name, a)
+		s.cols = []Column{{a + "." + by.Name, by.Kind}, {a + ".n", Int}, {a + ".x", Num}}
+	}
+	s.cols = append(s.cols, Column{a + ".window_start", t.Kind}, Column{a + ".window_end", t.Kind})
+	return s
 }
 
 func (m *Maker) plain(s source, depth int) (string, []Column) {

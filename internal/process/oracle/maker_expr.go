@@ -65,7 +65,7 @@ func (m *Maker) fill(form string, e func(Kind) string, cols []Column, depth int)
 
 var formKinds = map[string]Kind{
 	"int": Int, "num": Num, "flt": Flt, "txt": Txt, "bool": Bool, "date": Date, "ts": Stamp, "tz": Zoned, "iv": Span, "json": JSON, "ints": Ints, "texts": Texts,
-	"uuid": UUID,
+	"uuid": UUID, "int4": Int4, "bytes": Bytes, "clock": Clock, "nums": Nums, "days": Days,
 }
 
 // exprForms are expressions of each kind that fail for no value that values can make, but for rare overflows.
@@ -73,24 +73,32 @@ var exprForms = [kinds][]string{
 	Int: {"({int} + {int})", "({int} - {int})", "({int} * {int})", "abs({int})", "length({txt})::bigint", "cardinality({ints})::bigint", "({int} % 7)", "greatest({int}, {int})",
 		"least({int}, {int}, {int})", "({bool})::int::bigint", "({ints})[1]", "({ints})[{int}::int]", "extract(day FROM {ts})::bigint", "extract(dow FROM {tz})::bigint", "({date} - {date})::bigint",
 		"array_position({ints}, {int})::bigint", "strpos({txt}, {txt})::bigint", "floor({num})::bigint", "array_length({texts}, 1)::bigint", "ascii({txt})::bigint", "sign({num})::bigint",
-		"num_nulls({txt}, {int})::bigint", "width_bucket({num}, 0, 10, 4)::bigint"},
+		"num_nulls({txt}, {int})::bigint", "({int4})::bigint", "({int4} + {int})", "length({bytes})::bigint", "octet_length({bytes})::bigint", "cardinality({days})::bigint",
+		"extract(minute FROM {clock})::bigint", "array_position({days}, {date})::bigint", "get_byte({bytes} || '\\x00'::bytea, 0)::bigint", "width_bucket({num}, 0, 10, 4)::bigint"},
 	Num: {"({num} + {num})", "({num} - {num})", "({num} * {num})", "({num} / 4)", "round({num}, 1)", "trunc({num})", "abs({num})", "({int})::numeric", "extract(epoch FROM {ts})", "extract(epoch FROM {iv})",
-		"mod({num}, 3)", "greatest({num}, {int})", "ceil({num})", "round({num})", "extract(epoch FROM {tz})", "extract(hour FROM {iv})"},
+		"mod({num}, 3)", "greatest({num}, {int})", "ceil({num})", "round({num})", "extract(epoch FROM {tz})", "extract(hour FROM {iv})", "({nums})[1]", "({int4} * {num})",
+		"extract(epoch FROM {clock})", "extract(second FROM {clock})"},
 	Flt: {"({flt} + {flt})", "({flt} - {flt})", "({flt} * 0.5::float8)", "abs({flt})", "({int})::float8", "floor({flt})", "least({flt}, {flt})", "(-{flt})"},
 	Txt: {"upper({txt})", "lower({txt})", "({txt} || {txt})", "concat({txt}, {int})", "substr({txt}, 1, 1)", "replace({txt}, 'a', 'x')", "({json} ->> 'a')", "({json} #>> '«b,0»')", "({int})::text", "left({txt}, 1)",
 		"reverse({txt})", "({texts})[1]", "array_to_string({ints}, ',')", "array_to_string({texts}, '-', '?')", "to_char({ts}, 'YYYY-MM-DD HH24:MI')", "split_part({txt}, ' ', 1)", "({bool})::text", "({num})::text", "({date})::text",
 		"jsonb_typeof({json})", "btrim({txt})", "regexp_replace({txt}, '[ab]', 'z', 'g')", "concat_ws('/', {txt}, {txt})", "initcap({txt})", "format('%s-%s', {txt}, {int})", "md5({txt})", "to_char({num}, 'FM990.00')",
-		"({ts})::text", "({iv})::text", "({uuid})::text", "lpad({txt}, 4, '*')", "translate({txt}, 'ab', 'ba')"},
+		"({ts})::text", "({iv})::text", "({uuid})::text", "lpad({txt}, 4, '*')", "translate({txt}, 'ab', 'ba')", "encode({bytes}, 'hex')", "({bytes})::text", "({clock})::text", "({tz})::text",
+		"array_to_string({nums}, ' ')", "array_to_string({days}, ',', 'none')", "({int4})::text", "encode({bytes}, 'base64')", "({json})::text"},
 	Bool:  {"{pred}", "({bool} AND {bool})", "({bool} OR {bool})", "(NOT {bool})", "({txt} LIKE 'a%')", "({json} ? 'a')"},
-	Date:  {"({date} + 1)", "({ts})::date", "({date} - {int}::int)", "greatest({date}, {date})", "date_trunc('month', {ts})::date"},
-	Stamp: {"({ts} + {iv})", "({ts} - {iv})", "date_trunc('hour', {ts})", "date_trunc('week', {ts})", "({date})::timestamp", "({tz} AT TIME ZONE 'Europe/Berlin')", "date_bin('15 minutes', {ts}, TIMESTAMP '2001-01-01')", "({tz} AT TIME ZONE 'UTC')"},
+	Date:  {"({date} + 1)", "({ts})::date", "({date} - {int}::int)", "greatest({date}, {date})", "date_trunc('month', {ts})::date", "({days})[1]"},
+	Stamp: {"({ts} + {iv})", "({ts} - {iv})", "date_trunc('hour', {ts})", "date_trunc('week', {ts})", "({date})::timestamp", "({tz} AT TIME ZONE 'Europe/Berlin')", "date_bin('15 minutes', {ts}, TIMESTAMP '2001-01-01')", "({tz} AT TIME ZONE 'UTC')", "({date} + {clock})"},
 	Zoned: {"({tz} + {iv})", "({ts} AT TIME ZONE 'America/New_York')", "date_trunc('day', {tz}, 'Europe/Berlin')", "greatest({tz}, {tz})", "({ts} AT TIME ZONE 'Europe/Berlin')"},
-	Span:  {"({iv} + {iv})", "({ts} - {ts})", "({iv} * 2)", "(-{iv})", "justify_hours({iv})", "age({ts}, {ts})", "({tz} - {tz})", "make_interval(0, 0, 0, {int}::int, 0, 0, 0)"},
+	Span:  {"({iv} + {iv})", "({ts} - {ts})", "({iv} * 2)", "(-{iv})", "justify_hours({iv})", "age({ts}, {ts})", "({tz} - {tz})", "make_interval(0, 0, 0, {int}::int, 0, 0, 0)", "({clock} - {clock})", "({clock})::interval"},
 	JSON: {"({json} -> 'a')", "({json} -> 0)", "jsonb_build_object('k', {int}, 't', {txt})", "to_jsonb({ints})", "jsonb_build_array({txt}, {bool})", "({json} || {json})", "jsonb_strip_nulls({json})", "({json} #> '«a,b»')", "to_jsonb({ts})",
-		"jsonb_path_query_array({json}, '$.b[*]')"},
+		"jsonb_path_query_array({json}, '$.b[*]')", "to_jsonb({clock})", "to_jsonb({nums})", "to_jsonb({uuid})", "to_jsonb({num})"},
 	Ints:  {"({ints} || {ints})", "array_append({ints}, {int})", "ARRAY[{int}, {int}]", "array_remove({ints}, 2)", "({ints})[1:2]", "array_prepend({int}, {ints})", "array_replace({ints}, {int}, {int})", "array_cat({ints}, {ints})"},
 	Texts: {"({texts} || {txt})", "string_to_array({txt}, ' ')", "ARRAY[{txt}, {txt}]", "({texts})[2:]", "regexp_split_to_array({txt}, 'a')", "array_remove({texts}, {txt})"},
 	UUID:  {"coalesce({uuid}, {uuid})"},
+	Int4:  {"({int4} % 5)", "abs({int4})", "greatest({int4}, {int4})", "({int4} / 2)", "length({txt})", "({bool})::int", "cardinality({texts})", "(-{int4})", "({int4} & 3)"},
+	Bytes: {"({bytes} || {bytes})", "substr({bytes}, 1, 1)", "decode(encode({bytes}, 'hex'), 'hex')", "decode(md5({txt}), 'hex')", "greatest({bytes}, {bytes})"},
+	Clock: {"({ts})::time", "({clock} + INTERVAL '90 minutes')", "({clock} - {iv})", "least({clock}, {clock})", "({clock} + {iv})"},
+	Nums:  {"({nums} || {num})", "array_append({nums}, {num})", "ARRAY[{num}, {num}]", "array_remove({nums}, 1.5)", "({nums})[2:3]"},
+	Days:  {"array_append({days}, {date})", "ARRAY[{date}, {date}]", "({days} || {days})", "array_remove({days}, {date})"},
 }
 
 // pred is a condition.
@@ -184,13 +192,16 @@ func (m *Maker) agg(cols []Column) (string, Kind) {
 	call := func(name string, k Kind, arg string) (string, Kind) {
 		return name + "(" + distinct + arg + ")" + filter, k
 	}
-	k := []Kind{Int, Num, Flt, Txt, Date, Stamp, Zoned, Span}[m.IntN(8)]
+	k := []Kind{Int, Num, Flt, Txt, Date, Stamp, Zoned, Span, Int4, Clock}[m.IntN(10)]
 	switch m.IntN(12) {
 	case 0:
 		return "count(*)" + filter, Int
 	case 1:
 		return call("count", Int, m.expr(Kind(m.IntN(int(kinds))), cols, 1))
 	case 2:
+		if m.IntN(3) == 0 {
+			return call("sum", Int, m.column(Int4, cols))
+		}
 		return call("sum", Num, m.expr(Int, cols, 1))
 	case 3:
 		return call("sum", Num, m.expr(Num, cols, 1))
@@ -209,7 +220,15 @@ func (m *Maker) agg(cols []Column) (string, Kind) {
 		x := m.expr(Int, cols, 1)
 		return "array_agg(" + distinct + x + " ORDER BY " + x + ")" + filter, Ints
 	}
-	switch m.IntN(4) {
+	switch m.IntN(7) {
+	case 4:
+		return call("sum", Span, m.column(Span, cols))
+	case 5:
+		x := m.column(Date, cols)
+		return "array_agg(" + distinct + x + " ORDER BY " + x + ")" + filter, Days
+	case 6:
+		x := m.column(Bytes, cols)
+		return "string_agg(" + distinct + x + ", '\\x2c'::bytea ORDER BY " + x + ")" + filter, Bytes
 	case 0:
 		return "percentile_disc(0.5) WITHIN GROUP (ORDER BY " + m.column(Int, cols) + ")" + filter, Int
 	case 1:
@@ -294,7 +313,10 @@ func (m *Maker) windowed(s source) (string, []Column) {
 			f += " OVER (" + part + order + ", " + total + m.frame(false) + ")"
 		default:
 			f, k = m.windowAgg(s.cols)
-			if by = m.column(Int, s.cols); m.IntN(2) == 0 {
+			if m.IntN(4) == 0 {
+				f += " OVER (" + part + "ORDER BY " + m.column([]Kind{Stamp, Zoned, Date}[m.IntN(3)], s.cols) + " RANGE BETWEEN INTERVAL '" + m.Pick("1 day", "2 hours", "1 month") + "' PRECEDING AND " +
+					m.Pick("CURRENT ROW", "INTERVAL '1 day' FOLLOWING") + ")"
+			} else if by = m.column(Int, s.cols); m.IntN(2) == 0 {
 				f += " OVER (" + part + "ORDER BY " + by + m.Pick("", " DESC") + m.frame(true) + ")"
 			} else {
 				f += " OVER (" + part + order + m.Pick("", " GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW") + ")"
@@ -314,6 +336,21 @@ func (m *Maker) windowed(s source) (string, []Column) {
 		}
 		a := m.alias("w")
 		return "SELECT key, rn FROM (" + inner + ") AS rn FROM " + s.text + m.where(s.cols) + ") " + a + " WHERE rn " + m.Pick("<= ", "= ", "< ") + n, []Column{{"key", Int}, {"rn", Int}}
+	}
+	if m.IntN(4) == 0 {
+		cond := "row_number() OVER (PARTITION BY " + m.expr(Kind(m.IntN(int(kinds))), s.cols, 1) + " ORDER BY " + m.expr(Int, s.cols, 1) + ", " + total + ") <= " + m.Pick("1", "2")
+		if m.IntN(2) == 0 {
+			cond = "count(*) OVER (PARTITION BY " + m.expr(Txt, s.cols, 1) + ") " + m.Pick("> 1", "= 1", "< 3")
+		}
+		cond = Here(cond)
+		var names []string
+		for _, c := range cols {
+			names = append(names, c.Name)
+		}
+		a := m.alias("w")
+		head, where := "SELECT "+strings.Join(items, ", "), m.where(s.cols)
+		return differ("", "SELECT "+strings.Join(names, ", ")+" FROM (") + head + differ("", ", "+cond+" AS qualify") + " FROM " + s.text + where +
+			differ(" QUALIFY "+cond, ") "+a+" WHERE qualify"), cols
 	}
 	return q, cols
 }

@@ -13,3 +13,7 @@ SELECT 1, count(*) FROM r WHERE false GROUP BY 1::int + 1
 SELECT ns || 3, ns || u FROM r
 -- days of a zone over both changes of its clock: what windows in a time zone are compared with
 SELECT t, date_trunc('day', t, 'Europe/Berlin'), date_trunc('hour', t, 'Europe/Berlin'), date_trunc('week', t, 'Europe/Berlin'), date_trunc('month', t, 'Europe/Berlin') FROM (VALUES (timestamptz '2026-03-28 22:59:59+00'), ('2026-03-28 23:00:00+00'), ('2026-03-29 00:59:59+00'), ('2026-03-29 01:00:00+00'), ('2026-03-29 21:59:59+00'), ('2026-03-29 22:00:00+00'), ('2026-10-24 21:59:59+00'), ('2026-10-24 22:00:00+00'), ('2026-10-25 00:30:00+00'), ('2026-10-25 01:30:00+00'), ('2026-10-25 22:59:59+00'), ('2026-10-25 23:00:00+00')) v(t)
+SELECT substr('\x616263'::bytea, 2), substr('\x616263'::bytea, 0, 2), substr('\x61'::bytea, 5), get_byte('\x61ff'::bytea, 1)
+SELECT substr('\x616263'::bytea, 2, -1)
+SELECT get_byte('\x61'::bytea, 1)
+SELECT string_agg(x, '\x2c'::bytea ORDER BY x), string_agg(x, NULL ORDER BY x DESC) FROM (VALUES ('\x62'::bytea), (NULL), ('\x61')) AS t(x)
