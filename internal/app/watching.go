@@ -14,6 +14,7 @@ import (
 	"myelin/internal/auth/role"
 	"myelin/internal/config"
 	"myelin/internal/connect"
+	"myelin/internal/event"
 	"myelin/internal/log"
 	"myelin/internal/serve/api"
 	"myelin/internal/serve/query"
@@ -92,7 +93,7 @@ func (n *node) openWatching(ctx context.Context) error {
 	}
 	w.feed = watch.NewFeed(watch.FeedConfig{
 		Topics: append([]string{quarantineTopic}, n.governed...), Clock: n.Clock, Logger: n.Log, Found: w.incidents.Found,
-		Ticks: []func(context.Context, *watch.Watch){n.lookAtColumns, func(_ context.Context, w *watch.Watch) { w.Duplicates(n.repeats.take(), n.Clock.Now()) }, func(ctx context.Context, _ *watch.Watch) {
+		Ticks: []func(context.Context, *watch.Watch){func(_ context.Context, w *watch.Watch) { w.Expect(n.expectations()) }, n.lookAtColumns, func(_ context.Context, w *watch.Watch) { w.Duplicates(n.repeats.take(), n.Clock.Now()) }, func(ctx context.Context, _ *watch.Watch) {
 			if err := w.incidents.Tick(ctx); err != nil && ctx.Err() == nil {
 				n.Log.Warn("looking after incidents", "error", err)
 			}
@@ -197,6 +198,29 @@ func (n *node) lookAtColumns(ctx context.Context, w *watch.Watch) {
 			w.Column(c.View, c.Column, float64(end.Unix()), x)
 		}
 	}
+}
+
+// expectations are what the plans in force say of how many events their sources send.
+func (n *node) expectations() []watch.Expectation {
+	var out []watch.Expectation
+	for _, p := range n.judge.Plans() {
+		for _, e := range p.Events {
+			x := e.Expect
+			if x == nil {
+				continue
+			}
+			name := e.Name
+			if e.Type != event.Track {
+				name = e.Type.String()
+			}
+			for _, s := range n.cfg.Sources {
+				if s.Plan == p.Name {
+					out = append(out, watch.Expectation{Source: s.Name, Event: name, Per: x.Per, Min: x.Min, Max: x.Max, RatioTo: x.RatioTo, Low: x.Low, High: x.High})
+				}
+			}
+		}
+	}
+	return out
 }
 
 // figure is one value of a watched column; NaN where there are no rows to average.

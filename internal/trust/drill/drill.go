@@ -144,8 +144,8 @@ func (r *Report) shop(ctx context.Context, rate float64, seed uint64, cases []Ca
 // suffer lets one fault happen to a copy of what a shop has learned.
 func (r *Report) suffer(ctx context.Context, from *traffic, state map[string][]byte, seed, number uint64, c *Case) error {
 	w := watch.New(watch.Limits{})
-	if err := w.Load(state); err != nil {
-		return err
+	if damaged := w.Load(state); len(damaged) > 0 {
+		return fmt.Errorf("loading what was learned: %v are damaged", damaged)
 	}
 	t := &traffic{rng: rand.New(rand.NewPCG(seed, 1000+number)), perHour: from.perHour, now: from.now, weather: from.weather, watch: w,
 		reader: watch.NewReader(), fault: c.Fault, from: from.now + beforeFault.Seconds()}

@@ -26,10 +26,12 @@ const (
 	Ramp     Fault = "slow ramp to −60 % within 24 h"
 	Nulls    Fault = "a property null in 20 %"
 	TypeFlip Fault = "type flip in one app version (20 % of events)"
+	Release  Fault = "type flip in a new app version (20 % of events)"
+	AllFlip  Fault = "type flip in all app versions"
 )
 
 // Faults are all that are injected.
-var Faults = []Fault{Stop, BusyStop, Half, Double, Ramp, Nulls, TypeFlip}
+var Faults = []Fault{Stop, BusyStop, Half, Double, Ramp, Nulls, TypeFlip, Release, AllFlip}
 
 // kinds are the findings that tell the fault.
 func (f Fault) kinds() []watch.Kind {
@@ -40,7 +42,7 @@ func (f Fault) kinds() []watch.Kind {
 		return []watch.Kind{watch.Rise}
 	case Nulls:
 		return []watch.Kind{watch.Nulls}
-	case TypeFlip:
+	case TypeFlip, Release, AllFlip:
 		return []watch.Kind{watch.TypeMix}
 	}
 	return nil
@@ -147,6 +149,9 @@ func (t *traffic) arrive(name string, level, step float64) {
 func (t *traffic) send(name string, at float64, user uint64, target bool) {
 	pick := func(values ...string) string { return values[t.rng.IntN(len(values))] }
 	version := pick("4.0", "4.0", "4.0", "4.0", "4.0", "4.1", "4.1", "4.1", "4.2", "4.2")
+	if version == "4.2" && t.broken(Release) { // everybody who had 4.2 is on 4.3
+		version = "4.3"
+	}
 	b := t.buf[:0]
 	when := time.UnixMicro(int64(at * 1e6)).UTC()
 	b = append(b, `{"messageId":"m`...)
@@ -166,7 +171,7 @@ func (t *traffic) send(name string, at float64, user uint64, target bool) {
 	b = strconv.AppendInt(b, t.sent, 10)
 	b = append(b, `"`...)
 	amount := strconv.FormatFloat(float64(t.rng.IntN(20000))/100, 'f', 2, 64)
-	if target && t.broken(TypeFlip) && version == "4.2" {
+	if target && (t.broken(TypeFlip) && version == "4.2" || version == "4.3" || t.broken(AllFlip)) {
 		t.began(at)
 		amount = `"` + amount + `"`
 	}

@@ -9,9 +9,9 @@ import (
 // family is a group of kinds that one cause tends to show itself by.
 func family(k watch.Kind) string {
 	switch k {
-	case watch.Missing, watch.Drop:
+	case watch.Missing, watch.Drop, watch.TooFew:
 		return "less"
-	case watch.Rise:
+	case watch.Rise, watch.TooMany:
 		return "more"
 	case watch.Nulls, watch.TypeMix, watch.Violations, watch.NewValue, watch.VanishedValue, watch.Cardinality:
 		return "content"

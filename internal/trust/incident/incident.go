@@ -59,7 +59,7 @@ type Incident struct {
 	Resolution  string         `json:"resolution" doc:"recovered, by hand, or new normal"`
 	Observed    float64        `json:"observed"`
 	Expected    float64        `json:"expected"`
-	Unit        string         `json:"unit" doc:"share, events, values or value"`
+	Unit        string         `json:"unit" doc:"share, events, ratio, values or value"`
 	Affected    int64          `json:"affectedEvents"`
 	Causes      []watch.Cause  `json:"causes"`
 	Release     *watch.Release `json:"firstBadRelease"`

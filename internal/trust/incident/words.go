@@ -37,7 +37,7 @@ func (m *Manager) describe(i *Incident) {
 // consequences.
 func headline(members []Member) Member {
 	rank := func(m *Member) float64 {
-		r := map[watch.Kind]float64{watch.Missing: 90, watch.Drop: 80, watch.Rise: 70, watch.TypeMix: 68, watch.Nulls: 65, watch.Violations: 60,
+		r := map[watch.Kind]float64{watch.Missing: 90, watch.Drop: 80, watch.Rise: 70, watch.TooFew: 69, watch.TooMany: 69, watch.TypeMix: 68, watch.Nulls: 65, watch.Violations: 60,
 			watch.VanishedValue: 40, watch.NewValue: 35, watch.Cardinality: 30, watch.Column: 20}[m.Kind]
 		if m.Event == "" && family(m.Kind) != "content" {
 			r += 15
@@ -116,6 +116,12 @@ func (w words) title(m Member, started time.Time) string {
 		return what + verb + percent(1-m.Observed/max(m.Expected, 1)) + since
 	case watch.Rise:
 		return what + fmt.Sprintf(" rose to %s times the usual", number(m.Observed/max(m.Expected, 1))) + since
+	case watch.TooFew, watch.TooMany:
+		each := ""
+		if m.Value != "" {
+			each = " for each " + m.Value
+		}
+		return map[watch.Kind]string{watch.TooFew: "Fewer ", watch.TooMany: "More "}[m.Kind] + m.Event + from + each + " than planned" + since
 	case watch.Nulls:
 		return what + " lost " + prop + " in " + percent(m.Observed) + " of events" + since
 	case watch.TypeMix:
@@ -151,6 +157,8 @@ func (w words) explain(i *Incident, head Member) string {
 		out = append(out, fmt.Sprintf("About %s would have been expected by the time this was noticed.", plural(int(math.Round(head.Expected)), "event")))
 	case watch.Drop, watch.Rise:
 		out = append(out, fmt.Sprintf("%s came where about %s were expected.", number(head.Observed), number(head.Expected)))
+	case watch.TooFew, watch.TooMany:
+		out = append(out, fmt.Sprintf("The tracking plan expects %s. It is %s.", head.Note, number(head.Observed)))
 	case watch.Nulls, watch.Violations, watch.Lateness, watch.Duplicates, watch.Naming:
 		out = append(out, fmt.Sprintf("Usual is %s.", percent(head.Expected)))
 	case watch.VanishedValue:
@@ -175,6 +183,8 @@ func (w words) explain(i *Incident, head Member) string {
 func nextStep(i *Incident, head Member) string {
 	team := "Ask the team of " + head.Source
 	switch head.Kind {
+	case watch.TooFew, watch.TooMany:
+		return team + " what changed. If it is meant to be so, change what the tracking plan expects of " + head.Event + "."
 	case watch.Missing, watch.Drop:
 		if i.Release != nil {
 			return team + " what release " + i.Release.Version + " changed; the events it does not send are not in Myelin and cannot be repaired here."
@@ -184,9 +194,9 @@ func nextStep(i *Incident, head Member) string {
 		return "If a campaign explains it, resolve the incident. Otherwise " + strings.ToLower(team[:1]) + team[1:] + " whether events are sent more than once, or by a robot."
 	case watch.Nulls, watch.TypeMix, watch.Violations:
 		if i.Release != nil {
-			return team + " to correct release " + i.Release.Version + ". Events in quarantine wait: repair and replay them on the Quality page."
+			return team + " to correct release " + i.Release.Version + ". Events in quarantine wait: repair and replay them on the Quarantine page."
 		}
-		return team + " to correct it. Events in quarantine wait: repair and replay them on the Quality page."
+		return team + " to correct it. Events in quarantine wait: repair and replay them on the Quarantine page."
 	case watch.NewValue, watch.VanishedValue, watch.Cardinality:
 		return "If this is meant to be so, add it to the tracking plan and resolve the incident. Otherwise " + strings.ToLower(team[:1]) + team[1:] + " to correct it."
 	case watch.Naming:

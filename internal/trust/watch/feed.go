@@ -192,12 +192,13 @@ func (f *Feed) load(ctx context.Context) error {
 	var h head
 	if text, ok := entries[headKey]; ok {
 		if err := json.Unmarshal(text, &h); err != nil {
-			return fmt.Errorf("reading the watch's state: %w", err)
+			f.cfg.Logger.Error("what the watch knew is damaged and will be learned anew", "topic", StateTopic, "error", err)
+			h = head{}
 		}
 	}
 	if h.Version == formatVersion {
-		if err := w.Load(entries); err != nil {
-			return err
+		if damaged := w.Load(entries); len(damaged) > 0 {
+			f.cfg.Logger.Error("what the watch knew is damaged and will be learned anew", "topic", StateTopic, "entries", damaged)
 		}
 		f.stamp = h.Stamp
 		for topic, partitions := range h.Next {

@@ -22,6 +22,8 @@ const (
 	Naming        Kind = "naming"         // campaigns are named against the convention
 	Duplicates    Kind = "duplicates"     // events are sent twice more often
 	Lateness      Kind = "lateness"       // events arrive late more often
+	TooFew        Kind = "too_few"        // fewer than the tracking plan expects
+	TooMany       Kind = "too_many"       // more than it expects
 	Column        Kind = "column"         // a figure of a view is off
 )
 
@@ -31,15 +33,15 @@ const newNormal = "new normal"
 type Finding struct {
 	Kind                    Kind
 	Source, Event, Property string
-	Value                   string // of new, vanished and wrongly typed values: what it is about
+	Value                   string // of new, vanished and wrongly typed values: what it is about; of TooFew and TooMany: the event compared with
 	View, ColumnName        string // of Column
 	Open                    bool   // false: it is over
-	Note                    string // of an end: "" for recovered, or "new normal"
+	Note                    string // of an end: "" for recovered, or "new normal"; of TooFew and TooMany: what is planned
 	// Since is when it began, At when it was noticed, in the events' own time.
 	Since, At time.Time
 	// Observed and Expected are shares, counts in a window or values, as Unit says.
 	Observed, Expected float64
-	Unit               string // share, events, value
+	Unit               string // share, events, ratio, value
 	Affected           int64
 	Causes             []Cause
 	Release            *Release

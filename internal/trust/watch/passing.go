@@ -19,9 +19,13 @@ func (w *Watch) Advance(now float64) {
 		if math.Abs(s.Mark-s.Clock) > hourSeconds { // events of another time than ours
 			blindFrom, blindTo = 0, 0
 		}
+		before := s.Total.Volume.Slot
 		w.pass(s, s.Total, "", int64(blindFrom), int64(blindTo))
 		for name, t := range s.Events {
 			w.pass(s, t, name, int64(blindFrom), int64(blindTo))
+		}
+		if s.Total.Volume.Slot != before {
+			w.expectations(s)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 const (
 	maxValues     = 64
 	maxValueBytes = 64
+	firmType      = 2000 // values of one type, after which a single other one from a new release is news
 )
 
 // property is what is known of one property of an event.
@@ -89,8 +90,9 @@ func (p *property) usualType() string {
 	return typeNames[best]
 }
 
-// typed takes a value's type; opened and closed say what it led to.
-func (p *property) typed(t int, f *Fact) (opened, closed bool) {
+// typed takes a value's type; opened and closed say what it led to. isNew says that the event's version has been known for hardly
+// any time: what a release sends first in a type that never came in thousands of values is told at once.
+func (p *property) typed(t int, f *Fact, isNew bool) (opened, closed bool) {
 	if o := p.Odd; o != nil {
 		opened, closed = p.suspect(o, t, f)
 		if closed || !o.Open && o.Since > 400 {
@@ -102,6 +104,10 @@ func (p *property) typed(t int, f *Fact) (opened, closed bool) {
 	} else if p.M >= 100 && p.Types[t] < 0.003 {
 		p.Odd = &odd{Type: t, Version: f.Dims[versionDimension], First: f.At, N: 1, Of: 1, Since: 1, User: f.User, Users: 1, Proof: &evidence{}}
 		p.Odd.Proof.add(f)
+		if isNew && p.M >= firmType && p.Types[t] < 1e-4 {
+			p.Odd.Open = true
+			return true, false
+		}
 	}
 	p.M = min(p.M+1, 20_000)
 	for k := range p.Types {

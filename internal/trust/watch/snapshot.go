@@ -3,6 +3,8 @@ package watch
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"math"
 	"strings"
 )
 
@@ -97,17 +99,24 @@ func (w *Watch) Saved() {
 	}
 }
 
-// Load brings back what was saved. It is called before anything is observed.
-func (w *Watch) Load(entries map[string][]byte) error {
+// Load brings back what was saved. It is called before anything is observed. Entries that cannot be read are returned: what they
+// knew is learned anew.
+func (w *Watch) Load(entries map[string][]byte) (damaged []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for key, text := range entries { // sources first: streams belong to them
 		if strings.HasPrefix(key, sourceKey) {
 			s := &source{Events: map[string]*stream{}, Versions: map[string]*appVersion{}}
-			if ok, err := read(key, text, &kept{}, s); err != nil || !ok {
-				return err
+			var k kept
+			if ok := read(text, &k, s); !ok || s.Total == nil || !s.Total.restore() || s.Name != key[len(sourceKey):] {
+				damaged = report(damaged, key, &k)
+				continue
 			}
-			s.Total.restore()
+			if s.Versions == nil {
+				s.Versions = map[string]*appVersion{}
+			}
+			maps.DeleteFunc(s.Versions, func(_ string, v *appVersion) bool { return v == nil })
+			maps.DeleteFunc(s.Expected, func(_ string, x *expected) bool { return x == nil })
 			w.mu.sources[s.Name] = s
 		}
 	}
@@ -116,49 +125,72 @@ func (w *Watch) Load(entries map[string][]byte) error {
 		case strings.HasPrefix(key, streamKey):
 			var k kept
 			t := &stream{}
-			if ok, err := read(key, text, &k, t); err != nil || !ok {
-				return err
+			if ok := read(text, &k, t); !ok || !t.restore() {
+				damaged = report(damaged, key, &k)
+				continue
 			}
-			t.restore()
 			if s := w.mu.sources[k.Source]; s != nil {
 				s.Events[k.Event] = t
 				w.mu.properties += len(t.Props)
 			}
 		case strings.HasPrefix(key, columnKey):
 			c := &column{}
-			if ok, err := read(key, text, &kept{}, c); err != nil || !ok {
-				return err
+			var k kept
+			if ok := read(text, &k, c); !ok || !c.History.restore() {
+				damaged = report(damaged, key, &k)
+				continue
 			}
-			c.History.Season = Season(c.History.Rhythm)
 			w.mu.columns[c.View+"."+c.Name] = c
 		}
 	}
-	return nil
+	return damaged
 }
 
-func read(key string, text []byte, k *kept, state any) (bool, error) {
-	err := json.Unmarshal(text, k)
-	if err == nil && k.Version != formatVersion {
-		return false, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(k.State, state)
-	}
-	if err != nil {
-		return false, fmt.Errorf("reading the watch's %q: %w", key, err)
-	}
-	return true, nil
+func read(text []byte, k *kept, state any) bool {
+	return json.Unmarshal(text, k) == nil && k.Version == formatVersion && json.Unmarshal(k.State, state) == nil
 }
 
-// restore puts right what the text does not hold.
-func (t *stream) restore() {
-	t.Volume.Season = Season(t.Volume.Rhythm)
+// report lists an entry as damaged, unless it is of another version of the format.
+func report(damaged []string, key string, k *kept) []string {
+	if k.Version != 0 && k.Version != formatVersion {
+		return damaged
+	}
+	return append(damaged, key)
+}
+
+// restore puts right what the text does not hold; false: it is damaged.
+func (h *history) restore() bool {
+	h.Season = Season(h.Rhythm)
+	return (h.Hours == nil || len(h.Hours) == keptHours) && h.Season <= Weekly && h.First >= 0 && h.Newest >= h.First-1
+}
+
+// restore puts right what the text does not hold; false: it is damaged.
+func (t *stream) restore() bool {
+	v := t.Volume
+	if v == nil || len(v.Seen) != daySlots || len(v.Plain) != daySlots || len(v.Right) != daySlots || v.Slot < 0 || !v.history.restore() || math.Abs(float64(v.Slot*slotSeconds)-v.Last) > forgetAfter {
+		return false
+	}
+	for _, parts := range t.Mix.Dims {
+		maps.DeleteFunc(parts, func(_ string, p *part) bool { return p == nil })
+	}
 	if t.Props == nil {
 		t.Props = map[string]*property{}
 	}
 	for _, p := range t.Props {
+		if p == nil {
+			return false
+		}
+		for _, x := range p.Values {
+			if x == nil {
+				return false
+			}
+		}
+		if o := p.Odd; o != nil && (o.Type < 0 || o.Type >= len(p.Types) || o.Proof == nil) {
+			return false
+		}
 		p.turn = -1
 	}
+	return true
 }
 
 // replace takes over what another watch knows.

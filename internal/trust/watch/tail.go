@@ -17,7 +17,9 @@ type tail struct {
 const (
 	keptWeeks  = 4
 	quietWeeks = 100 // a series has a dozen tails, a source a dozen series: together less than one a week
-	maxExcess  = 3   // an excursion teaches at most so many means, so that one incident does not blind us
+	// More than usual is seldom a fault, and often a newsletter: of that chance may speak less.
+	risingWeeks = 400
+	maxExcess   = 3 // an excursion teaches at most so many means, so that one incident does not blind us
 )
 
 // score is one reading of what a tail is for: its prior and where excursions begin.

@@ -268,7 +268,11 @@ func (v *volume) judge(at int64, report func(shift)) {
 		score := math.Abs(z)
 		down, up := &v.Tails[2*w], &v.Tails[2*w+1]
 		this := &v.Tails[side]
-		limit := this.limit(sumPriors[w])
+		usual := sumPriors[w]
+		if way > 0 {
+			usual.weeks = risingWeeks
+		}
+		limit := this.limit(usual)
 		if score > limit && v.matters(way, seen, expected, n) {
 			down.forget()
 			up.forget()

@@ -41,6 +41,7 @@ const (
 	maxVersions   = 50
 	forgetAfter   = 28 * 24 * hourSeconds
 	freezeSeconds = freezeHours * hourSeconds
+	newRelease    = 24 * hourSeconds
 )
 
 // Watch is what is known of all sources. Its methods may be called from anywhere.
@@ -48,12 +49,13 @@ type Watch struct {
 	limits Limits
 	mu     struct {
 		sync.Mutex
-		sources    map[string]*source
-		columns    map[string]*column
-		properties int
-		untracked  struct{ Series, Properties int64 }
-		out        []Finding
-		blind      [2]float64
+		sources      map[string]*source
+		columns      map[string]*column
+		properties   int
+		expectations map[string][]Expectation // by source
+		untracked    struct{ Series, Properties int64 }
+		out          []Finding
+		blind        [2]float64
 	}
 }
 
@@ -66,6 +68,7 @@ type source struct {
 	Late     ratio                  `json:"late"`
 	Naming   ratio                  `json:"naming"`
 	Twice    ratio                  `json:"twice"`
+	Expected map[string]*expected   `json:"expected,omitempty"`
 	Mark     float64                `json:"mark"`  // how far the events' time has come
 	Clock    float64                `json:"clock"` // when that was
 	kept     int64                  // events since the last word of duplicates
@@ -223,6 +226,12 @@ func (w *Watch) version(s *source, f *Fact) {
 	v.Last = max(v.Last, f.At)
 }
 
+// isNew reports whether the event's version was first seen within newRelease, after others.
+func (s *source) isNew(f *Fact) bool {
+	v := s.Versions[f.Dims[versionDimension]]
+	return v != nil && len(s.Versions) > 1 && f.At-v.First < newRelease
+}
+
 // ratio feeds a share and reports what it says.
 func (w *Watch) ratio(s *source, t *stream, name, property string, r *ratio, kind Kind, bad bool, f *Fact) {
 	proof := r.Proof
@@ -329,7 +338,10 @@ func (w *Watch) property(s *source, t *stream, f *Fact, key int) {
 	p.turn = t.Turn
 	w.ratio(s, t, f.Event, name, &p.Nulls, Nulls, false, f)
 	o := p.Odd
-	if opened, closed := p.typed(kind, f); opened || closed {
+	if opened, closed := p.typed(kind, f, s.isNew(f)); opened || closed {
+		if opened {
+			o = p.Odd
+		}
 		w.mu.out = append(w.mu.out, w.oddType(s, t, f.Event, name, p, o, opened, f.At))
 	}
 	text := d.Bytes(key + 1)

@@ -61,7 +61,7 @@ export type IncidentVerb = 'acknowledge' | 'mute' | 'unmute' | 'resolve';
 export const plainTitle = (title: string): string => title.replace(/`([^`]*)`/g, '“$1”');
 
 /** Whether too little comes, so that it is about events that are not there. */
-export const isLess = (kind: string): boolean => kind === 'missing' || kind === 'drop' || kind === 'vanished_value';
+export const isLess = (kind: string): boolean => kind === 'missing' || kind === 'drop' || kind === 'too_few' || kind === 'vanished_value';
 
 const dimensions: Record<string, string> = { 'app version': 'App version', page: 'Page', browser: 'Browser', country: 'Country', campaign: 'Campaign', platform: 'Platform' };
 
@@ -80,6 +80,8 @@ const kinds: Record<string, string> = {
   naming: 'Campaign names',
   duplicates: 'Sent twice',
   lateness: 'Late',
+  too_few: 'Fewer than planned',
+  too_many: 'More than planned',
   column: 'A figure is off',
 };
 
