@@ -182,6 +182,12 @@ const (
 	attrControl  = 0x20
 )
 
+// NewChunk takes in record batches as brokers keep them, none of an aborted transaction. The chunk may keep raw.
+func NewChunk(topic string, partition int32, raw []byte) (*Chunk, error) {
+	c := &Chunk{Topic: topic, Partition: partition}
+	return c, c.fill(raw, nil, kgo.DefaultDecompressor())
+}
+
 // fill takes in the record batches of a fetch response. Batches of aborted transactions and markers are left out.
 func (c *Chunk) fill(raw []byte, aborted []kmsg.FetchResponseTopicPartitionAbortedTransaction, dec kgo.Decompressor) error {
 	abort := newAborts(aborted)
