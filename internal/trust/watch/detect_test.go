@@ -116,3 +116,44 @@ func TestAFigureOfAViewIsWatched(t *testing.T) {
 		t.Errorf("it does not end: %+v", f)
 	}
 }
+
+func TestWhatIsInsideIsWatched(t *testing.T) {
+	s := newScene(t)
+	usual := func(i int) string {
+		if i%5 == 0 { // without an address nothing in it is missed
+			return `,"properties":{"products":[]}`
+		}
+		return `,"properties":{"address":{"city":"Ulm","geo":{"lat":1.5}},"products":[{"sku":"a","price":2},{"sku":"b","price":3}]}`
+	}
+	phase := func(n int, more func(int) string) {
+		for i := range n {
+			s.send("Order Completed", more(i), 0)
+			s.pass(2 * time.Minute)
+		}
+	}
+	phase(1000, usual)
+	if len(s.found) > 0 {
+		t.Fatalf("found without a reason: %+v", s.found[0])
+	}
+	phase(300, func(i int) string {
+		if i%2 == 0 {
+			return usual(i)
+		}
+		return `,"properties":{"address":{"geo":{"lat":"1.5"}},"products":[{"sku":"a","price":2},{"sku":"b"}]}`
+	})
+	found := map[string]Kind{}
+	for _, f := range s.found {
+		if f.Open {
+			found[f.Property] = f.Kind
+		}
+	}
+	for property, kind := range map[string]Kind{"address.city": Nulls, "address.geo.lat": TypeMix, "products[].price": Nulls} {
+		if found[property] != kind {
+			t.Errorf("%s: found %q, not %s", property, found[property], kind)
+		}
+		delete(found, property)
+	}
+	if len(found) > 0 {
+		t.Errorf("found as well: %v", found)
+	}
+}

@@ -31,7 +31,11 @@ type property struct {
 	Many   bool              `json:"many"`   // it has no fixed set of values
 	Newest float64           `json:"since"`  // when the set last grew
 	Spread distinct          `json:"spread"`
+	In     string            `json:"in,omitempty"` // the object or list[] that it is a member of; "": the event's properties
+	name   string            // with the path to it
 	turn   int64             // number of the last event that had it
+	held   int64             // number of the last event in which it was not null
+	items  int               // of a list: its objects in that event; of a member of them: how many had it
 }
 
 // value is one of a fixed set.

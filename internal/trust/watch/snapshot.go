@@ -176,10 +176,11 @@ func (t *stream) restore() bool {
 	if t.Props == nil {
 		t.Props = map[string]*property{}
 	}
-	for _, p := range t.Props {
+	for name, p := range t.Props {
 		if p == nil {
 			return false
 		}
+		p.name = name
 		for _, x := range p.Values {
 			if x == nil {
 				return false
@@ -188,7 +189,7 @@ func (t *stream) restore() bool {
 		if o := p.Odd; o != nil && (o.Type < 0 || o.Type >= len(p.Types) || o.Proof == nil) {
 			return false
 		}
-		p.turn = -1
+		p.turn, p.held = -1, -1
 	}
 	return true
 }

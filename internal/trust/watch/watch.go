@@ -7,7 +7,6 @@
 package watch
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"sync"
@@ -56,6 +55,7 @@ type Watch struct {
 		untracked    struct{ Series, Properties int64 }
 		out          []Finding
 		blind        [2]float64
+		path         []byte // of the property at hand
 	}
 }
 
@@ -291,76 +291,6 @@ func (w *Watch) campaign(s *source, f *Fact) {
 		}
 	}
 	w.ratio(s, s.Total, "", "campaign", &s.Naming, Naming, bad, f)
-}
-
-// properties goes over the members of the event, and over those that it should have and has not.
-func (w *Watch) properties(s *source, t *stream, f *Fact) {
-	d := f.Doc
-	if f.Members >= 0 {
-		end := d.End(f.Members)
-		for k := d.First(f.Members); k < end; k = d.End(k + 1) {
-			w.property(s, t, f, k)
-		}
-	}
-	for name, p := range t.Props {
-		if p.turn != t.Turn {
-			p.N++
-			w.ratio(s, t, f.Event, name, &p.Nulls, Nulls, true, f)
-			p.spread(w, s, t, f, name)
-		}
-	}
-}
-
-func (w *Watch) property(s *source, t *stream, f *Fact, key int) {
-	d := f.Doc
-	raw := d.Bytes(key)
-	p := t.Props[string(raw)]
-	kind := typeOf(d.Kind(key + 1))
-	if p == nil {
-		if kind == 0 {
-			return
-		}
-		if len(t.Props) >= perEvent || w.mu.properties >= w.limits.Properties || len(raw) > 100 {
-			w.mu.untracked.Properties++
-			return
-		}
-		p = &property{First: f.At}
-		t.Props[string(raw)] = p
-		w.mu.properties++
-	}
-	name := string(raw)
-	p.N++
-	if kind == 0 {
-		p.turn = t.Turn
-		w.ratio(s, t, f.Event, name, &p.Nulls, Nulls, true, f)
-		return
-	}
-	p.turn = t.Turn
-	w.ratio(s, t, f.Event, name, &p.Nulls, Nulls, false, f)
-	o := p.Odd
-	if opened, closed := p.typed(kind, f, s.isNew(f)); opened || closed {
-		if opened {
-			o = p.Odd
-		}
-		w.mu.out = append(w.mu.out, w.oddType(s, t, f.Event, name, p, o, opened, f.At))
-	}
-	text := d.Bytes(key + 1)
-	if kind >= 4 {
-		return
-	}
-	p.Spread.add(text)
-	p.spread(w, s, t, f, name)
-	if kind != 3 && kind != 1 {
-		return
-	}
-	if value, what, open := p.took(text, f); what != "" {
-		out := Finding{Kind: what, Source: s.Name, Event: f.Event, Property: name, Value: value, Open: open, At: clockTime(f.At), Since: clockTime(f.At), Unit: "share"}
-		if open {
-			out.Since, out.Observed = clockTime(p.Values[value].First), p.share(p.Values[value])
-			out.Samples = []json.RawMessage{slices.Clone(f.Raw)}
-		}
-		w.mu.out = append(w.mu.out, out)
-	}
 }
 
 func (p *property) spread(w *Watch, s *source, t *stream, f *Fact, name string) {
