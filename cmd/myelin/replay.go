@@ -15,7 +15,8 @@ type job struct {
 	ID, State, Error   string
 	Progress           float64
 	Accepted, Rejected int64
-	Counts             struct{ Matched, Sent, Discarded, StillBroken, Skipped int64 }
+	Counts             struct{ Matched, Sent, Discarded, StillBroken, Skipped, Repeats, Lost int64 }
+	Plans              []string
 }
 
 // replayVerb shows what waits in quarantine, and repairs and sends it again.
@@ -25,6 +26,7 @@ func replayVerb(ctx context.Context, args []string) error {
 	list := fs.Bool("list", false, "only list the causes")
 	dry := fs.Bool("dry-run", false, "only say what would happen")
 	all := fs.Bool("all", false, "also send events that still break the plan")
+	everything := fs.Bool("everything", false, "send all that waits; needed where nothing is chosen by --group, --event, --source, --code or --id")
 	discard := fs.Bool("discard", false, "give the events up instead; needs --reason")
 	reason := fs.String("reason", "", "why, for the ledger")
 	repairs := fs.String("repairs", "", "`JSON` list of repairs, or @file")
@@ -65,6 +67,7 @@ func replayVerb(ctx context.Context, args []string) error {
 		path = "/api/quarantine/discard"
 	} else {
 		body["all"] = *all
+		body["everything"] = *everything
 	}
 	var j job
 	if err := askAPI(ctx, *base+path, body, &j); err != nil {
@@ -95,9 +98,9 @@ func listCauses(ctx context.Context, base string) error {
 
 func previewReplay(ctx context.Context, base string, body map[string]any) error {
 	var p struct {
-		Matched, WouldPass, StillBroken int64
-		Complete                        bool
-		Remaining                       []struct {
+		Matched, WouldPass, StillBroken, Repeats int64
+		Complete, Unsure                         bool
+		Remaining                                []struct {
 			Code, Path string
 			Count      int64
 		}
@@ -106,6 +109,12 @@ func previewReplay(ctx context.Context, base string, body map[string]any) error 
 		return err
 	}
 	fmt.Printf("selected: %d, would pass: %d, would still break the plan: %d\n", p.Matched, p.WouldPass, p.StillBroken)
+	if p.Repeats > 0 {
+		fmt.Printf("accepted before, in another copy: %d\n", p.Repeats)
+	}
+	if p.Unsure {
+		fmt.Println("this process releases no events: some of them may repeat what came before")
+	}
 	if !p.Complete {
 		fmt.Println("there are more than could be looked at in time")
 	}
@@ -132,6 +141,15 @@ func follow(ctx context.Context, base string, j job) error {
 	}
 	c := j.Counts
 	fmt.Printf("job %s is %s: selected: %d, sent: %d, discarded: %d, still broken: %d, dealt with before: %d\n", j.ID, j.State, c.Matched, c.Sent, c.Discarded, c.StillBroken, c.Skipped)
+	if c.Repeats > 0 {
+		fmt.Printf("not sent, because an event with the same messageId was accepted before: %d\n", c.Repeats)
+	}
+	if c.Lost > 0 {
+		fmt.Printf("deleted from quarantine before the job came to them: at most %d\n", c.Lost)
+	}
+	if len(j.Plans) > 1 {
+		fmt.Printf("the tracking plan was changed meanwhile: %s\n", strings.Join(j.Plans, "; then "))
+	}
 	if j.State != "done" {
 		return fmt.Errorf("the job %s: %s", j.State, j.Error)
 	}

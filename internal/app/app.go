@@ -85,7 +85,7 @@ func (n *node) open(ctx context.Context) error {
 		return err
 	}
 	for _, step := range []func(context.Context) error{
-		n.openKeys, n.openWaist, n.openDoors, n.openDesired, n.openTrust, n.openRiver, n.openWatching, n.openServe, n.startWatching,
+		n.openKeys, n.openWaist, n.openDoors, n.openDesired, n.openGovernance, n.openTrust, n.openRiver, n.openWatching, n.openServe, n.startWatching,
 	} {
 		if err := step(ctx); err != nil {
 			return err

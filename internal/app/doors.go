@@ -83,9 +83,6 @@ func (n *node) openTrust(context.Context) error {
 		n.groups = quarantine.New(quarantine.Config{Topics: n.governed, Quarantine: quarantineTopic, Clock: n.Clock, Logger: n.Log}, n.cluster)
 		n.grouping = n.tasks.start("grouping violations", n.groups.Run)
 	}
-	if n.has(RoleServe) || n.has(RoleTrust) {
-		n.openRecovery()
-	}
 	if n.has(RoleTrust) {
 		var err error
 		n.release, err = trust.NewRelease(trust.ReleaseConfig{
@@ -95,6 +92,11 @@ func (n *node) openTrust(context.Context) error {
 		if err != nil {
 			return err
 		}
+	}
+	if n.has(RoleServe) || n.has(RoleTrust) {
+		n.openRecovery()
+	}
+	if n.release != nil {
 		n.releasing = n.tasks.start("releasing events", n.release.Run)
 	}
 	return nil

@@ -33,6 +33,9 @@ type governing struct {
 }
 
 func (n *node) openGovernance(ctx context.Context) error {
+	if n.governing != nil {
+		return nil
+	}
 	n.governing = &governing{}
 	var err error
 	if n.journal, err = n.cluster.OpenJournal(ctx, auditTopic); err != nil {

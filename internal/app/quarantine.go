@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"time"
 
+	"myelin/internal/auth/role"
 	"myelin/internal/serve/api"
 	"myelin/internal/trust"
 	"myelin/internal/trust/quarantine"
@@ -29,7 +31,9 @@ func (n *node) openRecovery() {
 	cfg := replay.Config{Quarantine: quarantineTopic, Doorstep: trust.Doorstep("events"), Sealer: n.sealer, Expressions: repairSQL{n}, Clock: n.Clock, Logger: n.Log}
 	if n.has(RoleTrust) {
 		cfg.Node = n.nodeName()
+		cfg.Foresee = n.release.Foresee
 	}
+	cfg.Started, cfg.Ended = n.jobStarted, n.jobEnded
 	n.replay = replay.NewRunner(cfg, n.cluster, n.ledger, n.judge)
 	n.following = n.tasks.start("following the ledger of quarantine", n.ledger.Run)
 	if n.has(RoleTrust) {
@@ -140,12 +144,26 @@ func (n *node) QuarantineJob(_ context.Context, id string) (api.QuarantineJob, e
 
 // CancelJob implements api.Quarantine.
 func (n *node) CancelJob(ctx context.Context, id string) (api.QuarantineJob, error) {
+	known, _ := n.ledger.Job(id)
+	if err := n.audit.Record(ctx, role.Of(ctx), "quarantine.cancel", id, counted(known)); err != nil {
+		return api.QuarantineJob{}, err
+	}
 	j, err := n.replay.Cancel(ctx, id)
 	return n.shown(j), err
 }
 
 // MuteGroup implements api.Quarantine.
 func (n *node) MuteGroup(ctx context.Context, group string, m *replay.Mute) error {
+	action, detail := "quarantine.unmute", map[string]string{"causes": n.causes([]string{group})}
+	if m != nil {
+		action, detail["reason"], detail["until"] = "quarantine.mute", m.Reason, "for good"
+		if m.Until != nil {
+			detail["until"] = m.Until.UTC().Format(time.RFC3339)
+		}
+	}
+	if err := n.audit.Record(ctx, role.Of(ctx), action, group, detail); err != nil {
+		return err
+	}
 	return n.replay.SetMute(ctx, group, m)
 }
 

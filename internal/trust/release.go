@@ -117,6 +117,8 @@ type Release struct {
 	tallies  tallies
 	ready    chan struct{}
 	once     sync.Once
+	// questions are asked of Run's goroutine; full: those who ask wait.
+	questions chan *question
 	counters
 }
 
@@ -137,7 +139,7 @@ func NewRelease(cfg ReleaseConfig, cluster *log.Cluster, judge *Judge, sealer *e
 	if reg == nil {
 		reg = telemetry.New()
 	}
-	r := &Release{cfg: cfg, cluster: cluster, judge: judge, sealer: sealer, covers: map[place]int64{}, ready: make(chan struct{})}
+	r := &Release{cfg: cfg, cluster: cluster, judge: judge, sealer: sealer, covers: map[place]int64{}, ready: make(chan struct{}), questions: make(chan *question, 16)}
 	r.counters = counters{
 		in:          reg.Counter("myelin_trust_in_total", "Records read from the doorsteps."),
 		accepted:    reg.Counter("myelin_trust_accepted_total", "Events released into governed topics."),
@@ -292,6 +294,15 @@ func (a *assignment) onChange(wake func()) {
 	a.mu.wake = wake
 	if wake != nil && a.changed.Load() {
 		wake()
+	}
+}
+
+// poke wakes the poll at hand, if there is one.
+func (a *assignment) poke() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.mu.wake != nil {
+		a.mu.wake()
 	}
 }
 

@@ -59,6 +59,9 @@ func (r *Release) loop(ctx context.Context, s *kgo.GroupTransactSession, inputs 
 	for {
 		poll, cancel := context.WithTimeout(ctx, time.Second)
 		r.assigned.onChange(cancel)
+		if len(r.questions) > 0 {
+			cancel() // asked before there was a poll to wake
+		}
 		fetches := s.PollRecords(poll, r.cfg.BatchRecords)
 		r.assigned.onChange(nil)
 		cancel()
@@ -78,6 +81,11 @@ func (r *Release) loop(ctx context.Context, s *kgo.GroupTransactSession, inputs 
 			}
 			if r.assigned.any() {
 				r.once.Do(func() { close(r.ready) })
+			}
+		}
+		if r.assigned.any() {
+			if err := r.answer(ctx, r.assigned.count() == total); err != nil {
+				return err
 			}
 		}
 		if fetches.NumRecords() == 0 {

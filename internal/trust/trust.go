@@ -8,6 +8,8 @@ package trust
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,6 +48,7 @@ type rules struct {
 	only    *schema.Plan            // the one plan there is, else nil
 	unique  bool
 	longest time.Duration // of the uniqueness rules
+	stamp   string
 	given   []Source
 }
 
@@ -91,12 +94,21 @@ func (j *Judge) SetPlans(plans []*schema.Plan, sources []Source) error {
 	if len(plans) == 1 {
 		r.only = plans[0]
 	}
+	names := make([]string, 0, len(plans))
+	for _, p := range plans {
+		names = append(names, p.Name+" "+p.Stamp)
+	}
+	slices.Sort(names)
+	r.stamp = strings.Join(names, ", ")
 	j.rules.Store(r)
 	return nil
 }
 
 // Plans are the plans in force.
 func (j *Judge) Plans() []*schema.Plan { return j.rules.Load().plans }
+
+// InForce names the plans in force, with the stamp of each one's text. It changes whenever one of them does.
+func (j *Judge) InForce() string { return j.rules.Load().stamp }
 
 // Judge checks e, which came from the named source, and adds to v what it finds. A source without a plan accepts all
 // that can be read.

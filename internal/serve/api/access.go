@@ -118,10 +118,10 @@ func need(method, path string) role.Action {
 	return role.ApplyFiles
 }
 
-// record notes a request that changes something in the audit log, before it is done. Incidents and proposals note their own, with
-// what was decided; so does SQL.
+// record notes a request that changes something in the audit log, before it is done. Incidents, proposals and quarantine note their
+// own, with what was decided; so does SQL.
 func (s *Server) record(r *http.Request, a role.Action) error {
-	if s.cfg.Record == nil || r.Method == http.MethodGet || slices.Contains([]role.Action{role.Read, role.ReadEvents, role.Query, role.Handle, role.Propose}, a) {
+	if s.cfg.Record == nil || r.Method == http.MethodGet || slices.Contains([]role.Action{role.Read, role.ReadEvents, role.Query, role.Handle, role.Propose, role.Repair}, a) {
 		return nil
 	}
 	return s.cfg.Record(r.Context(), role.Of(r.Context()), "api."+strings.ToLower(r.Method), r.URL.RequestURI(), nil)

@@ -80,7 +80,9 @@ type JobRequest struct {
 	Filter  replay.Filter   `json:"filter"`
 	Repairs []replay.Repair `json:"repairs,omitempty" doc:"for a replay"`
 	All     bool            `json:"all,omitempty" doc:"also send events that still break the plan"`
-	Reason  string          `json:"reason,omitempty" doc:"kept in the ledger; a discard needs one"`
+	// Everything confirms a replay of all that waits.
+	Everything bool   `json:"everything,omitempty" doc:"confirms a filter that selects all that waits; without it a replay needs a filter"`
+	Reason     string `json:"reason,omitempty" doc:"kept in the ledger; a discard needs one"`
 }
 
 // MuteRequest silences a cause for a while or for good.
@@ -104,7 +106,7 @@ func (s *Server) quarantineRoutes() []route {
 	}
 	start := func(k replay.Kind) http.HandlerFunc {
 		return posted(s, part, func(r *http.Request, q JobRequest) (QuarantineJob, error) {
-			return part.StartJob(r.Context(), k, replay.Request{Filter: q.Filter, Repairs: q.Repairs, All: q.All, Reason: q.Reason, By: role.Of(r.Context()).Name})
+			return part.StartJob(r.Context(), k, replay.Request{Filter: q.Filter, Repairs: q.Repairs, All: q.All, Everything: q.Everything, Reason: q.Reason, By: role.Of(r.Context()).Name})
 		})
 	}
 	mute := func(on bool) http.HandlerFunc {

@@ -36,6 +36,7 @@ type entry struct {
 	Counts    *Counts    `json:"counts,omitempty"`
 	Sets      [][]string `json:"sets,omitempty"`
 	Settled   [][3]int64 `json:"settled,omitempty"`
+	Plans     string     `json:"plans,omitempty"` // by which events were judged
 
 	State State  `json:"state,omitempty"` // state, and progress that ends the job
 	Error string `json:"error,omitempty"`
@@ -54,6 +55,9 @@ type made struct {
 
 // maxJobs is how many jobs are remembered; of those that ended, the oldest are forgotten first.
 const maxJobs = 1000
+
+// maxPlans is how many changes of the plans during a job are told.
+const maxPlans = 20
 
 // Settled is told of records of quarantine that were replayed or discarded, each once and in the order of the ledger.
 type Settled func(partition int32, first, count int64, groups []string, discarded bool)
@@ -239,6 +243,9 @@ func (l *Ledger) apply(e *entry) Kind {
 		}
 		j.next[e.Partition] = e.Next
 		j.State = Running
+		if e.Plans != "" && len(j.Plans) < maxPlans && (len(j.Plans) == 0 || j.Plans[len(j.Plans)-1] != e.Plans) {
+			j.Plans = append(j.Plans, e.Plans)
+		}
 		if e.Counts != nil {
 			j.Counts.add(*e.Counts)
 		}

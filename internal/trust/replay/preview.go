@@ -48,12 +48,17 @@ type Remaining struct {
 
 // Preview says what a replay would do. Nothing is changed by it.
 type Preview struct {
-	Matched     int64       `json:"matched" doc:"events that wait and that the filter selects"`
-	WouldPass   int64       `json:"wouldPass"`
-	StillBroken int64       `json:"stillBroken"`
-	Complete    bool        `json:"complete" doc:"false: there are more events than could be looked at in time; the counts are of those that were"`
-	Remaining   []Remaining `json:"remaining" doc:"why events would still break the plan, the commonest first"`
-	Samples     []Sample    `json:"samples"`
+	Matched     int64 `json:"matched" doc:"events that wait and that the filter selects"`
+	WouldPass   int64 `json:"wouldPass"`
+	StillBroken int64 `json:"stillBroken"`
+	Repeats     int64 `json:"repeats" doc:"an event with the same messageId was accepted before: nothing would be sent"`
+	Complete    bool  `json:"complete" doc:"false: there are more events than could be looked at in time; the counts are of those that were"`
+	// Unsure says that this process releases no events and so does not know which ids and unique values were there before.
+	Unsure bool `json:"unsure" doc:"true: this process does not know which ids and unique values came before; some of wouldPass may not pass"`
+	// Plans are those by which was judged.
+	Plans     string      `json:"plans" doc:"the tracking plans by which was judged"`
+	Remaining []Remaining `json:"remaining" doc:"why events would still break the plan, the commonest first"`
+	Samples   []Sample    `json:"samples"`
 }
 
 // previewTime is how long a preview looks at events.
@@ -66,18 +71,23 @@ func (r *Runner) Preview(ctx context.Context, req Request, limit int) (Preview, 
 	if err != nil {
 		return Preview{}, err
 	}
-	out := Preview{Samples: []Sample{}, Remaining: []Remaining{}}
+	out := Preview{Samples: []Sample{}, Remaining: []Remaining{}, Unsure: r.cfg.Foresee == nil}
 	reasons := map[[2]string]int64{}
 	var passing, failing []Sample
 	var j judged
 	out.Complete, err = r.waiting(ctx, &req.Filter, func(batch []*kgo.Record) (bool, error) {
-		results, err := r.judgeAll(ctx, steps, batch, "preview", &j)
+		results, plans, err := r.judgeAll(ctx, steps, batch, "preview", &j)
 		if err != nil {
 			return false, err
 		}
+		out.Plans = plans
 		for i, res := range results {
 			out.Matched++
 			list := &passing
+			if res.repeat {
+				out.Repeats++
+				continue
+			}
 			if res.Status == event.Quarantined.String() {
 				out.StillBroken++
 				list = &failing
@@ -164,13 +174,13 @@ func (r *Runner) waiting(ctx context.Context, f *Filter, each func(batch []*kgo.
 	complete = true
 	w := &worker{runner: r, job: &Job{Request: Request{Filter: *f}}}
 	for _, p := range slices.Sorted(maps.Keys(ends)) {
-		err := records(ctx, r.cluster, r.cfg.Quarantine, p, starts[p], ends[p], r.cfg.BatchRecords, func(batch []*kgo.Record, _ int64) (bool, error) {
+		err := records(ctx, r.cluster, r.cfg.Quarantine, p, starts[p], ends[p], r.cfg.BatchRecords, func(got found) (bool, error) {
 			if time.Now().After(deadline) {
 				complete = false
 				return false, nil
 			}
 			var c Counts
-			chosen, _ := w.choose(batch, &c)
+			chosen, _ := w.choose(got.batch, &c)
 			return each(chosen)
 		})
 		if err != nil {

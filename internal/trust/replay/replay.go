@@ -75,13 +75,16 @@ type Request struct {
 	Repairs []Repair `json:"repairs,omitempty"`
 	// All also sends events that still break the plan; they come back to quarantine with new reasons. Otherwise they stay.
 	All bool `json:"all,omitempty" doc:"also send events that still break the plan"`
+	// Everything confirms a filter that selects all that waits: nobody repairs a whole quarantine by leaving something out.
+	Everything bool `json:"everything,omitempty" doc:"confirms a filter that selects all that waits"`
 	// Reason is for the people who look at the ledger later; a discard needs one.
 	Reason string `json:"reason,omitempty" doc:"why; needed to discard"`
 	// By is who asked.
 	By string `json:"by,omitempty"`
 }
 
-// Counts are what a job did so far: Read = Sent + Discarded + StillBroken + Skipped + those the filter does not select.
+// Counts are what a job did so far: Read = Sent + Discarded + StillBroken + Skipped + Repeats + Lost + those the filter does not
+// select.
 type Counts struct {
 	// Total is how many records lay in quarantine when the job began, Read how many of them it has looked at.
 	Total       int64 `json:"total"`
@@ -91,6 +94,8 @@ type Counts struct {
 	Discarded   int64 `json:"discarded"`
 	StillBroken int64 `json:"stillBroken" doc:"left in quarantine because they still break the plan"`
 	Skipped     int64 `json:"skipped" doc:"replayed or discarded before"`
+	Repeats     int64 `json:"repeats" doc:"not sent, because an event with the same messageId was accepted before"`
+	Lost        int64 `json:"lost" doc:"at most so many had been deleted from quarantine before the job came to them; markers of transactions are counted with them"`
 }
 
 func (c *Counts) add(d Counts) {
@@ -100,6 +105,8 @@ func (c *Counts) add(d Counts) {
 	c.Discarded += d.Discarded
 	c.StillBroken += d.StillBroken
 	c.Skipped += d.Skipped
+	c.Repeats += d.Repeats
+	c.Lost += d.Lost
 }
 
 // Job is a request and how far it is. Jobs handed out are copies.
@@ -112,6 +119,8 @@ type Job struct {
 	State      State      `json:"state" doc:"pending, running, done, failed or cancelled"`
 	Error      string     `json:"error"`
 	Counts     Counts     `json:"counts"`
+	// Plans are those by which events were judged, in their order; a second one was put in force while the job ran.
+	Plans []string `json:"plans" doc:"the tracking plans by which was judged; more than one when they were changed meanwhile"`
 
 	node string          // that should run it; "" any
 	ends map[int32]int64 // where quarantine ended, per partition, when the job was made
@@ -124,6 +133,7 @@ func (j *Job) open() bool { return j.State == Pending || j.State == Running }
 func (j *Job) copied() Job {
 	out := *j
 	out.ends, out.next = nil, nil
+	out.Plans = append([]string{}, j.Plans...)
 	return out
 }
 
@@ -139,8 +149,19 @@ func (r *Request) Validate(k Kind, exprs Expressions) error {
 	if k == Discard && len(f.Groups)+len(f.Events)+len(f.Sources)+len(f.Codes)+len(f.MessageIDs) == 0 {
 		return errors.New("a discard needs a filter with groups, events, sources, codes or messageIds")
 	}
+	if k == Replay && f.empty() && !r.Everything {
+		return ErrEverything
+	}
 	_, err := compile(r.Repairs, exprs)
 	return err
+}
+
+// ErrEverything says that a replay would select all that waits, and nobody has confirmed that.
+var ErrEverything = errors.New("this would send everything that waits in quarantine: choose causes, events, sources, codes or messageIds, or confirm it with everything: true")
+
+// empty reports whether f selects all there is.
+func (f *Filter) empty() bool {
+	return len(f.Groups)+len(f.Events)+len(f.Sources)+len(f.Codes)+len(f.MessageIDs) == 0 && f.From == nil && f.To == nil
 }
 
 // Mute silences a cause: it is kept and counted, but asks for nobody's attention.

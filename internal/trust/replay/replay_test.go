@@ -93,7 +93,7 @@ func TestKilledReplayLosesAndDoublesNothing(t *testing.T) {
 	if len(before) != n {
 		t.Fatalf("%d of %d orders are in quarantine", len(before), n)
 	}
-	request := Request{Repairs: repairsOf(t, `[{"op":"coerce","path":"/properties/total","to":"number"}]`)}
+	request := Request{Everything: true, Repairs: repairsOf(t, `[{"op":"coerce","path":"/properties/total","to":"number"}]`)}
 	p := r.start(-1, nil)
 	preview, err := p.Preview(deadline(t), request, 4)
 	if err != nil || preview.Matched != n || preview.WouldPass != n || !preview.Complete || len(preview.Samples) != 4 {
@@ -198,7 +198,7 @@ func TestWhatStillBreaksThePlanStays(t *testing.T) {
 	if preview.Matched != 4 || preview.WouldPass != 1 || preview.StillBroken != 3 || len(preview.Remaining) == 0 {
 		t.Errorf("the preview is %+v", preview)
 	}
-	j, err := p.Start(ctx, Replay, Request{Repairs: coerce, By: "ana"})
+	j, err := p.Start(ctx, Replay, Request{Everything: true, Repairs: coerce, By: "ana"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func TestWhatStillBreaksThePlanStays(t *testing.T) {
 		t.Errorf("released were %s", got)
 	}
 	// The same job again finds what it sent settled.
-	again, err := p.Start(ctx, Replay, Request{Repairs: coerce})
+	again, err := p.Start(ctx, Replay, Request{Everything: true, Repairs: coerce})
 	if err != nil {
 		t.Fatal(err)
 	}

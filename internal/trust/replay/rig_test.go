@@ -122,6 +122,17 @@ type process struct {
 // start starts a process that dies after so many writes.
 func (r *rig) start(writes int64, settled Settled) *process {
 	r.t.Helper()
+	return r.startWith(Config{Node: "node"}, writes, settled)
+}
+
+// startNode starts one of several processes of one installation.
+func (r *rig) startNode(node string, writes int64, ended func(context.Context, Job) error) *process {
+	r.t.Helper()
+	return r.startWith(Config{Node: node, Ended: ended, Takeover: time.Second}, writes, nil)
+}
+
+func (r *rig) startWith(cfg Config, writes int64, settled Settled) *process {
+	r.t.Helper()
 	p := &process{}
 	p.left.Store(writes)
 	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -142,7 +153,8 @@ func (r *rig) start(writes int64, settled Settled) *process {
 		r.t.Fatal(err)
 	}
 	p.ledger = NewLedger(cluster, nil, nil, settled)
-	p.Runner = NewRunner(Config{Node: "node", BatchRecords: 7, Sealer: r.sealer}, cluster, p.ledger, r.judge)
+	cfg.BatchRecords, cfg.Sealer, cfg.Foresee = 7, r.sealer, r.release.Foresee
+	p.Runner = NewRunner(cfg, cluster, p.ledger, r.judge)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	for _, f := range []func(context.Context) error{p.ledger.Run, p.Runner.Run} {

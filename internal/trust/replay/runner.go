@@ -15,6 +15,7 @@ import (
 	"myelin/internal/clock"
 	"myelin/internal/event"
 	"myelin/internal/log"
+	"myelin/internal/trust"
 )
 
 // Errors that callers tell apart.
@@ -29,6 +30,8 @@ type Judge interface {
 	Judge(source string, e *event.Event, v *event.Verdict)
 	// Knows reports whether a source is configured.
 	Knows(source string) bool
+	// InForce names the plans in force; it changes whenever they do.
+	InForce() string
 }
 
 // Config configures a Runner. Zero fields mean the defaults named.
@@ -47,8 +50,14 @@ type Config struct {
 	Sealer *event.Sealer
 	// Expressions compiles SQL in repairs; nil: none.
 	Expressions Expressions
-	Clock       clock.Clock
-	Logger      *slog.Logger
+	// Foresee begins to ask the release of this process what it would do; nil: there is none here.
+	Foresee func() *trust.Foresight
+	// Started and Ended are told of a job before it is made, and before its end is written; an error stops that. A crash may have
+	// them told twice. nil: nobody.
+	Started func(ctx context.Context, j Job) error
+	Ended   func(ctx context.Context, j Job) error
+	Clock   clock.Clock
+	Logger  *slog.Logger
 }
 
 func (c *Config) setDefaults() {
@@ -126,18 +135,18 @@ func (r *Runner) Run(ctx context.Context) error {
 	}
 }
 
-// due is a copy of the oldest job that the node may run, or nil.
+// due is a copy of the oldest job, if the node may run it, or nil. Jobs run one at a time over all nodes: two would take the
+// transactional id from each other.
 func (l *Ledger) due(node string, quiet time.Time) *Job {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var first *Job
 	for _, j := range l.mu.jobs {
-		mine := j.node == "" || j.node == node || j.at.Before(quiet)
-		if j.open() && mine && (first == nil || j.CreatedAt.Before(first.CreatedAt)) {
+		if j.open() && (first == nil || j.CreatedAt.Before(first.CreatedAt)) {
 			first = j
 		}
 	}
-	if first == nil {
+	if first == nil || first.node != "" && first.node != node && !first.at.Before(quiet) {
 		return nil
 	}
 	out := *first
@@ -180,7 +189,7 @@ func (r *Runner) execute(ctx context.Context, job *Job) error {
 	}
 	steps, err := compile(job.Repairs, r.cfg.Expressions)
 	if err != nil {
-		return r.commit(ctx, nil, &entry{Kind: "state", Job: job.ID, State: Failed, Error: err.Error()})
+		return r.finish(ctx, job.ID, Failed, err.Error())
 	}
 	w := &worker{runner: r, job: job, steps: steps}
 	for _, p := range slices.Sorted(maps.Keys(job.ends)) {
@@ -192,7 +201,20 @@ func (r *Runner) execute(ctx context.Context, job *Job) error {
 			return err
 		}
 	}
-	return r.commit(ctx, nil, &entry{Kind: "state", Job: job.ID, State: Done})
+	return r.finish(ctx, job.ID, Done, "")
+}
+
+// finish ends a job.
+func (r *Runner) finish(ctx context.Context, id string, s State, why string) error {
+	if r.cfg.Ended != nil {
+		if j, ok := r.ledger.Job(id); ok {
+			j.State, j.Error = s, why
+			if err := r.cfg.Ended(ctx, j); err != nil {
+				return fmt.Errorf("noting the end of job %s: %w", id, err)
+			}
+		}
+	}
+	return r.commit(ctx, nil, &entry{Kind: "state", Job: id, State: s, Error: why})
 }
 
 // fresh is a copy of a job as the ledger has it now, or nil.
@@ -241,6 +263,11 @@ func (r *Runner) Start(ctx context.Context, k Kind, req Request) (Job, error) {
 		return Job{}, err
 	}
 	id := string(event.AppendUUIDv7(nil, r.cfg.Clock.Now().UnixMicro()))
+	if r.cfg.Started != nil {
+		if err := r.cfg.Started(ctx, Job{ID: id, Kind: k, Request: req, State: Pending}); err != nil {
+			return Job{}, err
+		}
+	}
 	e := &entry{Kind: "job", Job: id, Made: &made{Kind: k, Request: req, Node: r.cfg.Node, Ends: ends, Starts: starts}}
 	if err := r.append(ctx, e); err != nil {
 		return Job{}, err

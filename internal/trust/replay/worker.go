@@ -2,7 +2,7 @@ package replay
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -10,8 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"myelin/internal/event"
-	"myelin/internal/log"
 	"myelin/internal/tape"
+	"myelin/internal/trust"
 	"myelin/internal/trust/quarantine"
 )
 
@@ -29,28 +29,41 @@ type judged struct {
 	verdict event.Verdict
 	doc     tape.Doc
 	causes  []quarantine.Cause
+	// foresight remembers what the job has sent so far; nil: not asked yet.
+	foresight *trust.Foresight
 }
 
 // partition works through a partition, and reports whether the job has ended meanwhile.
 func (w *worker) partition(ctx context.Context, p int32) (ended bool, err error) {
 	r := w.runner
 	next, end := w.job.next[p], w.job.ends[p]
-	err = records(ctx, r.cluster, r.cfg.Quarantine, p, next, end, r.cfg.BatchRecords, func(batch []*kgo.Record, upTo int64) (bool, error) {
+	err = records(ctx, r.cluster, r.cfg.Quarantine, p, next, end, r.cfg.BatchRecords, func(got found) (bool, error) {
 		if j, ok := r.ledger.Job(w.job.ID); !ok || !j.open() {
 			ended = true
 			return false, nil
 		}
-		events, e, err := w.batch(ctx, batch, p)
+		if len(got.batch) == 0 && got.lost == 0 && got.upTo < end {
+			return true, nil
+		}
+		events, e, err := w.batch(ctx, got.batch, p)
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}
+		if errors.Is(err, trust.ErrNotAsked) {
+			return false, err
+		}
 		if err != nil {
 			ended = true
-			return false, r.commit(ctx, nil, &entry{Kind: "state", Job: w.job.ID, State: Failed, Error: err.Error()})
+			return false, r.finish(ctx, w.job.ID, Failed, err.Error())
 		}
-		e.Next = upTo
+		e.Next = got.upTo
+		e.Counts.Read += got.lost
+		e.Counts.Lost = got.lost
 		return true, r.commit(ctx, events, e)
 	})
+	if errors.Is(err, ErrGone) {
+		return true, r.finish(ctx, w.job.ID, Failed, ErrGone.Error())
+	}
 	return ended, err
 }
 
@@ -60,11 +73,16 @@ func (w *worker) batch(ctx context.Context, batch []*kgo.Record, p int32) ([]*kg
 	chosen, groups := w.choose(batch, e.Counts)
 	var events []*kgo.Record
 	if w.job.Kind == Replay {
-		results, err := w.runner.judgeAll(ctx, w.steps, chosen, w.job.ID, &w.judged)
+		results, plans, err := w.runner.judgeAll(ctx, w.steps, chosen, w.job.ID, &w.judged)
 		if err != nil {
 			return nil, nil, err
 		}
+		e.Plans = plans
 		for i, res := range results {
+			if res.repeat {
+				e.Counts.Repeats++ // settled like one that was sent: it is through
+				continue
+			}
 			if res.Status == event.Quarantined.String() && !w.job.All {
 				e.Counts.StillBroken++
 				groups[i] = nil
@@ -124,10 +142,12 @@ type result struct {
 	Status     string
 	Violations []event.Violation
 	record     *kgo.Record
+	repeat     bool // the event with this id was accepted before: the release would drop it
 }
 
-// judgeAll repairs records of quarantine, judges them by the plans in force, and makes the records to send.
-func (r *Runner) judgeAll(ctx context.Context, steps []step, batch []*kgo.Record, job string, j *judged) ([]result, error) {
+// judgeAll repairs records of quarantine, judges them as the release will, all by the same plans, and makes the records to send.
+// plans names the plans.
+func (r *Runner) judgeAll(ctx context.Context, steps []step, batch []*kgo.Record, job string, j *judged) (out []result, plans string, err error) {
 	items := make([]*item, len(batch))
 	for i, rec := range batch {
 		items[i] = &item{source: string(event.Header(rec, event.HeaderSource))}
@@ -136,17 +156,57 @@ func (r *Runner) judgeAll(ctx context.Context, steps []step, batch []*kgo.Record
 		}
 	}
 	if err := apply(ctx, steps, items); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	out := make([]result, len(batch))
-	for i, rec := range batch {
-		text := rec.Value
-		if items[i].tree != nil {
-			text = items[i].tree.append(nil)
+	for range 10 { // plans that change all the time are followed no further
+		plans = r.judge.InForce()
+		out = make([]result, len(batch))
+		for i, rec := range batch {
+			text := rec.Value
+			if items[i].tree != nil {
+				text = items[i].tree.append(nil)
+			}
+			out[i] = r.judgeOne(rec, text, items[i].source, job, j)
 		}
-		out[i] = r.judgeOne(rec, text, items[i].source, job, j)
+		if r.judge.InForce() == plans {
+			break
+		}
 	}
-	return out, nil
+	return out, plans, r.foresee(ctx, out, j)
+}
+
+// foresightTime is how long the release is waited for.
+const foresightTime = 10 * time.Second
+
+// foresee adds what the release would say: of ids and unique values that were there before.
+func (r *Runner) foresee(ctx context.Context, results []result, j *judged) error {
+	if r.cfg.Foresee == nil {
+		return nil
+	}
+	if j.foresight == nil {
+		j.foresight = r.cfg.Foresee()
+	}
+	var passing []int
+	var sent []*kgo.Record
+	for i, res := range results {
+		if res.Status != event.Quarantined.String() {
+			passing, sent = append(passing, i), append(sent, res.record)
+		}
+	}
+	limited, cancel := context.WithTimeout(ctx, foresightTime)
+	defer cancel()
+	seen, err := j.foresight.Look(limited, sent)
+	if err != nil {
+		return err
+	}
+	for n, i := range passing {
+		results[i].repeat = seen[n].Known
+		if v := seen[n].Taken; v != nil {
+			results[i].Status = event.Quarantined.String()
+			results[i].Violations = append(results[i].Violations, *v)
+		}
+	}
+	return nil
 }
 
 func (r *Runner) judgeOne(rec *kgo.Record, text []byte, source, job string, j *judged) result {
@@ -176,72 +236,4 @@ func (r *Runner) judgeOne(rec *kgo.Record, text []byte, source, job string, j *j
 		out.Headers = append(out.Headers, kgo.RecordHeader{Key: event.HeaderSeal, Value: r.cfg.Sealer.AppendSeal(nil, out)})
 	}
 	return result{Status: v.Status.String(), Violations: slices.Clone(v.Violations), record: out}
-}
-
-// bounds are the first and last offsets of every partition of a topic.
-func bounds(ctx context.Context, cluster *log.Cluster, topic string) (starts, ends map[int32]int64, err error) {
-	first, err := cluster.Admin().ListStartOffsets(ctx, topic)
-	if err == nil {
-		err = first.Error()
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("finding the start of %s: %w", topic, err)
-	}
-	last, err := cluster.Admin().ListCommittedOffsets(ctx, topic)
-	if err == nil {
-		err = last.Error()
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("finding the end of %s: %w", topic, err)
-	}
-	starts, ends = map[int32]int64{}, map[int32]int64{}
-	for p, o := range last[topic] {
-		ends[p], starts[p] = o.Offset, 0
-		if s, ok := first.Lookup(topic, p); ok {
-			starts[p] = s.Offset
-		}
-	}
-	return starts, ends, nil
-}
-
-// records hands over the committed records of a partition from one offset to another, at most size at a time, with the
-// offset that is reached. It stops when each does not want more.
-func records(ctx context.Context, cluster *log.Cluster, topic string, p int32, from, to int64, size int, each func(batch []*kgo.Record, upTo int64) (bool, error)) error {
-	if from >= to {
-		return nil
-	}
-	client, err := cluster.NewClient(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {p: kgo.NewOffset().At(from)}}),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxPartitionBytes(4<<20))
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	for at := from; at < to; {
-		fetches := client.PollRecords(ctx, size)
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("reading %s: %w", topic, err)
-		}
-		if err := fetches.Err(); err != nil {
-			return fmt.Errorf("reading %s: %w", topic, err)
-		}
-		var batch []*kgo.Record
-		for _, rec := range fetches.Records() {
-			if rec.Offset >= to {
-				at = to
-				break
-			}
-			at = rec.Offset + 1
-			if !rec.Attrs.IsControl() {
-				batch = append(batch, rec)
-			}
-		}
-		if len(fetches.Records()) == 0 {
-			continue
-		}
-		more, err := each(batch, at)
-		if err != nil || !more {
-			return err
-		}
-	}
-	return nil
 }

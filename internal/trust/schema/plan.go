@@ -2,6 +2,8 @@ package schema
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"strings"
 
@@ -33,6 +35,8 @@ func Parse(file string, text []byte) (*Plan, error) {
 		return nil, s.problems
 	}
 	p := s.plan(root)
+	sum := sha256.Sum256(text)
+	p.Stamp = hex.EncodeToString(sum[:4])
 	if len(s.problems) == 0 {
 		s.try(p)
 	}

@@ -19,6 +19,8 @@ type Plan struct {
 	Name string
 	// File the plan was read from, for messages.
 	File string
+	// Stamp tells texts of the plan apart: the start of the SHA-256 of its text, in hexadecimal.
+	Stamp string
 	// Description and Owner are free text for people.
 	Description, Owner string
 	// Events are the planned events in the order of the file.

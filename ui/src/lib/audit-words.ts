@@ -10,6 +10,12 @@ const deeds: Record<string, string> = {
   'incident.mute': 'muted an incident',
   'incident.unmute': 'unmuted an incident',
   'incident.resolve': 'resolved an incident',
+  'quarantine.replay': 'sent held events on',
+  'quarantine.discard': 'discarded held events',
+  'quarantine.cancel': 'stopped a repair',
+  'quarantine.mute': 'muted a cause in quarantine',
+  'quarantine.unmute': 'unmuted a cause in quarantine',
+  'quarantine.ended': 'finished with held events',
   'sql.create': 'created in SQL',
   'sql.drop': 'removed in SQL',
   'sql.alter': 'changed in SQL',
@@ -17,11 +23,6 @@ const deeds: Record<string, string> = {
 
 // Requests to the API are noted by their address.
 const requests: [RegExp, string][] = [
-  [/^\/api\/quarantine\/replay/, 'sent held events on'],
-  [/^\/api\/quarantine\/discard/, 'discarded held events'],
-  [/^\/api\/quarantine\/mute/, 'muted a cause in quarantine'],
-  [/^\/api\/quarantine\/unmute/, 'unmuted a cause in quarantine'],
-  [/^\/api\/quarantine\/jobs\/[^/]+\/cancel/, 'stopped a job in quarantine'],
   [/^\/api\/sinks\/[^/]+\/deadletters\/replay/, 'sent dead letters again'],
   [/^\/api\/views\/[^/]+\/pause/, 'paused a view'],
   [/^\/api\/views\/[^/]+\/resume/, 'let a view go on'],
@@ -40,11 +41,13 @@ export function placeOf(action: string, object: string): string {
   const area = action.split('.')[0];
   if (area === 'incident') return `/incidents/${encodeURIComponent(object)}`;
   if (area === 'proposal') return '/proposals';
+  if (action === 'quarantine.mute' || action === 'quarantine.unmute') return `/quarantine/${encodeURIComponent(object)}`;
+  if (area === 'quarantine') return '/quarantine';
   if (object.startsWith('/api/quarantine')) return '/quarantine';
   return '';
 }
 
-const names: Record<string, string> = { text_sha256: 'fingerprint of the text', sql: 'SQL' };
+const names: Record<string, string> = { text_sha256: 'fingerprint of the text', sql: 'SQL', still_broken: 'still not right', matched: 'chosen', repeats: 'were there already', lost: 'deleted before' };
 
 /** The details as "name: value"; long fingerprints keep their head. */
 export function details(d: unknown): { name: string; value: string }[] {

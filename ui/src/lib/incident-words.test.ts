@@ -32,7 +32,7 @@ describe('incidents', () => {
 });
 
 test('the audit log in words', () => {
-  expect([deed('proposal.approve'), deed('api.post', '/api/quarantine/replay'), deed('api.put', '/api/x'), deed('token.create')]).toEqual(['approved a proposal', 'sent held events on', 'asked for a change', 'token create']);
+  expect([deed('proposal.approve'), deed('quarantine.replay', 'j1'), deed('api.put', '/api/x'), deed('token.create')]).toEqual(['approved a proposal', 'sent held events on', 'asked for a change', 'token create']);
   expect([placeOf('incident.mute', 'i 1'), placeOf('sql.drop', 'x')]).toEqual(['/incidents/i%201', '']);
   expect(details({ file: 'plan/a.yaml', comment: '', text_sha256: 'ab'.repeat(32) })).toEqual([{ name: 'file', value: 'plan/a.yaml' }, { name: 'fingerprint of the text', value: 'abababababab…' }]);
 });
