@@ -70,15 +70,18 @@ func (t *task) shown(pieces []piece) {
 // finish shows a step and sends its changes. Groups that read views of the group which took the step have got rows from it.
 func (t *task) finish(ctx context.Context, g *group, seq uint64, clock int64) error {
 	t.publish(g, seq, clock)
+	t.tells.add(g)
 	if err := t.deliver(ctx, g, seq); err != nil {
 		return err
 	}
 	for _, r := range t.readers(g) {
 		t.publish(r, seq, clock)
+		t.tells.add(r)
 		if err := t.deliver(ctx, r, seq); err != nil {
 			return err
 		}
 	}
+	t.tells.send(ctx, t.fence.writer, seq, clock)
 	return nil
 }
 
@@ -121,7 +124,8 @@ func (t *task) until(g *group, topic string, n int32) int64 {
 // append begins to make a step durable.
 func (t *task) append(ctx context.Context, s *step) <-chan error {
 	durable := make(chan error, 1)
-	rec := &kgo.Record{Topic: StepsTopic, Value: s.append(nil)}
+	s.Writer = t.fence.writer
+	rec := &kgo.Record{Topic: t.cfg.own(StepsTopic), Value: s.append(nil)}
 	t.steps.Produce(ctx, rec, func(r *kgo.Record, err error) {
 		if err == nil {
 			t.cut.Store(r.Offset + 1)
@@ -138,7 +142,7 @@ func (t *task) await(ctx context.Context, durable <-chan error) error {
 		if err != nil {
 			return fmt.Errorf("recording a step: %w", err)
 		}
-		return nil
+		return t.confirm(ctx)
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

@@ -61,6 +61,12 @@ type Config struct {
 	// Governed reports whether a topic is written by Myelin alone: its JSON is known to be valid and its timestamps tell when
 	// an event was received. nil: none is.
 	Governed func(topic string) bool
+	// Task numbers the engine among those that share the views of a cluster: each has topics and transactional ids of its own.
+	Task int
+	// Shared says that another process may take the task over. Whoever does so fences this one, and Run ends with ErrFenced.
+	Shared bool
+	// Owner, if set, makes Run tell other processes what the views show (see Follow), and who does.
+	Owner *Owner
 }
 
 // Engine runs views. Its methods may be called at the same time.
@@ -73,6 +79,7 @@ type Engine struct {
 	asks    chan func(*task) // what Run's goroutine is to do between two steps
 	applied chan struct{}    // closed by the first Apply
 	read    atomic.Pointer[positions]
+	follow  following
 
 	mu struct {
 		sync.Mutex
@@ -153,8 +160,9 @@ func New(cfg Config, cluster *log.Cluster) (*Engine, error) {
 	if cfg.Governed == nil {
 		cfg.Governed = func(string) bool { return false }
 	}
-	e := &Engine{cfg: cfg, cluster: cluster, pub: &state.Publication{}, metrics: newMetrics(cfg.Telemetry), kick: make(chan struct{}, 1)}
+	e := &Engine{cfg: cfg, cluster: cluster, pub: &state.Publication{}, metrics: newMetrics(cfg.Telemetry, cfg.labels()...), kick: make(chan struct{}, 1)}
 	e.asks, e.applied = make(chan func(*task)), make(chan struct{})
+	e.follow.shown = make(chan struct{})
 	e.mu.views = map[string]*View{}
 	e.mu.sinks = map[string]Sink{}
 	return e, nil

@@ -3,6 +3,7 @@ package exec
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -42,6 +43,7 @@ type flushed struct {
 	number  uint64
 	seq     uint64
 	cut     int64
+	told    int64 // offset in ServedTopic behind what was told up to here
 	changes []state.Change
 }
 
@@ -53,7 +55,7 @@ type waiter struct {
 
 func newFlusher(t *task) *flusher {
 	return &flusher{
-		task: t, txn: txn{cluster: t.cluster, id: "myelin.state"}, work: make(chan *flushed, 1), done: make(chan struct{}, 1),
+		task: t, txn: txn{cluster: t.cluster, id: t.cfg.own(StateTopic), once: t.cfg.Shared}, work: make(chan *flushed, 1), done: make(chan struct{}, 1),
 		began: -1,
 	}
 }
@@ -93,14 +95,14 @@ func (f *flusher) maybe(clock int64) error {
 	f.asked, f.busy = false, true
 	f.started++
 	f.seq, f.at = f.task.seq, clock
-	f.work <- &flushed{number: f.started, seq: f.task.seq, cut: f.task.cut.Load(), changes: changes}
+	f.work <- &flushed{number: f.started, seq: f.task.seq, cut: f.task.cut.Load(), told: f.task.tells.next.Load(), changes: changes}
 	return nil
 }
 
 // collect takes the keys that changed since the last flush, and what else a restart needs to know.
 func (t *task) collect() ([]state.Change, error) {
 	var changes []state.Change
-	m := meta{Version: metaVersion, Step: t.seq, Clock: t.clock, NextID: t.nextID}
+	m := meta{Version: metaVersion, Step: t.seq, Clock: t.clock, NextID: t.nextID, Writer: t.fence.writer}
 	for _, g := range t.groups {
 		mg := metaGroup{ID: g.id, Positions: g.positions(), Marks: g.marks, Paused: g.paused}
 		for _, j := range g.jobs {
@@ -149,6 +151,9 @@ func (f *flusher) run(ctx context.Context) error {
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
+				if errors.Is(err, ErrFenced) {
+					return fmt.Errorf("making the state of views durable: %w", err)
+				}
 				f.task.cfg.Log.Warn("making the state of views durable failed; trying again", "error", err)
 				if !pause(ctx, 200*time.Millisecond) {
 					return ctx.Err()
@@ -174,7 +179,7 @@ func (f *flusher) write(ctx context.Context, w *flushed) error {
 	}
 	recs := make([]*kgo.Record, len(w.changes))
 	for i, c := range w.changes {
-		recs[i] = &kgo.Record{Topic: StateTopic, Key: c.Key, Value: c.Value}
+		recs[i] = &kgo.Record{Topic: f.txn.id, Key: c.Key, Value: c.Value}
 	}
 	if err := f.txn.commit(ctx, recs); err != nil {
 		return err
@@ -186,7 +191,8 @@ func (f *flusher) write(ctx context.Context, w *flushed) error {
 	if err := f.task.disk.Apply(w.changes, mark); err != nil {
 		return err
 	}
-	f.task.cutTopic(ctx, StepsTopic, w.cut)
+	f.task.cutTopic(ctx, f.task.cfg.own(StepsTopic), w.cut)
+	f.task.cutTopic(ctx, f.task.cfg.own(ServedTopic), w.told)
 	return f.rewrite(ctx, recs[len(recs)-1].Offset+1)
 }
 
@@ -218,7 +224,7 @@ const (
 func (f *flusher) rewrite(ctx context.Context, next int64) error {
 	t := f.task
 	if f.began < 0 {
-		starts, err := t.startOffsets(ctx, StateTopic)
+		starts, err := t.startOffsets(ctx, f.txn.id)
 		if err != nil {
 			return err
 		}
@@ -257,7 +263,7 @@ func (f *flusher) rewrite(ctx context.Context, next int64) error {
 			note = append([]byte{}, v...)
 			return nil
 		}
-		recs = append(recs, &kgo.Record{Topic: StateTopic, Key: append([]byte{}, k...), Value: append([]byte{}, v...)})
+		recs = append(recs, &kgo.Record{Topic: f.txn.id, Key: append([]byte{}, k...), Value: append([]byte{}, v...)})
 		if len(recs) < rewriteBatch {
 			return nil
 		}
@@ -266,7 +272,7 @@ func (f *flusher) rewrite(ctx context.Context, next int64) error {
 	if err != nil {
 		return err
 	}
-	recs = append(recs, &kgo.Record{Topic: StateTopic, Key: metaKey, Value: note})
+	recs = append(recs, &kgo.Record{Topic: f.txn.id, Key: metaKey, Value: note})
 	if err := send(); err != nil {
 		return err
 	}
@@ -278,7 +284,7 @@ func (f *flusher) rewrite(ctx context.Context, next int64) error {
 		return err
 	}
 	f.began = begin
-	t.cutTopic(ctx, StateTopic, begin)
+	t.cutTopic(ctx, f.txn.id, begin)
 	return nil
 }
 
@@ -290,14 +296,15 @@ type diskMark struct {
 
 func (t *task) markOf(ctx context.Context, next int64) ([]byte, error) {
 	if t.stateID == "" {
-		listed, err := t.cluster.Admin().ListTopics(ctx, StateTopic)
+		topic := t.cfg.own(StateTopic)
+		listed, err := t.cluster.Admin().ListTopics(ctx, topic)
 		if err == nil {
 			err = listed.Error()
 		}
 		if err != nil {
-			return nil, fmt.Errorf("looking up topic %s: %w", StateTopic, err)
+			return nil, fmt.Errorf("looking up topic %s: %w", topic, err)
 		}
-		t.stateID = listed[StateTopic].ID.String()
+		t.stateID = listed[topic].ID.String()
 	}
 	return json.Marshal(diskMark{Topic: t.stateID, Next: next})
 }

@@ -40,6 +40,7 @@ type job struct {
 	mark    int64         // its watermark
 	changed *vec.Batch    // what the step in hand changed, net; nil: nothing
 	loose   *state.Rows   // of a sink's own query: the step's rows
+	told    bool          // other processes show it, too
 	loaded  bool          // of a table: its file has been read once
 	piece   *piece        // the records that it is being fed; nil: none
 	span    time.Duration // since rows per second were last taken
@@ -56,7 +57,7 @@ type reads struct {
 
 // newJob makes a job ready to run.
 func (e *Engine) newJob(id uint32, name string, v *View, q *plan.Query, print fingerprint, out *outputs) (*job, error) {
-	j := &job{id: id, name: name, view: v, query: q, print: print, outputs: out, mark: op.NoTime, report: e.cfg.Log.Error, let: e.metrics.results}
+	j := &job{id: id, name: name, view: v, query: q, print: print, outputs: out, mark: op.NoTime, report: e.cfg.Log.Error, told: e.cfg.Owner != nil, let: e.metrics.results}
 	cols := []plan.Column(nil)
 	switch {
 	case q != nil:
@@ -180,7 +181,7 @@ func (j *job) end(clock, mark int64) {
 		if j.loose.Len() > 0 {
 			j.changed = j.loose.Detach()
 		}
-	case len(j.downs) > 0 || j.wanted():
+	case len(j.downs) > 0 || j.wanted() || j.told:
 		j.changed = j.view.Table.Net()
 	}
 	if j.changed == nil {

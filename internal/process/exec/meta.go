@@ -12,6 +12,7 @@ type meta struct {
 	Step    uint64      `json:"step"`
 	Clock   int64       `json:"clock"`
 	NextID  uint32      `json:"nextId"`
+	Writer  uint64      `json:"writer,omitempty"` // of steps; see fence
 	Groups  []metaGroup `json:"groups"`
 }
 

@@ -3,6 +3,7 @@ package exec
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -20,6 +21,7 @@ type outbox struct {
 	txn     txn
 	cluster *log.Cluster
 	log     *slog.Logger
+	topic   string // which steps were sent
 
 	mu struct {
 		sync.Mutex
@@ -52,8 +54,9 @@ const outboxBytes = 64 << 20
 // lastKey is the key in OutsTopic of the last step sent.
 const lastKey = "last"
 
-func newOutbox(c *log.Cluster, l *slog.Logger) *outbox {
-	o := &outbox{txn: txn{cluster: c, id: "myelin.outs"}, cluster: c, log: l}
+func newOutbox(cfg *Config, c *log.Cluster) *outbox {
+	name := cfg.own(OutsTopic)
+	o := &outbox{txn: txn{cluster: c, id: name, once: cfg.Shared}, cluster: c, log: cfg.Log, topic: name}
 	o.mu.wake = make(chan struct{})
 	return o
 }
@@ -64,7 +67,7 @@ func (o *outbox) marks(ctx context.Context) (last uint64, began map[string]uint6
 		return 0, nil, err
 	}
 	began = map[string]uint64{}
-	err = o.cluster.ReadTail(ctx, OutsTopic, time.Time{}, func(r *kgo.Record) {
+	err = o.cluster.ReadTail(ctx, o.topic, time.Time{}, func(r *kgo.Record) {
 		v, _ := binary.Uvarint(r.Value)
 		switch {
 		case string(r.Key) == lastKey:
@@ -156,6 +159,9 @@ func (o *outbox) run(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
+			if errors.Is(err, ErrFenced) {
+				return fmt.Errorf("sending changes to output topics: %w", err)
+			}
 			o.log.Warn("sending changes to output topics failed; trying again", "error", err)
 			if !pause(ctx, 200*time.Millisecond) {
 				return ctx.Err()
@@ -183,18 +189,18 @@ func (o *outbox) send(ctx context.Context, batch []outItem) error {
 			recs = append(recs, &fresh)
 		}
 		if it.began != "" {
-			recs = append(recs, &kgo.Record{Topic: OutsTopic, Key: []byte(it.began), Value: binary.AppendUvarint(nil, it.seq)})
+			recs = append(recs, &kgo.Record{Topic: o.topic, Key: []byte(it.began), Value: binary.AppendUvarint(nil, it.seq)})
 		}
 		if it.ended != "" {
-			recs = append(recs, &kgo.Record{Topic: OutsTopic, Key: []byte(it.ended)})
+			recs = append(recs, &kgo.Record{Topic: o.topic, Key: []byte(it.ended)})
 		}
 	}
-	lastRec := &kgo.Record{Topic: OutsTopic, Key: []byte(lastKey), Value: binary.AppendUvarint(nil, last)}
+	lastRec := &kgo.Record{Topic: o.topic, Key: []byte(lastKey), Value: binary.AppendUvarint(nil, last)}
 	recs = append(recs, lastRec)
 	anew := o.since >= outsEvery
 	if anew {
 		for id, seq := range o.began {
-			recs = append(recs, &kgo.Record{Topic: OutsTopic, Key: []byte(id), Value: binary.AppendUvarint(nil, seq)})
+			recs = append(recs, &kgo.Record{Topic: o.topic, Key: []byte(id), Value: binary.AppendUvarint(nil, seq)})
 		}
 	}
 	if err := o.txn.commit(ctx, recs); err != nil {

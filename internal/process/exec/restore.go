@@ -29,6 +29,7 @@ func (t *task) restore(ctx context.Context) error {
 	if err := t.restoreGroups(ctx); err != nil {
 		return err
 	}
+	t.empty(func(v *View) bool { return t.jobs[v.Relation.Name] == nil })
 	if err := t.replay(ctx); err != nil {
 		return err
 	}
@@ -60,7 +61,8 @@ func (t *task) catchUpDisk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	starts, err := t.startOffsets(ctx, StateTopic)
+	topic := t.cfg.own(StateTopic)
+	starts, err := t.startOffsets(ctx, topic)
 	if err != nil {
 		return err
 	}
@@ -72,11 +74,13 @@ func (t *task) catchUpDisk(ctx context.Context) error {
 		have = diskMark{}
 	}
 	// A changelog whose last writer died is at rest only after its open transaction was ended.
-	if err := t.flush.txn.begin(ctx); err != nil {
-		return err
+	if !t.follows {
+		if err := t.flush.txn.begin(ctx); err != nil {
+			return err
+		}
 	}
 	var changes []state.Change
-	next, err := t.readAll(ctx, StateTopic, have.Next, func(c *log.Chunk, r *log.RawRecord) error {
+	next, err := t.readAll(ctx, topic, have.Next, func(c *log.Chunk, r *log.RawRecord) error {
 		ch := state.Change{Key: bytesOf(c, r.Key), Value: bytesOf(c, r.Value)}
 		changes = append(changes, ch)
 		if string(ch.Key) != string(metaKey) {
@@ -93,7 +97,7 @@ func (t *task) catchUpDisk(ctx context.Context) error {
 		return err
 	}
 	if next < have.Next {
-		return fmt.Errorf("topic %s ends at %d, before what was read of it", StateTopic, next)
+		return fmt.Errorf("topic %s ends at %d, before what was read of it", topic, next)
 	}
 	return nil
 }
@@ -155,6 +159,7 @@ func (t *task) restoreGroups(ctx context.Context) error {
 		}
 	}
 	t.seq, t.clock, t.nextID = m.Step, m.Clock, m.NextID
+	t.writers.now, t.tells.last = m.Writer, m.Step
 	wanted := m.usable(t.wanted())
 	for _, mg := range m.Groups {
 		g, err := t.newGroup(mg.ID)
@@ -254,7 +259,13 @@ func (t *task) restoreJob(g *group, w want, mj metaJob) error {
 		}
 		if _, ok := s.(*state.Table); ok {
 			loads.Go(func() (err error) {
-				t.pub.Apply(t.seq, func() { err = load() }) // readers may look at it at any time
+				t.pub.Apply(t.seq, func() { // readers may look at it at any time
+					if j.view.Table.Len() > 0 { // what it showed while another process had the task
+						j.view.Table.Clear()
+						j.view.Table.Forget()
+					}
+					err = load()
+				})
 				return err
 			})
 			continue
@@ -290,14 +301,17 @@ func (t *task) newGroup(id uint32) (*group, error) {
 
 // replay takes the steps that were recorded after the last flush again, over exactly the same records.
 func (t *task) replay(ctx context.Context) error {
+	if err := t.takeOver(ctx); err != nil {
+		return err
+	}
 	var steps []*step
-	err := t.cluster.ReadTail(ctx, StepsTopic, time.Time{}, func(r *kgo.Record) {
+	err := t.cluster.ReadTail(ctx, t.cfg.own(StepsTopic), time.Time{}, func(r *kgo.Record) {
 		t.cut.Store(r.Offset + 1)
 		s, perr := parseStep(r.Value)
 		switch {
 		case perr != nil:
 			t.cfg.Log.Error("a recorded step cannot be read; what it computed may differ now", "offset", r.Offset, "error", perr)
-		case s.Seq > t.seq:
+		case t.writers.counts(s) && s.Seq > t.seq:
 			steps = append(steps, s)
 		}
 	})

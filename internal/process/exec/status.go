@@ -177,16 +177,16 @@ type metrics struct {
 	stepTime, flushTime *telemetry.Histogram
 }
 
-func newMetrics(r *telemetry.Registry) metrics {
+func newMetrics(r *telemetry.Registry, labels ...string) metrics {
 	return metrics{
-		steps:     r.Counter("myelin_process_steps_total", "Steps taken by continuous queries."),
-		rows:      r.Counter("myelin_process_rows_total", "Records read by continuous queries."),
+		steps:     r.Counter("myelin_process_steps_total", "Steps taken by continuous queries.", labels...),
+		rows:      r.Counter("myelin_process_rows_total", "Records read by continuous queries.", labels...),
 		results:   r.Counter("myelin_process_results_total", "Rows that continuous queries let out, and took back."),
 		state:     r.Gauge("myelin_process_state_bytes", "Size in memory of the state of continuous queries and of the rows of their views."),
-		errs:      r.Counter("myelin_process_row_errors_total", "Rows that a continuous query could not compute."),
-		late:      r.Counter("myelin_process_late_rows_total", "Rows that came after their window had been given up."),
-		flushes:   r.Counter("myelin_process_flushes_total", "Times the state was made durable."),
-		stepTime:  r.Histogram("myelin_process_step_seconds", "Time from the start of a step until it was published."),
-		flushTime: r.Histogram("myelin_process_flush_seconds", "Time to make the state durable."),
+		errs:      r.Counter("myelin_process_row_errors_total", "Rows that a continuous query could not compute.", labels...),
+		late:      r.Counter("myelin_process_late_rows_total", "Rows that came after their window had been given up.", labels...),
+		flushes:   r.Counter("myelin_process_flushes_total", "Times the state was made durable.", labels...),
+		stepTime:  r.Histogram("myelin_process_step_seconds", "Time from the start of a step until it was published.", labels...),
+		flushTime: r.Histogram("myelin_process_flush_seconds", "Time to make the state durable.", labels...),
 	}
 }

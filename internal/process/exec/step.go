@@ -12,7 +12,9 @@ type step struct {
 	Seq   uint64
 	Kind  stepKind
 	Group uint32
-	Clock int64 // microseconds
+	// Writer is whose step it is where several processes may take them; else 0.
+	Writer uint64
+	Clock  int64 // microseconds
 	// Ranges are the records that the step read, by topic and partition.
 	Ranges []offsets
 	// Marks are the watermarks after the step.
@@ -24,6 +26,7 @@ type stepKind byte
 const (
 	stepAdvance stepKind = iota // a group of views reads on
 	stepMerge                   // a group has caught up with the main one and joins it
+	stepFence                   // another writer begins
 )
 
 // offsets is a range of a partition: from the first offset up to but not including To.
@@ -39,10 +42,17 @@ type mark struct {
 	At     int64
 }
 
-const stepVersion = 1
+const (
+	stepVersion   = 1
+	sharedVersion = 2 // as 1, with the writer
+)
 
 func (s *step) append(b []byte) []byte {
-	b = append(b, stepVersion, byte(s.Kind))
+	if s.Writer == 0 {
+		b = append(b, stepVersion, byte(s.Kind))
+	} else {
+		b = binary.LittleEndian.AppendUint64(append(b, sharedVersion, byte(s.Kind)), s.Writer)
+	}
 	b = binary.AppendUvarint(b, s.Seq)
 	b = binary.AppendUvarint(b, uint64(s.Group))
 	b = binary.AppendVarint(b, s.Clock)
@@ -115,11 +125,14 @@ func (r *stepReader) count() int {
 }
 
 func parseStep(b []byte) (*step, error) {
-	if len(b) < 2 || b[0] != stepVersion {
+	if len(b) < 2 || b[0] != stepVersion && (b[0] != sharedVersion || len(b) < 10) {
 		return nil, fmt.Errorf("%w: unknown version", errStep)
 	}
 	s := &step{Kind: stepKind(b[1])}
 	r := stepReader{b: b[2:]}
+	if b[0] == sharedVersion {
+		s.Writer, r.b = binary.LittleEndian.Uint64(r.b), r.b[8:]
+	}
 	s.Seq, s.Group, s.Clock = r.uvarint(), uint32(r.uvarint()), r.varint()
 	for range r.count() {
 		o := offsets{Topic: r.string(), Partition: int32(r.uvarint()), From: int64(r.uvarint())}

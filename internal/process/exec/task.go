@@ -40,6 +40,10 @@ type task struct {
 	blocked bool         // an object could not be begun
 	look    time.Time    // when to look again at files, and at objects that could not be begun
 	cut     atomic.Int64 // offset in StepsTopic behind the last durable step
+	fence   fence
+	writers writers
+	tells   teller
+	follows bool // another process takes the steps
 }
 
 // Run waits for the first Apply, restores the state and runs the objects until ctx ends or something is beyond repair; then what is durable is durable, and
@@ -47,10 +51,10 @@ type task struct {
 func (e *Engine) Run(ctx context.Context) error {
 	t := &task{
 		Engine: e, jobs: map[string]*job{}, files: map[string]*watched{}, nextID: 1, stale: true,
-		out: newOutbox(e.cluster, e.cfg.Log),
+		out: newOutbox(&e.cfg, e.cluster),
 	}
 	t.flush = newFlusher(t)
-	t.out.cut = func(ctx context.Context, before int64) { t.cutTopic(ctx, OutsTopic, before) }
+	t.out.cut = func(ctx context.Context, before int64) { t.cutTopic(ctx, e.cfg.own(OutsTopic), before) }
 	defer t.close()
 	if err := t.open(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -69,6 +73,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 		err := t.restore(ctx)
 		if err == nil {
+			t.follow.ready()
 			err = t.loop(ctx)
 		}
 		if err == nil || ctx.Err() != nil {
@@ -88,17 +93,26 @@ func (t *task) open(ctx context.Context) error {
 	// A segment in use is neither cut nor compacted, so it must not be large.
 	compact := map[string]string{"cleanup.policy": "compact,delete", "retention.ms": "-1", "retention.bytes": "-1", "segment.bytes": "67108864"}
 	keep := map[string]string{"retention.ms": "-1", "retention.bytes": "-1"} // cut by us
-	_, err := t.cluster.EnsureTopics(ctx,
-		log.TopicSpec{Name: StepsTopic, Partitions: 1, Config: keep}, log.TopicSpec{Name: StateTopic, Partitions: 1, Config: compact},
-		log.TopicSpec{Name: TablesTopic, Partitions: 1, Config: compact}, log.TopicSpec{Name: OutsTopic, Partitions: 1, Config: compact})
+	specs := []log.TopicSpec{{Name: t.cfg.own(StepsTopic), Partitions: 1, Config: keep}, {Name: t.cfg.own(StateTopic), Partitions: 1, Config: compact},
+		{Name: TablesTopic, Partitions: 1, Config: compact}, {Name: t.cfg.own(OutsTopic), Partitions: 1, Config: compact}}
+	if t.cfg.Owner != nil {
+		// Cut after each flush, too; what a process that follows has missed by then is in the state.
+		specs = append(specs, log.TopicSpec{Name: t.cfg.own(ServedTopic), Partitions: 1, Config: map[string]string{"retention.ms": "3600000", "cleanup.policy": "delete"}})
+	}
+	_, err := t.cluster.EnsureTopics(ctx, specs...)
 	if err != nil {
 		return err
 	}
 	if t.disk, err = state.OpenDisk(t.cfg.FS, t.cfg.Dir); err != nil {
 		return err
 	}
-	t.steps, err = t.cluster.NewClient(kgo.RequiredAcks(kgo.AllISRAcks()))
-	return err
+	if t.follows {
+		return nil
+	}
+	if t.steps, err = t.cluster.NewClient(kgo.RequiredAcks(kgo.AllISRAcks())); err != nil {
+		return err
+	}
+	return t.tells.open(t)
 }
 
 func (t *task) close() {
@@ -107,6 +121,7 @@ func (t *task) close() {
 	}
 	t.flush.txn.close()
 	t.out.txn.close()
+	t.tells.close()
 	if t.steps != nil {
 		t.steps.Close()
 	}

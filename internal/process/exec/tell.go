@@ -42,6 +42,7 @@ func (t *task) tell() {
 			j.measure(s, since)
 		}
 	}
+	t.tells.status(t)
 	t.metrics.state.Set(all)
 }
 

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -15,12 +16,17 @@ type txn struct {
 	cluster *log.Cluster
 	id      string
 	client  *kgo.Client
+	// once: the id is taken only once, for another process may have taken it since; after that there is ErrFenced.
+	once, taken bool
 }
 
 // begin makes sure that there is a client, and that whatever an earlier holder of the id left open is ended.
 func (t *txn) begin(ctx context.Context) error {
 	if t.client != nil {
 		return nil
+	}
+	if t.once && t.taken {
+		return ErrFenced
 	}
 	cl, err := t.cluster.NewClient(kgo.TransactionalID(t.id), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.MaxBufferedRecords(1<<20))
 	if err != nil {
@@ -30,7 +36,7 @@ func (t *txn) begin(ctx context.Context) error {
 		cl.Close()
 		return fmt.Errorf("starting transactions as %s: %w", t.id, err)
 	}
-	t.client = cl
+	t.client, t.taken = cl, true
 	return nil
 }
 
@@ -50,6 +56,9 @@ func (t *txn) commit(ctx context.Context, recs []*kgo.Record) error {
 	}
 	if err != nil {
 		t.close()
+		if t.once {
+			err = errors.Join(ErrFenced, err)
+		}
 		return fmt.Errorf("committing a transaction as %s: %w", t.id, err)
 	}
 	return nil

@@ -225,6 +225,9 @@ func (t *Table) Clear() {
 	}
 }
 
+// Forget makes the changes so far none of those that Dirty tells.
+func (t *Table) Forget() { t.dirty.Clear() }
+
 // Dirty implements Store.
 func (t *Table) Dirty(emit func(key, value []byte)) {
 	t.dirty.Each(func(id uint32) {
@@ -259,7 +262,7 @@ func (t *Table) Load(key, value []byte) error {
 		}
 		n = int(u)
 	}
-	t.tree.add(keyHash(key), key, value)
+	t.tree.load(keyHash(key), key, value)
 	t.count += n
 	t.frozen = nil
 	return nil
@@ -269,4 +272,4 @@ func (t *Table) Load(key, value []byte) error {
 func (t *Table) Len() int { return t.tree.rows }
 
 // Size implements Store.
-func (t *Table) Size() int64 { return t.tree.bytes + int64(t.tree.rows)*28 }
+func (t *Table) Size() int64 { return t.tree.size() }

@@ -1,0 +1,343 @@
+package exec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"myelin/internal/log"
+	"myelin/internal/process/plan"
+	"myelin/internal/process/state"
+)
+
+// following is what an engine knows of the process that runs its task.
+type following struct {
+	heard atomic.Pointer[heard]
+	once  sync.Once
+	shown chan struct{} // closed once the views show what there is
+}
+
+type heard struct {
+	task *servedTask
+	at   time.Time
+}
+
+func (f *following) ready() { f.once.Do(func() { close(f.shown) }) }
+
+// Shown is closed once the views show what there was when Run or Follow began.
+func (e *Engine) Shown() <-chan struct{} { return e.follow.shown }
+
+// Heard is who was last heard of as the one that runs the task, and when. It needs Follow.
+func (e *Engine) Heard() (Owner, time.Time) {
+	h := e.follow.heard.Load()
+	if h == nil {
+		return Owner{}, time.Time{}
+	}
+	return h.task.Owner, h.at
+}
+
+// errMissed says that a follower has to begin again from the state that was made durable last.
+var errMissed = errors.New("changes were missed")
+
+// copyEvery is how often a follower brings its local copy of the state up to date, so that taking over is quick.
+const copyEvery = 10 * time.Second
+
+// Follow keeps the views as another process that runs the same task shows them, until ctx ends. Run and Follow take turns: neither
+// may be called while the other runs.
+func (e *Engine) Follow(ctx context.Context) error {
+	t := &task{Engine: e, jobs: map[string]*job{}, follows: true, out: newOutbox(&e.cfg, e.cluster)}
+	t.flush = newFlusher(t)
+	defer t.close()
+	select {
+	case <-e.applied:
+	case <-ctx.Done():
+		return nil
+	}
+	for opened := false; ctx.Err() == nil; {
+		var err error
+		if !opened {
+			if err = t.open(ctx); err == nil {
+				opened = true
+			} else if t.disk != nil {
+				err = errors.Join(err, t.disk.Close())
+				t.disk = nil
+			}
+		}
+		if err == nil {
+			f := &follower{task: t, views: map[string]*followed{}, parts: map[uint64]*servedParts{}}
+			err = f.run(ctx)
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil && !errors.Is(err, errMissed) {
+			e.cfg.Log.Warn("following the views of another process; trying again", "task", e.cfg.Task, "error", err)
+		}
+		if err != nil && !pause(ctx, 200*time.Millisecond) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// follower is one attempt to follow.
+type follower struct {
+	*task
+	have  uint64 // step that the views show
+	views map[string]*followed
+	parts map[uint64]*servedParts // of steps that are not whole yet, by writer
+}
+
+type followed struct {
+	*View
+	job     uint32
+	rows    *state.Rows
+	touched bool
+}
+
+type servedParts struct {
+	seq  uint64
+	recs []*served
+}
+
+// run returns nil when the objects changed.
+func (f *follower) run(ctx context.Context) error {
+	select {
+	case <-f.kick: // what it tells of is read now
+	default:
+	}
+	if err := f.load(ctx); err != nil {
+		return err
+	}
+	topic := f.cfg.own(ServedTopic)
+	starts, err := f.startOffsets(ctx, topic)
+	if err != nil {
+		return err
+	}
+	r, err := f.cluster.NewReader(log.ReaderConfig{})
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	r.Add(topic, 0, first(starts))
+	f.follow.ready()
+	refresh := time.NewTicker(copyEvery)
+	defer refresh.Stop()
+	for {
+		for c := r.Take(topic, 0); c != nil; c = r.Take(topic, 0) {
+			var cur log.Cursor
+			var rec log.RawRecord
+			for c.Next(&cur, &rec) {
+				if err := f.take(bytesOf(c, rec.Value)); err != nil {
+					return err
+				}
+			}
+		}
+		select {
+		case <-r.Ready():
+		case <-f.kick:
+			return nil
+		case <-refresh.C:
+			if err := f.catchUpDisk(ctx); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// load makes the views be what the last flush holds.
+func (f *follower) load(ctx context.Context) error {
+	if err := f.catchUpDisk(ctx); err != nil {
+		return err
+	}
+	var saved []byte
+	if err := f.disk.Each(metaKey, func(_, v []byte) error { saved = append([]byte{}, v...); return nil }); err != nil {
+		return err
+	}
+	m := &meta{}
+	if saved != nil {
+		var err error
+		if m, err = parseMeta(saved); err != nil {
+			return err
+		}
+	}
+	f.have = m.Step
+	for _, v := range f.Views() {
+		f.views[v.Relation.Name] = &followed{View: v, rows: state.NewRows(columnTypes(v.Relation.Columns))}
+	}
+	wanted := f.wanted()
+	for _, g := range m.Groups {
+		for _, mj := range g.Jobs {
+			v, w := f.views[mj.Name], wanted[mj.Name]
+			if v == nil || w.print.String() != mj.Print {
+				continue
+			}
+			v.job = mj.ID
+			if err := f.loadView(w, mj, m.Step); err != nil {
+				return err
+			}
+		}
+	}
+	f.empty(func(v *View) bool { return f.views[v.Relation.Name].job == 0 })
+	return nil
+}
+
+func (f *follower) loadView(w want, mj metaJob, step uint64) error {
+	stores := 0
+	if w.query != nil {
+		j, err := f.newJob(mj.ID, w.name, w.view, w.query, w.print, nil)
+		if err != nil {
+			return err
+		}
+		stores = len(j.stores()) - 1
+	}
+	prefix := storeKey(mj.ID, stores)
+	var err error
+	f.pub.Apply(step, func() {
+		w.view.Table.Clear()
+		err = f.disk.Each(prefix, func(key, value []byte) error { return w.view.Table.Load(key[len(prefix):], value) })
+		w.view.Table.Forget()
+	})
+	if err != nil {
+		return fmt.Errorf("loading the rows of %s: %w", w.name, err)
+	}
+	return nil
+}
+
+// empty clears views that show rows without a job that they come from.
+func (t *task) empty(which func(v *View) bool) {
+	for _, v := range t.Views() {
+		if v.Table.Len() == 0 || !which(v) {
+			continue
+		}
+		t.pub.Apply(t.pub.Step(), func() {
+			v.Table.Clear()
+			v.Table.Forget()
+		})
+	}
+}
+
+// take follows one record.
+func (f *follower) take(b []byte) error {
+	c, err := parseServed(b)
+	if err != nil {
+		return fmt.Errorf("reading what the owner of task %d told: %w", f.cfg.Task, err)
+	}
+	if c.status != nil {
+		f.hear(c.status)
+		return nil
+	}
+	if c.Seq <= f.have {
+		return nil
+	}
+	p := f.parts[c.Writer]
+	if p == nil || p.seq != c.Seq {
+		p = &servedParts{seq: c.Seq}
+		f.parts[c.Writer] = p
+	}
+	p.recs = append(p.recs, c)
+	if !c.Last {
+		return nil
+	}
+	delete(f.parts, c.Writer)
+	if c.Prev > f.have {
+		return errMissed
+	}
+	return f.show(p)
+}
+
+// show shows a whole step.
+func (f *follower) show(p *servedParts) error {
+	for _, c := range p.recs {
+		err := c.eachView(func(s *servedRows) error {
+			v := f.views[s.name]
+			if v == nil || v.print != s.print || s.job < v.job {
+				return nil // another definition
+			}
+			f.began(v, s.job)
+			return v.stage(s)
+		})
+		if err != nil {
+			return fmt.Errorf("following step %d: %w", p.seq, err)
+		}
+	}
+	f.have = p.seq
+	f.pub.Apply(p.seq, func() {
+		for _, v := range f.views {
+			if v.touched {
+				v.touched = false
+				v.Table.Publish()
+				v.Table.Forget()
+			}
+		}
+	})
+	return nil
+}
+
+// began empties a view that its owner began anew.
+func (f *follower) began(v *followed, job uint32) {
+	if job == v.job {
+		return
+	}
+	v.job = job
+	f.empty(func(x *View) bool { return x == v.View })
+}
+
+func (v *followed) stage(s *servedRows) error {
+	v.rows.Reset()
+	b := s.bytes
+	for range s.count {
+		if len(b) == 0 {
+			return errStep
+		}
+		sign := int8(b[0])
+		rest, err := v.rows.Append(b[1:])
+		if err != nil {
+			return err
+		}
+		v.rows.Sign(sign)
+		b = rest
+	}
+	v.Table.Stage(v.rows.Batch())
+	v.touched = true
+	return nil
+}
+
+// hear notes who runs the task and how its views are.
+func (f *follower) hear(s *servedTask) {
+	f.follow.heard.Store(&heard{s, time.Now()})
+	for i := range s.Views {
+		told := &s.Views[i]
+		if v := f.views[told.Name]; v != nil && v.print.String() == told.Print && told.Job >= v.job {
+			f.began(v, told.Job)
+			v.status.hear(told)
+		}
+	}
+}
+
+// Reads names the views and tables that a definition reads.
+func (d *Definition) Reads() []string { return readsOf(d.Query) }
+
+// Reads names the views and tables that a sink reads.
+func (s *Sink) Reads() []string {
+	if s.Query == nil {
+		return []string{s.From}
+	}
+	return readsOf(s.Query)
+}
+
+func readsOf(q *plan.Query) []string {
+	var out []string
+	for _, s := range scans(q.Root) {
+		if r := s.Relation; r.Kind != plan.Stream && !slices.Contains(out, r.Name) {
+			out = append(out, r.Name)
+		}
+	}
+	return out
+}
