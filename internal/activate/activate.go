@@ -35,10 +35,15 @@ var runtimeFields = []connect.Field{
 	{Name: "max_attempts", Title: "Most attempts", Kind: connect.IntegerField, Example: "10", Help: "After so many attempts a row becomes a dead letter; 0 leaves it to retry_for."},
 }
 
+// Fields are the options that the definition may have.
+func (d Definition) Fields() []connect.Field {
+	return append(slices.Clone(d.Connector.Spec().Fields), runtimeFields...)
+}
+
 // Validate looks at a definition without any I/O. It returns what is wrong, option by option.
 func (d Definition) Validate() []connect.FieldError {
 	spec := d.Connector.Spec()
-	spec.Fields = append(slices.Clone(spec.Fields), runtimeFields...)
+	spec.Fields = d.Fields()
 	errs := spec.Check(d.Options)
 	if s := d.Options["max_attempts"]; s != "" {
 		if n, err := strconv.Atoi(s); err != nil || n < 0 {

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -10,13 +9,10 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"myelin/internal/auth/role"
 	"myelin/internal/config"
 	"myelin/internal/control"
 	"myelin/internal/log"
-	"myelin/internal/process/sql"
 	"myelin/internal/serve/api"
-	"myelin/internal/serve/query"
 )
 
 // controlTopic keeps what people made interactively.
@@ -30,6 +26,7 @@ type desired struct {
 	registry *control.Registry
 	// applying is held while a change goes through all stages, so that two changes do not mix.
 	applying sync.Mutex
+	changing sync.Mutex                // held while a statement makes or drops something; taken before applying
 	running  map[string]control.Object // what the stages run, by name; under applying
 	traced   atomic.Pointer[traced]    // what that is made of
 	mu       struct {
@@ -132,113 +129,6 @@ func list(names []string) []string {
 		return []string{}
 	}
 	return names
-}
-
-// Change implements query.Changer: what a person creates or drops over a SQL connection.
-func (n *node) Change(ctx context.Context, _ *query.Session, stmt sql.Statement, text string) (tag string, err error) {
-	if err := mayChange(ctx, stmt); err != nil {
-		return "", err
-	}
-	action, object := changed(stmt)
-	if err := n.audit.Record(ctx, role.Of(ctx), action, object, nil); err != nil {
-		return "", err
-	}
-	if d, ok := stmt.(*sql.Drop); ok {
-		return "DROP", n.drop(ctx, d)
-	}
-	if a, ok := stmt.(*sql.AlterView); ok {
-		return "ALTER MATERIALIZED VIEW", n.alterView(ctx, a)
-	}
-	o, ok := declared(stmt)
-	if !ok {
-		return "", &query.Error{Code: query.CodeFeatureNotSupported, Message: "this statement is not supported here"}
-	}
-	o.SQL = strings.TrimSuffix(strings.TrimSpace(text), ";")
-	objects, _ := n.desired.registry.Snapshot()
-	b := n.bindObjects(append(objects, o), nil)
-	for _, p := range b.problems {
-		if strings.HasPrefix(p.Message, fmt.Sprintf("%s %s: ", o.Kind, o.Name)) {
-			return "", &query.Error{Code: query.CodeSyntax, Message: p.Message, Hint: p.Hint}
-		}
-	}
-	if err := n.desired.registry.Put(ctx, o); err != nil {
-		return "", ownedError(err)
-	}
-	tags := map[control.Kind]string{control.Source: "CREATE SOURCE", control.Table: "CREATE TABLE", control.View: "CREATE MATERIALIZED VIEW", control.Sink: "CREATE SINK"}
-	return tags[o.Kind], n.applyObjects(ctx)
-}
-
-// mayChange checks the role of who makes or drops something.
-func mayChange(ctx context.Context, stmt sql.Statement) error {
-	need := role.ChangeViews
-	switch x := stmt.(type) {
-	case *sql.CreateSink:
-		need = role.ChangeSinks
-	case *sql.Drop:
-		if strings.EqualFold(x.Kind, "sink") {
-			need = role.ChangeSinks
-		}
-	}
-	if err := role.Of(ctx).Check(need); err != nil {
-		return &query.Error{Code: codePrivilege, Message: err.Error()}
-	}
-	return nil
-}
-
-// codePrivilege is PostgreSQL's insufficient_privilege.
-const codePrivilege = "42501"
-
-func (n *node) drop(ctx context.Context, d *sql.Drop) error {
-	objects, _ := n.desired.registry.Snapshot()
-	left := slices.Clone(objects)
-	for _, name := range d.Names {
-		i := slices.IndexFunc(left, func(o control.Object) bool { return o.Name == name.Name })
-		if i < 0 && !d.IfExists {
-			return &query.Error{Code: query.CodeUndefinedTable, Message: fmt.Sprintf("%s %q does not exist", d.Kind, name.Name)}
-		}
-		if i >= 0 {
-			left = slices.Delete(left, i, i+1)
-		}
-	}
-	lost := n.bindObjects(left, nil).lost(left, n.bindObjects(objects, nil))
-	if len(lost) > 0 && !d.Cascade {
-		return &query.Error{Code: codeDependent, Message: fmt.Sprintf("cannot drop %s, because other objects read it: %s", d.Names[0].Name, strings.Join(lost, ", ")),
-			Hint: "drop those first, or write CASCADE to drop them, too"}
-	}
-	for _, name := range lost {
-		if err := n.desired.registry.Drop(ctx, name); err != nil {
-			return ownedError(err)
-		}
-	}
-	for _, name := range d.Names {
-		if err := n.desired.registry.Drop(ctx, name.Name); err != nil {
-			return ownedError(err)
-		}
-	}
-	return n.applyObjects(ctx)
-}
-
-// codeDependent is PostgreSQL's dependent_objects_still_exist.
-const codeDependent = "2BP01"
-
-// lost names the objects that could be bound before and now cannot.
-func (b *bound) lost(objects []control.Object, before *bound) []string {
-	var out []string
-	for _, o := range objects {
-		_, could := before.running[o.Name]
-		if _, can := b.running[o.Name]; could && !can {
-			out = append(out, o.Name)
-		}
-	}
-	return out
-}
-
-func ownedError(err error) error {
-	var owned *control.OwnedError
-	if errors.As(err, &owned) {
-		return &query.Error{Code: query.CodeReadOnly, Message: err.Error()}
-	}
-	return err
 }
 
 // describe names an object's place for a problem.

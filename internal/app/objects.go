@@ -9,8 +9,6 @@ import (
 
 	"myelin/internal/activate"
 	"myelin/internal/config"
-	"myelin/internal/connect"
-	"myelin/internal/connect/all"
 	"myelin/internal/control"
 	"myelin/internal/process/exec"
 	"myelin/internal/process/plan"
@@ -26,7 +24,9 @@ type bound struct {
 	engine   exec.Objects
 	sinks    []activate.Definition
 	problems []config.Problem
+	failed   map[string]error          // what is wrong, by the object's name
 	running  map[string]control.Object // those that could be bound
+	order    []string                  // their names; each stands behind what it reads
 }
 
 // bindObjects binds every object in an order in which each finds what it reads. What is wrong with one leaves the others.
@@ -37,7 +37,7 @@ func (n *node) bindObjects(objects []control.Object, running map[string]control.
 
 // bindWith is bindObjects with plans that need not be in force.
 func (n *node) bindWith(plans []*schema.Plan, objects []control.Object, running map[string]control.Object) *bound {
-	b := &bound{catalog: newCatalog(n.cfg.Topics, plans), running: map[string]control.Object{}}
+	b := &bound{catalog: newCatalog(n.cfg.Topics, plans), running: map[string]control.Object{}, failed: map[string]error{}}
 	for _, r := range b.catalog.all() {
 		b.entries = append(b.entries, view.Entry{Relation: r, Description: r.Comment})
 	}
@@ -50,6 +50,7 @@ func (n *node) bindWith(plans []*schema.Plan, objects []control.Object, running 
 				waiting, errs = append(waiting, o), append(errs, err)
 			} else {
 				b.running[o.Name] = o
+				b.order = append(b.order, o.Name)
 			}
 		}
 		if len(waiting) == len(left) { // nobody can go on: these are wrong
@@ -73,6 +74,7 @@ func (b *bound) blame(stuck []control.Object, errs []error, running map[string]c
 			again = append(again, o) // it may only lack one of those that come back
 			continue
 		}
+		b.failed[o.Name] = errs[i]
 		p := problemOf(o, errs[i])
 		if ran {
 			again = append(again, before)
@@ -93,10 +95,6 @@ func problemOf(o control.Object, err error) config.Problem {
 			p.Line, p.Column = max(o.Line, 1)+at.Line-1, at.Column
 		}
 	}
-	var field connect.FieldError
-	if errors.As(err, &field) {
-		p.Message, p.Hint = fmt.Sprintf("%s %s: %s %s", o.Kind, o.Name, field.Field, field.Message), field.Hint
-	}
 	return p
 }
 
@@ -116,6 +114,17 @@ func (n *node) bindObject(b *bound, o control.Object) error {
 	return fmt.Errorf("%s declares nothing", o.Name)
 }
 
+// name puts a relation under its name.
+func (b *bound) name(r *plan.Relation, o control.Object, at sql.ObjectName) error {
+	if at.Schema != "" && at.Schema != "public" {
+		return sql.At(o.SQL, int(at.At0), sql.CodeNotSupported, "things are made in the schema public, not in %q", at.Schema).WithHint("write %s alone", at.Name)
+	}
+	if err := b.catalog.add(r); err != nil {
+		return sql.At(o.SQL, int(at.At0), codeDuplicateTable, "%v", err)
+	}
+	return nil
+}
+
 func (n *node) bindRelation(b *bound, o control.Object, s *sql.CreateRelation) error {
 	r, err := plan.BindRelation(s, o.SQL)
 	if err != nil {
@@ -124,22 +133,21 @@ func (n *node) bindRelation(b *bound, o control.Object, s *sql.CreateRelation) e
 	r.Schema, r.Comment = "public", o.Description
 	if s.Source {
 		b.entries = append(b.entries, view.Entry{Relation: r, SQL: o.SQL, Description: o.Description})
-		return b.catalog.add(r)
+		return b.name(r, o, s.Name)
 	}
-	connector, _ := plan.Option(s.With, "connector")
 	path, ok := plan.Option(s.With, "path")
-	if connector.Value != "file" || !ok {
-		return sql.At(o.SQL, int(s.At0), sql.CodeInvalidParameter, "a table's rows come from a file").
+	if !ok {
+		return sql.At(o.SQL, int(s.Name.At0), sql.CodeInvalidParameter, "a table's rows come from a file").
 			WithHint("add WITH (connector = 'file', path = 'tables/%s.csv')", o.Name)
 	}
 	if r.Key == nil {
-		return sql.At(o.SQL, int(s.At0), sql.CodeInvalidParameter, "table %s has no key", o.Name).WithHint("mark the column that identifies a row PRIMARY KEY")
+		return sql.At(o.SQL, int(s.Name.At0), sql.CodeInvalidParameter, "table %s has no key", o.Name).WithHint("mark the column that identifies a row PRIMARY KEY")
 	}
 	file := path.Value
 	if !filepath.IsAbs(file) {
 		file = filepath.Join(n.Project, file)
 	}
-	if err := b.catalog.add(r); err != nil {
+	if err := b.name(r, o, s.Name); err != nil {
 		return err
 	}
 	b.engine.Tables = append(b.engine.Tables, exec.Table{Relation: r, File: file})
@@ -159,7 +167,7 @@ func (b *bound) bindView(o control.Object, s *sql.CreateView) error {
 		return sql.At(o.SQL, int(s.Query.At0), sql.CodeNotSupported, "%v", err)
 	}
 	r.Schema, r.Comment = "public", o.Description
-	if err := b.catalog.add(r); err != nil {
+	if err := b.name(r, o, s.Name); err != nil {
 		return err
 	}
 	emit := "changes"
@@ -178,65 +186,10 @@ func (b *bound) bindPlainView(o control.Object, s *sql.CreateView) error {
 		return err
 	}
 	r.Schema, r.Comment = "public", o.Description
-	if err := b.catalog.add(r); err != nil {
+	if err := b.name(r, o, s.Name); err != nil {
 		return err
 	}
 	b.entries = append(b.entries, view.Entry{Relation: r, SQL: o.SQL, Description: o.Description})
-	return nil
-}
-
-// bindSink makes either a sink of the engine, into a topic, or one of the engine with a delivery behind it.
-func (n *node) bindSink(b *bound, o control.Object, s *sql.CreateSink) error {
-	options := connect.Options{}
-	for _, x := range s.With {
-		options[x.Key] = x.Value
-	}
-	name, toTopic := options["connector"], options["topic"] != ""
-	if toTopic {
-		return b.bindTopicSink(o, s, options)
-	}
-	connector, ok := all.Connectors()[name]
-	if !ok {
-		return sql.At(o.SQL, int(s.At0), sql.CodeInvalidParameter, "there is no connector %q", name).
-			WithHint("write WITH (connector = 'webhook', url = '…') or WITH (topic = '…', format = 'json')")
-	}
-	delete(options, "connector")
-	if s.From == nil {
-		return sql.At(o.SQL, int(s.At0), sql.CodeNotSupported, "a %s sink reads a view", name).WithHint("make a materialized view of the query and write CREATE SINK %s FROM that view", o.Name)
-	}
-	if _, err := plan.BindSink(s, o.SQL, b.catalog, true); err != nil {
-		return err
-	}
-	d := activate.Definition{Name: o.Name, From: s.From.Name, Topic: exec.OutPrefix + s.From.Name, Connector: connector, Options: options}
-	if errs := d.Validate(); len(errs) > 0 {
-		return errs[0]
-	}
-	b.sinks = append(b.sinks, d)
-	if !slices.ContainsFunc(b.engine.Sinks, func(x exec.Sink) bool { return x.Topic == d.Topic }) {
-		b.engine.Sinks = append(b.engine.Sinks, exec.Sink{Name: d.Topic, From: s.From.Name, Topic: d.Topic})
-	}
-	return nil
-}
-
-func (b *bound) bindTopicSink(o control.Object, s *sql.CreateSink, options connect.Options) error {
-	q, err := plan.BindSink(s, o.SQL, b.catalog, s.From != nil)
-	if err != nil {
-		return err
-	}
-	if f := options["format"]; f != "" && f != "json" {
-		return sql.At(o.SQL, int(s.At0), sql.CodeNotSupported, "format %q is not supported", f).WithHint("use format = 'json'")
-	}
-	if err := exec.Check(q); err != nil {
-		return sql.At(o.SQL, int(s.At0), sql.CodeNotSupported, "%v", err)
-	}
-	out := exec.Sink{Name: o.Name, Query: q, Topic: options["topic"]}
-	if s.From != nil {
-		out.From, out.Query = s.From.Name, nil
-	}
-	if k := options["key"]; k != "" {
-		out.Key = splitList(k)
-	}
-	b.engine.Sinks = append(b.engine.Sinks, out)
 	return nil
 }
 

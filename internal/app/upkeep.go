@@ -2,12 +2,10 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"myelin/internal/process/exec"
 	"myelin/internal/process/op"
-	"myelin/internal/process/sql"
 	"myelin/internal/serve/api"
 	"myelin/internal/serve/query"
 )
@@ -101,13 +99,4 @@ func (n *node) explainView(ctx context.Context, name string) ([]op.Operator, err
 		return nil, fmt.Errorf("there is no view %s here", name)
 	}
 	return n.engine.Explain(ctx, name)
-}
-
-// alterView carries out ALTER MATERIALIZED VIEW … PAUSE and RESUME.
-func (n *node) alterView(ctx context.Context, a *sql.AlterView) error {
-	_, err := n.PauseView(ctx, a.Name.Name, a.Action == "pause")
-	if errors.Is(err, api.ErrNotFound) {
-		return &query.Error{Code: query.CodeUndefinedTable, Message: fmt.Sprintf("materialized view %q does not exist", a.Name.Name)}
-	}
-	return err
 }

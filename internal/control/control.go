@@ -169,6 +169,21 @@ func (r *Registry) Put(ctx context.Context, o Object) error {
 	if taken {
 		return &OwnedError{Object: have}
 	}
+	return r.put(ctx, o)
+}
+
+// Replace puts an object in the place of one that a person made; it returns when that is durable.
+func (r *Registry) Replace(ctx context.Context, o Object) error {
+	r.mu.Lock()
+	have, taken := r.mu.objects[o.Name]
+	r.mu.Unlock()
+	if taken && have.Owner == Files {
+		return &OwnedError{Object: have}
+	}
+	return r.put(ctx, o)
+}
+
+func (r *Registry) put(ctx context.Context, o Object) error {
 	o.Owner = People
 	value, err := json.Marshal(o)
 	if err != nil {

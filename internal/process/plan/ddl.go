@@ -9,8 +9,7 @@ import (
 	"myelin/internal/vec"
 )
 
-// BindRelation turns CREATE SOURCE or CREATE TABLE into the relation it declares. Options other than topic and format are the
-// caller's.
+// BindRelation turns CREATE SOURCE or CREATE TABLE into the relation it declares. What connector and path mean is the caller's.
 func BindRelation(c *sql.CreateRelation, text string) (r *Relation, err error) {
 	b := &binder{text: text}
 	err = b.guard(func() { r = b.relationOf(c) })
@@ -18,6 +17,13 @@ func BindRelation(c *sql.CreateRelation, text string) (r *Relation, err error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// options checks WITH (…).
+func (b *binder) options(given []sql.Option, what string, rules []OptionRule) {
+	if err := CheckOptions(b.text, what, given, rules); err != nil {
+		panic(err)
+	}
 }
 
 // Option finds an option of WITH (…); case does not count.
@@ -38,9 +44,10 @@ func (b *binder) relationOf(c *sql.CreateRelation) *Relation {
 		if o, ok := Option(c.With, "topic"); ok {
 			r.Topic = o.Value
 		}
-		if o, ok := Option(c.With, "format"); ok && o.Value != "json" {
-			b.fail(int(o.At0), sql.CodeNotSupported, "use format = 'json'", "format %q is not supported", o.Value)
-		}
+	}
+	b.options(c.With, map[bool]string{true: "a source", false: "a table"}[c.Source], map[bool][]OptionRule{true: SourceOptions, false: TableOptions}[c.Source])
+	if c.Query != nil {
+		b.fail(int(c.Query.At0), sql.CodeNotSupported, "write CREATE MATERIALIZED VIEW "+r.Name+" AS SELECT …, which is kept up to date", "a table's rows cannot come from a query")
 	}
 	if len(c.Columns) == 0 {
 		b.fail(int(c.At0), sql.CodeSyntax, "list its columns: (id BIGINT, name TEXT, …)", "%s has no columns", r.Name)
@@ -140,6 +147,8 @@ func BindView(v *sql.CreateView, text string, cat Catalog) (q *Query, r *Relatio
 	}
 	b := &binder{text: text}
 	err = b.guard(func() {
+		b.options(v.With, "a view", nil)
+		b.noParams(q, v.Query, "a view")
 		cols := b.viewColumns(v, q.Root.Schema())
 		p := q.Root.Props()
 		r = &Relation{
@@ -152,6 +161,13 @@ func BindView(v *sql.CreateView, text string, cat Catalog) (q *Query, r *Relatio
 	return q, r, nil
 }
 
+// noParams refuses $1 where nobody could give its value.
+func (b *binder) noParams(q *Query, written *sql.Query, what string) {
+	if len(q.Params) > 0 {
+		b.fail(int(written.At0), sql.CodeNotSupported, "write the value", "%s cannot have parameters", what)
+	}
+}
+
 // BindPlainView binds CREATE VIEW: a query under a name, which stands for it wherever it is read.
 func BindPlainView(v *sql.CreateView, text string, cat Catalog) (*Relation, error) {
 	q, err := Bind(v.Query, text, cat, Options{})
@@ -161,9 +177,8 @@ func BindPlainView(v *sql.CreateView, text string, cat Catalog) (*Relation, erro
 	b := &binder{text: text}
 	r := &Relation{Schema: v.Name.Schema, Name: v.Name.Name, Kind: View, TimeCol: -1, Definition: v.Query, Text: text}
 	err = b.guard(func() {
-		if len(q.Params) > 0 {
-			b.fail(int(v.Query.At0), sql.CodeNotSupported, "write the value", "a view cannot have parameters")
-		}
+		b.options(v.With, "a view", nil)
+		b.noParams(q, v.Query, "a view")
 		if v.Query.Emit != sql.EmitUnset {
 			b.fail(v.Query.EmitPos, sql.CodeNotSupported, "write CREATE MATERIALIZED VIEW", "EMIT belongs to a view that is kept up to date")
 		}
@@ -223,6 +238,7 @@ func BindSink(s *sql.CreateSink, text string, cat Catalog, upsert bool) (*Query,
 	}
 	b := &binder{text: text}
 	err = b.guard(func() {
+		b.noParams(q, query, "a sink")
 		if !upsert && !q.AppendOnly {
 			b.fail(int(s.Name.At0), sql.CodeNotSupported,
 				"add EMIT ON WINDOW CLOSE to the query, or use a connector that can update and delete",

@@ -167,6 +167,7 @@ type ObjectName struct {
 type Option struct {
 	At0
 	Key, Value string
+	ValueAt    At0
 }
 
 // ColumnDef is a column of CREATE TABLE or SOURCE.

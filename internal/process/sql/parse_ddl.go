@@ -174,6 +174,7 @@ func (p *parser) option() Option {
 		p.unexpected("'=' and the value of " + o.Key)
 	}
 	p.i++
+	o.ValueAt = p.pos()
 	neg := p.accept("-")
 	t := p.cur()
 	switch t.kind {

@@ -69,6 +69,9 @@ func (ss *session) open(p *portal) error {
 	ss.srv.stats.statements.Inc()
 	defer ss.watch(p.cancel)()
 	rows, err := p.st.Run(p.ctx, p.args)
+	for _, x := range ss.user.Notices() {
+		ss.out.notice(x.Severity, x.Code, x.Message)
+	}
 	if err != nil {
 		return causeOf(p.ctx, err)
 	}

@@ -19,7 +19,31 @@ type Session struct {
 		settings map[string]string // overrides of defaults, by lower-case name
 		startup  map[string]string // what the client asked for when it connected: RESET goes back to it
 		zone     *time.Location
+		notices  []Notice
 	}
+}
+
+// Notice is something to tell a client beside the answer.
+type Notice struct{ Severity, Code, Message string }
+
+// Notify leaves a notice for the client; the face of the session sends it before the answer. Beyond maxNotices they are dropped.
+func (s *Session) Notify(severity, code, message string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.mu.notices) < maxNotices {
+		s.mu.notices = append(s.mu.notices, Notice{severity, code, message})
+	}
+}
+
+const maxNotices = 100
+
+// Notices takes the notices that wait for the client.
+func (s *Session) Notices() []Notice {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.mu.notices
+	s.mu.notices = nil
+	return out
 }
 
 // NewSession returns a session with default settings.
