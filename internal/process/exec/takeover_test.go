@@ -1,0 +1,156 @@
+package exec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"myelin/internal/clock"
+)
+
+// process is one of several that share a task.
+type process struct {
+	*Engine
+	end  func() error  // stops what it does and returns how that ended
+	over chan struct{} // closed when that ended
+}
+
+func (w *world) process(name string) *process {
+	w.t.Helper()
+	e, err := New(Config{
+		Dir: "state", FS: vfs.NewMem(), Clock: clock.NewManual(noon), Log: slog.New(slog.NewTextHandler(logTo{w.t}, nil)), MaxRows: 64, Poll: 10 * time.Millisecond,
+		Task: 3, Shared: true, Owner: &Owner{Node: name, Address: "http://" + name},
+	}, w.cluster)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := e.Apply(w.ctx, w.objects); err != nil {
+		w.t.Fatal(err)
+	}
+	p := &process{Engine: e}
+	w.t.Cleanup(func() {
+		if p.end != nil {
+			p.end()
+		}
+	})
+	return p
+}
+
+func (p *process) do(ctx context.Context, f func(context.Context) error) {
+	ctx, cancel := context.WithCancel(ctx)
+	done, over := make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(over)
+		done <- f(ctx)
+	}()
+	p.over = over
+	p.end = func() error {
+		cancel()
+		err := <-done
+		done <- err
+		return err
+	}
+}
+
+func (p *process) rows(name string) string {
+	v, _ := p.View(name)
+	var out []string
+	for b := range v.Table.Version().Scan(0) {
+		out = append(out, batchText(b)...)
+	}
+	slices.Sort(out)
+	return strings.Join(out, "\n")
+}
+
+// TestATaskMovesBetweenProcessesAndEachShowsItsViews lets processes take a task from each other, with and without the owner knowing, while
+// rows come in.
+func TestATaskMovesBetweenProcessesAndEachShowsItsViews(t *testing.T) {
+	w := newWorld(t, 2)
+	w.mustDeclare(`CREATE SOURCE bids (auction BIGINT, price BIGINT) WITH (topic = 'bids', format = 'json')`)
+	w.mustDeclare(`CREATE MATERIALIZED VIEW per_auction AS SELECT auction, count(*) AS n, sum(price) AS total FROM bids GROUP BY auction`)
+	w.mustDeclare(`CREATE MATERIALIZED VIEW busy AS SELECT n, count(*) AS auctions FROM per_auction GROUP BY n`)
+	w.mustDeclare(`CREATE SINK out FROM per_auction WITH (topic = 'myelin.out.per_auction')`)
+	random := rand.New(rand.NewPCG(7, 7))
+	counts, totals := map[int]int{}, map[int]int{}
+	feed := func(n int) {
+		var recs []string
+		for range n {
+			a, price := random.IntN(20), random.IntN(1000)
+			counts[a]++
+			totals[a] += price
+			recs = append(recs, fmt.Sprintf(`{"auction":%d,"price":%d}`, a, price))
+		}
+		w.send("bids", recs...)
+	}
+	want := func() (auctions, busy string) {
+		var a, b []string
+		by := map[int]int{}
+		for k, c := range counts {
+			a = append(a, fmt.Sprintf("%d | %d | %d", k, c, totals[k]))
+			by[c]++
+		}
+		for n, c := range by {
+			b = append(b, fmt.Sprintf("%d | %d", n, c))
+		}
+		slices.Sort(a)
+		slices.Sort(b)
+		return strings.Join(a, "\n"), strings.Join(b, "\n")
+	}
+	agree := func(what string, ps ...*process) {
+		t.Helper()
+		auctions, busy := want()
+		for i, p := range ps {
+			w.until(fmt.Sprintf("%s: process %d shows all", what, i), func() bool { return p.rows("per_auction") == auctions && p.rows("busy") == busy })
+		}
+	}
+	a, b := w.process("a"), w.process("b")
+	a.do(w.ctx, a.Run)
+	<-a.Shown()
+	b.do(w.ctx, b.Follow)
+	feed(300)
+	agree("at first", a, b)
+	w.until("b has heard of a", func() bool { o, _ := b.Heard(); return o.Node == "a" })
+	for round := range 6 {
+		feed(100)
+		if round%3 == 1 {
+			if err := a.Flush(w.ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := b.end(); err != nil {
+			t.Fatal(err)
+		}
+		if round%2 == 0 { // the owner is gone before
+			if err := a.end(); err != nil {
+				t.Fatal(err)
+			}
+			b.do(w.ctx, b.Run)
+		} else { // the owner does not know
+			b.do(w.ctx, b.Run)
+			feed(50)
+			agree("taken over", b)
+			feed(50)
+			<-a.over
+			if err := a.end(); !errors.Is(err, ErrFenced) {
+				t.Fatalf("the old owner ended with %v", err)
+			}
+		}
+		a.do(w.ctx, a.Follow)
+		feed(100)
+		agree(fmt.Sprintf("round %d", round), a, b)
+		a, b = b, a
+	}
+	if err := a.Flush(w.ctx); err != nil {
+		t.Fatal(err)
+	}
+	auctions, _ := want()
+	w.checkChanges("myelin.out.per_auction", strings.Split(auctions, "\n"))
+}
