@@ -1,249 +1,100 @@
 package exec
 
 import (
-	"bytes"
-	"encoding/binary"
-	"hash/crc32"
-	"os"
-	"runtime"
-	"strconv"
-	"sync"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/twmb/franz-go/pkg/kgo"
-
-	"myelin/internal/log"
 	"myelin/internal/process/nexmark"
-	"myelin/internal/process/plan"
-	"myelin/internal/process/sql"
-	"myelin/internal/process/state"
 )
 
-// recordBatch makes a record batch as producers do.
-func recordBatch(tb testing.TB, base, first int64, values [][]byte, codec kgo.CompressionCodec) []byte {
-	var body []byte
-	for i, v := range values {
-		var r []byte
-		r = append(r, 0)
-		r = binary.AppendVarint(r, 0)
-		r = binary.AppendVarint(r, int64(i))
-		r = binary.AppendVarint(r, -1)
-		r = binary.AppendVarint(r, int64(len(v)))
-		r = append(append(r, v...), 0)
-		body = append(binary.AppendVarint(body, int64(len(r))), r...)
+const bidDDL = `CREATE SOURCE bid (auction BIGINT, bidder BIGINT, price BIGINT, at TIMESTAMP, arrived TIMESTAMPTZ FROM '$timestamp', WATERMARK FOR arrived AS arrived);`
+
+// bids are those of an auction house, as JSON.
+func bids(n int) (list []nexmark.Bid, records []string) {
+	list = nexmark.Make(n, 3).Bids
+	for _, b := range list {
+		records = append(records, fmt.Sprintf(`{"auction":%d,"bidder":%d,"price":%d,"at":%q}`, b.Auction, b.Bidder, b.Price, time.UnixMicro(b.At).UTC().Format("2006-01-02T15:04:05.000")))
 	}
-	attrs := uint16(0)
-	if c, err := kgo.DefaultCompressor(codec); err != nil {
-		tb.Fatal(err)
-	} else if c != nil {
-		packed, used := c.Compress(new(bytes.Buffer), body)
-		body, attrs = packed, uint16(used)
-	}
-	b := binary.BigEndian.AppendUint64(nil, uint64(base))
-	b = binary.BigEndian.AppendUint32(b, uint32(49+len(body)))
-	b = binary.BigEndian.AppendUint32(b, 0)
-	b = append(b, 2, 0, 0, 0, 0)
-	b = binary.BigEndian.AppendUint16(b, attrs)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(values)-1))
-	b = binary.BigEndian.AppendUint64(b, uint64(first))
-	b = binary.BigEndian.AppendUint64(b, uint64(first))
-	b = binary.BigEndian.AppendUint64(b, ^uint64(0))
-	b = append(b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(values)))
-	b = append(b, body...)
-	binary.BigEndian.PutUint32(b[17:], crc32.Checksum(b[21:], crc32.MakeTable(crc32.Castagnoli)))
-	return b
+	return list, records
 }
 
-// nexmarkTopic makes what fetches bring of a topic with so many events: a few record batches each, 100,000 events per second.
-func nexmarkTopic(tb testing.TB, events int) (fetches [][]byte) {
-	s := nexmark.NewStream(1, 100_000)
-	const perBatch, perFetch = 1000, 10
-	for n := 0; n < events; {
-		var fetch []byte
-		for range perFetch {
-			values := make([][]byte, 0, perBatch)
-			at := s.At()
-			for range perBatch {
-				values = append(values, s.Append(nil))
+// TestNexmarkWritesOut runs q10, which writes every bid out with its day and minute: the topic has each once, also when the engine
+// is killed meanwhile.
+func TestNexmarkWritesOut(t *testing.T) {
+	w := newWorld(t, 2)
+	w.mustDeclare(bidDDL + `CREATE SINK q10 AS SELECT auction, bidder, price, at, to_char(at, 'YYYY-MM-DD') AS dt, to_char(at, 'HH24:MI') AS hm FROM bid WITH (topic = 'q10');
+		CREATE MATERIALIZED VIEW n AS SELECT count(*) AS n FROM bid;`)
+	w.start()
+	list, records := bids(2000)
+	for i := 0; i < len(records); i += 300 {
+		w.send("bid", records[i:min(i+300, len(records))]...)
+		w.crash()
+	}
+	w.settle()
+	var want, got []string
+	for _, b := range list {
+		at := time.UnixMicro(b.At).UTC()
+		want = append(want, fmt.Sprint(b.Auction, b.Bidder, b.Price, at.Format("2006-01-02"), at.Format("15:04")))
+	}
+	w.until("all is written", func() bool {
+		got = nil
+		for _, r := range w.outRecords("q10") {
+			var row struct {
+				Auction, Bidder, Price int64
+				Dt, Hm                 string
 			}
-			fetch = append(fetch, recordBatch(tb, int64(n), at/1000, values, kgo.Lz4Compression())...)
-			n += perBatch
+			if err := json.Unmarshal(r.Value, &row); err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, fmt.Sprint(row.Auction, row.Bidder, row.Price, row.Dt, row.Hm))
 		}
-		fetches = append(fetches, fetch)
-	}
-	return fetches
-}
-
-// path is a query as the engine runs it, without brokers: from what fetches bring to its view or to nothing.
-type path struct {
-	e   *Engine
-	j   *job
-	g   *group
-	seq uint64
-	at  int64
-}
-
-func nexmarkPath(tb testing.TB, text string, view bool) *path {
-	cat := catalog{}
-	for _, item := range sql.Parse(nexmark.Sources) {
-		var r *plan.Relation
-		var err error
-		switch s := item.Stmt.(type) {
-		case *sql.CreateRelation:
-			r, err = plan.BindRelation(s, nexmark.Sources)
-		case *sql.CreateView:
-			r, err = plan.BindPlainView(s, nexmark.Sources, cat)
-		default:
-			tb.Fatal(item.Err)
-		}
-		if err != nil {
-			tb.Fatal(err)
-		}
-		cat[r.Name] = r
-	}
-	e, err := New(Config{FS: vfs.NewMem(), Dir: "x"}, nil)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	p := &path{e: e, g: &group{}}
-	text = "CREATE MATERIALIZED VIEW v AS " + text
-	q, rel, err := plan.BindView(sql.Parse(text)[0].Stmt.(*sql.CreateView), text, cat)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	var v *View
-	if view {
-		v = &View{Relation: rel, Query: q, Table: state.NewTable(e.pub, columnTypes(rel.Columns), rel.Key)}
-	}
-	if p.j, err = e.newJob(1, "v", v, q, fingerprint{}, &outputs{}); err != nil {
-		tb.Fatal(err)
-	}
-	p.g.jobs = []*job{p.j}
-	p.j.group = p.g
-	p.g.inputs = e.inputsOf(p.g.jobs, positions{"nexmark": {0}})
-	p.g.watch(e, 0)
-	return p
-}
-
-// fetched takes all steps over one fetch.
-func (p *path) fetched(tb testing.TB, raw []byte) {
-	c, err := log.NewChunk("nexmark", 0, raw)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	in := p.g.inputs[0]
-	in.parts[0].chunk, in.parts[0].cur = c, log.Cursor{}
-	for in.parts[0].chunk != nil {
-		pc, ok := in.next(in.parts[0], p.e.cfg.MaxRows, 1<<62)
-		if !ok {
-			tb.Fatal("nothing to read")
-		}
-		p.step(pc)
-	}
-}
-
-func (p *path) step(pc piece) {
-	for _, t := range pc.in.times {
-		w := p.g.marks[t.stream]
-		if at := pc.latest(t.col); at > w.At {
-			w.At = at - 4e6
-		}
-	}
-	pc.push(noon.UnixMicro())
-	p.g.endStep(noon.UnixMicro())
-	p.seq++
-	p.e.pub.Apply(p.seq, func() {
-		if v := p.j.view; v != nil {
-			v.Table.Publish()
-		}
+		return len(got) >= len(want)
 	})
-	p.g.settle()
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("%d rows written, want %d", len(got), len(want))
+	}
 }
 
-// flush collects the state that changed.
-func (p *path) flush() (keys, bytes int) {
-	var changes []state.Change
-	for _, s := range p.j.stores() {
-		s.Dirty(func(key, value []byte) {
-			c := state.Change{Key: append([]byte{1, 2, 3, 4, 5}, key...)}
-			if value != nil {
-				c.Value = append([]byte{}, value...)
-			}
-			bytes += len(key) + len(value)
-			changes = append(changes, c)
-		})
+// TestNexmarkCountsByArrival runs q12, which counts each bidder's bids in ten seconds of the time when they arrive, on a clock that
+// the test moves.
+func TestNexmarkCountsByArrival(t *testing.T) {
+	w := newWorld(t, 2)
+	w.mustDeclare(bidDDL + `CREATE MATERIALIZED VIEW q12 AS SELECT bidder, count(*) AS bid_count, window_start, window_end
+		FROM tumble(bid, arrived, INTERVAL '10 seconds') GROUP BY bidder, window_start, window_end;
+		CREATE MATERIALIZED VIEW q12_closed AS SELECT bidder, count(*) AS bid_count, window_start, window_end
+		FROM tumble(bid, arrived, INTERVAL '10 seconds') GROUP BY bidder, window_start, window_end EMIT ON WINDOW CLOSE;`)
+	w.start()
+	list, records := bids(1500)
+	counts := map[string]int{}
+	for i := 0; i < len(records); i += 100 {
+		for _, b := range list[i:min(i+100, len(list))] {
+			start := w.clock.Now().Truncate(10 * time.Second)
+			counts[fmt.Sprintf("%d|%s|%s", b.Bidder, start.Format("2006-01-02 15:04:05+00"), start.Add(10*time.Second).Format("2006-01-02 15:04:05+00"))]++
+		}
+		w.send("bid", records[i:min(i+100, len(records))]...)
+		w.settle()
+		if i == 700 {
+			w.crash()
+		}
+		w.clock.Advance(3700 * time.Millisecond)
 	}
-	return len(changes), bytes
-}
-
-var nexmarkFetches = sync.OnceValue(func() [][]byte {
-	n, err := strconv.Atoi(os.Getenv("MYELIN_NEXMARK_EVENTS"))
-	if err != nil {
-		n = 1_000_000
+	var want []string
+	for k, n := range counts {
+		c := strings.Split(k, "|")
+		want = append(want, fmt.Sprintf("%s | %d | %s | %s", c[0], n, c[1], c[2]))
 	}
-	return nexmarkTopic(&testing.B{}, n)
-})
-
-// BenchmarkNexmark measures what an event costs from the fetched record batches on, checksums, decompression and the collection of
-// changed state included, for each query of Nexmark: with its changes dropped, and kept as a view.
-func BenchmarkNexmark(b *testing.B) {
-	for _, q := range nexmark.Queries {
-		for _, to := range []string{"sink", "view"} {
-			b.Run(q.Name+"/"+to, func(b *testing.B) {
-				fetches := nexmarkFetches()
-				b.ReportAllocs()
-				var events, keys, rows int
-				var size int64
-				var m0, m1 runtime.MemStats
-				runtime.GC()
-				runtime.ReadMemStats(&m0)
-				began := cpuTime()
-				for b.Loop() {
-					p := nexmarkPath(b, q.SQL, to == "view")
-					keys = 0
-					for i, f := range fetches {
-						p.fetched(b, f)
-						if i%100 == 99 { // a million events
-							k, _ := p.flush()
-							keys += k
-						}
-					}
-					rows = int(p.j.stat().out.Load())
-					size = 0
-					for _, s := range p.j.stores() {
-						size += s.Size()
-					}
-					events += len(fetches) * 10_000
-				}
-				used := cpuTime() - began
-				runtime.ReadMemStats(&m1)
-				b.ReportMetric(float64(events)/used.Seconds()/1e6, "Mev/core-s")
-				b.ReportMetric(float64(used.Nanoseconds())/float64(events), "cpu-ns/ev")
-				b.ReportMetric(float64(m1.Mallocs-m0.Mallocs)/float64(events), "allocs/ev")
-				b.ReportMetric(float64(rows)*float64(b.N)/float64(events), "rows/ev")
-				b.ReportMetric(float64(keys), "flushed")
-				b.ReportMetric(float64(size)/1e6, "state-MB")
-			})
+	slices.Sort(want)
+	w.clock.Advance(time.Minute)
+	for _, view := range []string{"q12", "q12_closed"} {
+		w.until(view+" is complete", func() bool { return strings.Count(w.rows(view), "\n")+1 >= len(want) })
+		if got := w.rows(view); got != strings.Join(want, "\n") {
+			t.Errorf("%s\n got %.300s\nwant %.300s", view, got, strings.Join(want, "\n"))
 		}
 	}
 }
-
-// TestNexmarkQueriesBind runs each query over some events.
-func TestNexmarkQueriesRun(t *testing.T) {
-	fetches := nexmarkTopic(t, 20_000)
-	for _, q := range nexmark.Queries {
-		t.Run(q.Name, func(t *testing.T) {
-			p := nexmarkPath(t, q.SQL, true)
-			for _, f := range fetches {
-				p.fetched(t, f)
-			}
-			if p.j.broken {
-				t.Fatal("an operator panicked")
-			}
-			t.Logf("%d rows", p.j.view.Table.Version().Rows())
-		})
-	}
-}
-

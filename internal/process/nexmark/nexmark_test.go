@@ -170,7 +170,7 @@ func each(b *vec.Batch, f func(row string, sign int)) {
 			case c.IsNull(j):
 				cells = append(cells, "-")
 			case c.Type.Kind == vec.Numeric:
-				cells = append(cells, string(vec.AppendText(nil, &vec.Vector{Type: c.Type, Decs: []vec.Decimal{c.Decs[j].Normal()}}, 0)))
+				cells = append(cells, decimal(c.Decs[j]))
 			case c.Type.Kind == vec.Timestamp:
 				cells = append(cells, fmt.Sprint(c.Ints[j]))
 			default:
@@ -179,6 +179,15 @@ func each(b *vec.Batch, f func(row string, sign int)) {
 		}
 		f(strings.Join(cells, " "), int(b.Sign(i)))
 	}
+}
+
+// decimal is a number with six digits behind the point at most.
+func decimal(d vec.Decimal) string {
+	d, err := d.Round(6)
+	if err != nil {
+		return err.Error()
+	}
+	return string(vec.AppendText(nil, &vec.Vector{Type: vec.Of(vec.Numeric), Decs: []vec.Decimal{d.Normal()}}, 0))
 }
 
 // TestQueries compares each query, run once and as a view, with a plain computation of its own.

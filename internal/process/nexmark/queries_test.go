@@ -2,6 +2,7 @@ package nexmark_test
 
 import (
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +22,12 @@ func winner(w nexmark.World, a nexmark.Auction) (best nexmark.Bid, ok bool) {
 	return best, ok
 }
 
+// ratio is a quotient as each writes numbers: six digits behind the point at most.
+func ratio(a, b int64) string {
+	s := strings.TrimRight(big.NewRat(a, b).FloatString(6), "0")
+	return strings.TrimSuffix(s, ".")
+}
+
 func line(vals ...any) string { return strings.TrimSpace(fmt.Sprintln(vals...)) }
 
 var queries = []struct {
@@ -33,9 +40,9 @@ var queries = []struct {
 		}
 		return out
 	}},
-	{"q1", "SELECT auction, bidder, 2 * price AS price FROM bid", func(w nexmark.World) (out []string) {
+	{"q1", "SELECT auction, bidder, 0.908 * price AS price, at FROM bid", func(w nexmark.World) (out []string) {
 		for _, b := range w.Bids {
-			out = append(out, line(b.Auction, b.Bidder, 2*b.Price))
+			out = append(out, line(b.Auction, b.Bidder, ratio(908*b.Price, 1000), b.At))
 		}
 		return out
 	}},
@@ -47,18 +54,18 @@ var queries = []struct {
 		}
 		return out
 	}},
-	{"q3", "SELECT p.state, a.id FROM auction a JOIN person p ON a.seller = p.id WHERE a.category = 10 AND p.state IN ('OR', 'ID', 'CA')", func(w nexmark.World) (out []string) {
+	{"q3", "SELECT p.name, p.city, p.state, a.id FROM auction a JOIN person p ON a.seller = p.id WHERE a.category = 10 AND p.state IN ('OR', 'ID', 'CA')", func(w nexmark.World) (out []string) {
 		for _, a := range w.Auctions {
 			for _, p := range w.Persons {
 				if a.Seller == p.ID && a.Category == 10 && p.State != "AZ" {
-					out = append(out, line(p.State, a.ID))
+					out = append(out, line(p.Name, p.City, p.State, a.ID))
 				}
 			}
 		}
 		return out
 	}},
-	{"q4", `SELECT category, sum(final) AS total, count(*) AS n FROM (SELECT max(b.price) AS final, a.category FROM auction a, bid b
-		WHERE a.id = b.auction AND b.at BETWEEN a.at AND a.expires GROUP BY a.id, a.category) t GROUP BY category`, func(w nexmark.World) (out []string) {
+	{"q4", `SELECT category, avg(final) AS avg FROM (SELECT max(b.price) AS final, a.category FROM auction a, bid b
+		WHERE a.id = b.auction AND b.at BETWEEN a.at AND a.expires GROUP BY a.id, a.category) q GROUP BY category`, func(w nexmark.World) (out []string) {
 		sum, n := map[int64]int64{}, map[int64]int64{}
 		for _, a := range w.Auctions {
 			if b, ok := winner(w, a); ok {
@@ -67,7 +74,7 @@ var queries = []struct {
 			}
 		}
 		for c := range sum {
-			out = append(out, line(c, sum[c], n[c]))
+			out = append(out, line(c, ratio(sum[c], n[c])))
 		}
 		return out
 	}},
@@ -95,9 +102,9 @@ var queries = []struct {
 		}
 		return out
 	}},
-	{"q6", `SELECT seller, id, sum(price) OVER (PARTITION BY seller ORDER BY expires, id ROWS BETWEEN 10 PRECEDING AND CURRENT ROW) AS total FROM (
-		SELECT a.seller, a.id, a.expires, b.price FROM auction a JOIN bid b ON a.id = b.auction AND b.at BETWEEN a.at AND a.expires
-		QUALIFY row_number() OVER (PARTITION BY a.id ORDER BY b.price DESC, b.at) = 1) t`, func(w nexmark.World) (out []string) {
+	{"q6", `SELECT seller, id, avg(final) OVER (PARTITION BY seller ORDER BY expires, id ROWS BETWEEN 9 PRECEDING AND CURRENT ROW) AS avg FROM (
+		SELECT max(b.price) AS final, a.seller, a.id, a.expires FROM auction a, bid b WHERE a.id = b.auction AND b.at BETWEEN a.at AND a.expires
+		GROUP BY a.id, a.seller, a.expires) q`, func(w nexmark.World) (out []string) {
 		type sale struct{ id, expires, price int64 }
 		bySeller := map[int64][]sale{}
 		for _, a := range w.Auctions {
@@ -114,10 +121,11 @@ var queries = []struct {
 			})
 			for i := range s {
 				total := int64(0)
-				for k := max(i-10, 0); k <= i; k++ {
+				first := max(i-9, 0)
+				for k := first; k <= i; k++ {
 					total += s[k].price
 				}
-				out = append(out, line(seller, s[i].id, total))
+				out = append(out, line(seller, s[i].id, ratio(total, int64(i-first+1))))
 			}
 		}
 		return out
@@ -135,13 +143,13 @@ var queries = []struct {
 		}
 		return out
 	}},
-	{"q8", `SELECT p.id, p.s FROM (SELECT id, window_start AS s FROM tumble(person, at, INTERVAL '10 seconds') GROUP BY id, window_start) p
+	{"q8", `SELECT p.id, p.name, p.s FROM (SELECT id, name, window_start AS s FROM tumble(person, at, INTERVAL '10 seconds') GROUP BY id, name, window_start) p
 		JOIN (SELECT seller, window_start AS s FROM tumble(auction, at, INTERVAL '10 seconds') GROUP BY seller, window_start) a ON p.id = a.seller AND p.s = a.s`, func(w nexmark.World) (out []string) {
 		for _, p := range w.Persons {
 			if slices.ContainsFunc(w.Auctions, func(a nexmark.Auction) bool {
 				return a.Seller == p.ID && a.At/(10*second) == p.At/(10*second)
 			}) {
-				out = append(out, line(p.ID, p.At-p.At%(10*second)))
+				out = append(out, line(p.ID, p.Name, p.At-p.At%(10*second)))
 			}
 		}
 		return out
@@ -155,10 +163,10 @@ var queries = []struct {
 		}
 		return out
 	}},
-	{"q10", "SELECT id, to_char(at, 'YYYY-MM-DD') AS day, to_char(at, 'HH24:MI') AS minute FROM bid", func(w nexmark.World) (out []string) {
+	{"q10", "SELECT auction, bidder, price, id, to_char(at, 'YYYY-MM-DD') AS day, to_char(at, 'HH24:MI') AS minute FROM bid", func(w nexmark.World) (out []string) {
 		for _, b := range w.Bids {
 			at := time.UnixMicro(b.At).UTC()
-			out = append(out, line(b.ID, at.Format("2006-01-02"), at.Format("15:04")))
+			out = append(out, line(b.Auction, b.Bidder, b.Price, b.ID, at.Format("2006-01-02"), at.Format("15:04")))
 		}
 		return out
 	}},
@@ -196,7 +204,7 @@ var queries = []struct {
 		}
 		return out
 	}},
-	{"q14", `SELECT id, CASE WHEN price < 50 THEN 'low' WHEN price < 150 THEN 'middle' ELSE 'high' END AS class, length(url) - length(replace(url, 'c', '')) AS cs FROM bid WHERE price > 10`, func(w nexmark.World) (out []string) {
+	{"q14", `SELECT id, 0.908 * price AS price, CASE WHEN extract(hour FROM at) BETWEEN 8 AND 18 THEN 'dayTime' WHEN extract(hour FROM at) <= 6 OR extract(hour FROM at) >= 20 THEN 'nightTime' ELSE 'otherTime' END AS time, CASE WHEN price < 50 THEN 'low' WHEN price < 150 THEN 'middle' ELSE 'high' END AS class, length(url) - length(replace(url, 'c', '')) AS cs FROM bid WHERE price > 10`, func(w nexmark.World) (out []string) {
 		for _, b := range w.Bids {
 			class := "high"
 			switch {
@@ -206,21 +214,23 @@ var queries = []struct {
 				class = "middle"
 			}
 			if b.Price > 10 {
-				out = append(out, line(b.ID, class, strings.Count(b.URL, "c")))
+				out = append(out, line(b.ID, ratio(908*b.Price, 1000), "nightTime", class, strings.Count(b.URL, "c")))
 			}
 		}
 		return out
 	}},
-	{"q15", `SELECT count(*) AS n, count(*) FILTER (WHERE price < 50) AS low, count(DISTINCT bidder) AS bidders, count(DISTINCT bidder) FILTER (WHERE price >= 150) AS rich, count(DISTINCT auction) AS auctions FROM bid`,
-		func(w nexmark.World) []string { return []string{line(statistics(w.Bids)...)} }},
-	{"q16", `SELECT channel, count(*) AS n, count(*) FILTER (WHERE price < 50) AS low, count(DISTINCT bidder) AS bidders, count(DISTINCT bidder) FILTER (WHERE price >= 150) AS rich, count(DISTINCT auction) AS auctions FROM bid GROUP BY channel`,
+	{"q15", `SELECT to_char(at, 'YYYY-MM-DD') AS day, count(*) AS n, count(*) FILTER (WHERE price < 50) AS low, count(DISTINCT bidder) AS bidders, count(DISTINCT bidder) FILTER (WHERE price >= 150) AS rich, count(DISTINCT auction) AS auctions FROM bid GROUP BY day`,
+		func(w nexmark.World) []string {
+			return []string{line(append([]any{"2026-01-01"}, statistics(w.Bids)...)...)}
+		}},
+	{"q16", `SELECT channel, to_char(at, 'YYYY-MM-DD') AS day, count(*) AS n, count(*) FILTER (WHERE price < 50) AS low, count(DISTINCT bidder) AS bidders, count(DISTINCT bidder) FILTER (WHERE price >= 150) AS rich, count(DISTINCT auction) AS auctions FROM bid GROUP BY channel, day`,
 		func(w nexmark.World) (out []string) {
 			by := map[string][]nexmark.Bid{}
 			for _, b := range w.Bids {
 				by[b.Channel] = append(by[b.Channel], b)
 			}
 			for channel, bids := range by {
-				out = append(out, line(append([]any{channel}, statistics(bids)...)...))
+				out = append(out, line(append([]any{channel, "2026-01-01"}, statistics(bids)...)...))
 			}
 			return out
 		}},
@@ -237,7 +247,7 @@ var queries = []struct {
 		}
 		return out
 	}},
-	{"q17", `SELECT auction, count(*) AS n, count(*) FILTER (WHERE price < 100) AS low, min(price) AS least, max(price) AS most, sum(price) AS total FROM bid GROUP BY auction`, func(w nexmark.World) (out []string) {
+	{"q17", `SELECT auction, to_char(at, 'YYYY-MM-DD') AS day, count(*) AS n, count(*) FILTER (WHERE price < 100) AS low, min(price) AS least, max(price) AS most, avg(price) AS avg, sum(price) AS total FROM bid GROUP BY auction, day`, func(w nexmark.World) (out []string) {
 		for _, a := range w.Auctions {
 			var n, low, least, most, total int64
 			for _, b := range w.Bids {
@@ -253,7 +263,7 @@ var queries = []struct {
 				most, total = max(most, b.Price), total+b.Price
 			}
 			if n > 0 {
-				out = append(out, line(a.ID, n, low, least, most, total))
+				out = append(out, line(a.ID, "2026-01-01", n, low, least, most, ratio(total, n), total))
 			}
 		}
 		return out

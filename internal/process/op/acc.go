@@ -109,8 +109,8 @@ func (countAcc) merge(g *groups, at int, dst uint32, src []uint64) error {
 }
 
 // decSum is the exact sum or average of whole numbers and NUMERIC. Words: count of values, coefficient (two), scale. The sum has as
-// many digits behind the point as the longest value; where values may be taken back, eight more words count the values by their
-// digits, two counts to a word, those with 15 and more together.
+// many digits behind the point as the longest value; where values may be taken back, twenty more words count the values by their
+// digits, two counts to a word.
 type decSum struct{ avg, track bool }
 
 func (a decSum) words() int {
@@ -120,8 +120,8 @@ func (a decSum) words() int {
 	return 4
 }
 
-// sumScales is how many numbers of digits are told apart.
-const sumScales = 16
+// sumScales is how many numbers of digits there can be: 0 to 38, rounded up to whole words.
+const sumScales = 40
 
 // count notes that n values with so many digits behind the point came.
 func (a decSum) count(p []uint64, scale int32, n int64) {

