@@ -11,7 +11,7 @@ import (
 // Quality implements api.Judged.
 func (n *node) Quality(context.Context) (api.Quality, error) {
 	s := n.groups.Snapshot()
-	out := api.Quality{Totals: api.QualityTotals(s.Totals), Groups: []api.QualityGroup{}}
+	out := api.Quality{Totals: api.QualityTotals(s.Totals), Groups: []api.QualityGroup{}, Forgotten: s.Forgotten}
 	for _, g := range s.Groups {
 		out.Groups = append(out.Groups, qualityGroup(g))
 	}

@@ -62,7 +62,7 @@ func qualityGroup(g quarantine.Group) api.QualityGroup {
 func (n *node) QuarantineGroups(context.Context) (api.QuarantineGroups, error) {
 	s := n.groups.Snapshot()
 	mutes := n.ledger.Mutes()
-	out := api.QuarantineGroups{Totals: api.QuarantineTotals(s.Held), Groups: []api.QuarantineGroup{}}
+	out := api.QuarantineGroups{Totals: api.QuarantineTotals(s.Held), Groups: []api.QuarantineGroup{}, Forgotten: s.Forgotten}
 	for _, g := range s.Groups {
 		if g.Severity != "error" || g.Waiting+g.Replayed+g.Discarded == 0 {
 			continue

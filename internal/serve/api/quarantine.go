@@ -29,6 +29,8 @@ type Quarantine interface {
 type QuarantineGroups struct {
 	Totals QuarantineTotals  `json:"totals"`
 	Groups []QuarantineGroup `json:"groups"`
+	// Forgotten counts causes that were dropped to bound the memory; their events wait all the same.
+	Forgotten int64 `json:"forgotten" doc:"causes that are not listed any more, because there were too many; their events wait all the same"`
 }
 
 // QuarantineTotals count the events that quarantine holds.

@@ -52,6 +52,8 @@ type Balance struct {
 type Quality struct {
 	Totals QualityTotals  `json:"totals"`
 	Groups []QualityGroup `json:"groups"`
+	// Forgotten counts causes that were dropped to bound the memory: those that were quiet for longest.
+	Forgotten int64 `json:"forgotten" doc:"causes that are not listed any more, because there were too many; those that were quiet for longest go first"`
 }
 
 // QualityTotals count verdicts.

@@ -65,11 +65,25 @@ type Report struct {
 // maxRows bounds the report; what comes beyond is counted under one row.
 const maxRows = 2000
 
+// maxReasons bounds the reasons of one row; those that come beyond are counted as one. maxUses bounds the values that must be
+// unique; where there are more, the report is not complete.
+const (
+	maxReasons = 500
+	maxUses    = 4 << 20
+)
+
 type place struct{ event, source, app string }
 
 type row struct {
 	before, after Counts
 	reasons       map[Reason]int64
+}
+
+func (r *row) reason(why Reason) {
+	if _, ok := r.reasons[why]; !ok && len(r.reasons) >= maxReasons {
+		why = Reason{Code: "(others)"}
+	}
+	r.reasons[why]++
 }
 
 // test is a run.
@@ -242,7 +256,7 @@ func (t *test) count(i int, at place, v *event.Verdict) {
 	if v.Status == event.Quarantined {
 		for _, x := range v.Violations {
 			if x.Severity == event.Error {
-				r.reasons[Reason{Code: string(x.Code), Path: x.Path}]++
+				r.reason(Reason{Code: string(x.Code), Path: x.Path})
 			}
 		}
 	}
@@ -261,6 +275,10 @@ func (t *test) remember(s *side, source string, at place, e *event.Event, v *eve
 	event.AppendRecord(nil, &out, e, v, event.Meta{Source: source}, nil)
 	value, ok := u.Value(&tape.Doc{}, out.Value)
 	if !ok {
+		return
+	}
+	if len(s.uses) >= maxUses {
+		t.report.Complete = false
 		return
 	}
 	sum := sha256.Sum256([]byte(plan + "\x00" + string(e.Name) + "\x00" + string(value)))
@@ -285,7 +303,7 @@ func (t *test) repeats(i int, s *side) {
 			c.add(event.Quarantined, 1)
 		}
 		if i == 1 {
-			r.reasons[Reason{Code: string(trust.DuplicateUnique), Path: u.path}]++
+			r.reason(Reason{Code: string(trust.DuplicateUnique), Path: u.path})
 		}
 	}
 }

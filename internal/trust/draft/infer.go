@@ -1,6 +1,7 @@
 package draft
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -13,6 +14,10 @@ import (
 type Inference struct {
 	events map[[2]string]*observed
 	doc    tape.Doc
+	// properties is how many are known over all events. LeftOut counts sightings of events and properties that were beyond the
+	// bounds: the plan says nothing of them.
+	properties int
+	LeftOut    int64
 }
 
 // NewInference returns one that has seen nothing.
@@ -22,8 +27,9 @@ func NewInference() *Inference { return &Inference{events: map[[2]string]*observ
 const (
 	maxEvents     = 1000
 	maxProperties = 500
-	maxValues     = 12 // a text with more is no choice
-	fewEvents     = 20 // before that nothing is said to be required, or a choice
+	maxInAll      = 50_000 // properties over all events, those inside others too
+	maxValues     = 12     // a text with more is no choice
+	fewEvents     = 20     // before that nothing is said to be required, or a choice
 )
 
 type observed struct {
@@ -72,12 +78,13 @@ func (f *Inference) Add(text []byte) {
 	o := f.events[key]
 	if o == nil {
 		if len(f.events) >= maxEvents {
+			f.LeftOut++
 			return
 		}
 		o = &observed{properties: map[string]*values{}}
 		f.events[key] = o
 	}
-	o.add(d, d.Get(0, section), 0)
+	f.object(o, d.Get(0, section), 0)
 }
 
 func word(d *tape.Doc, name string) string {
@@ -87,7 +94,8 @@ func word(d *tape.Doc, name string) string {
 	return ""
 }
 
-func (o *observed) add(d *tape.Doc, node, depth int) {
+func (f *Inference) object(o *observed, node, depth int) {
+	d := &f.doc
 	o.count++
 	if node < 0 || d.Kind(node) != tape.Object {
 		return
@@ -96,14 +104,16 @@ func (o *observed) add(d *tape.Doc, node, depth int) {
 		name := string(d.Bytes(k))
 		v := o.properties[name]
 		if v == nil {
-			if len(o.properties) >= maxProperties {
+			if len(o.properties) >= maxProperties || f.properties >= maxInAll {
+				f.LeftOut++
 				continue
 			}
+			f.properties++
 			v = newValues()
 			o.properties[name] = v
 			o.order = append(o.order, name)
 		}
-		v.add(d, i, depth)
+		f.value(v, i, depth)
 	}
 }
 
@@ -115,7 +125,8 @@ func newValues() *values {
 	return v
 }
 
-func (v *values) add(d *tape.Doc, i, depth int) {
+func (f *Inference) value(v *values, i, depth int) {
+	d := &f.doc
 	kind := d.Kind(i)
 	if kind == tape.Null {
 		return
@@ -128,8 +139,8 @@ func (v *values) add(d *tape.Doc, i, depth int) {
 	case tape.String:
 		v.types["string"]++
 		text := string(d.Bytes(i))
-		for f, re := range shapes {
-			v.format[f] = v.format[f] && re.MatchString(text)
+		for shape, re := range shapes {
+			v.format[shape] = v.format[shape] && re.MatchString(text)
 		}
 		if v.texts != nil {
 			if v.texts[text]++; len(v.texts) > maxValues || len(text) > 40 {
@@ -144,7 +155,7 @@ func (v *values) add(d *tape.Doc, i, depth int) {
 			v.items = newValues()
 		}
 		for k := range d.Elements(i) {
-			v.items.add(d, k, depth+1)
+			f.value(v.items, k, depth+1)
 		}
 	case tape.Object:
 		v.types["object"]++
@@ -152,7 +163,7 @@ func (v *values) add(d *tape.Doc, i, depth int) {
 			v.inner = &observed{properties: map[string]*values{}}
 		}
 		if depth < 6 {
-			v.inner.add(d, i, depth+1)
+			f.object(v.inner, i, depth+1)
 		}
 	}
 }
@@ -212,9 +223,18 @@ func (v *values) rule() map[string]any {
 
 func (o *observed) always(v *values) bool { return o.count >= fewEvents && v.count == o.count }
 
+func (f *Inference) description() string {
+	text := "Learned from traffic; go over it before it quarantines anything."
+	if f.LeftOut > 0 {
+		text += fmt.Sprintf(" It is not complete: there are more than %d events, %d properties of one event or %d properties in all, and what came beyond was left out %d times.",
+			maxEvents, maxProperties, maxInAll, f.LeftOut)
+	}
+	return text
+}
+
 // Plan is the plan that fits what was seen, for people to go over: it warns, and quarantines nothing.
 func (f *Inference) Plan(name string) *Plan {
-	p := &Plan{Name: name, Description: "Learned from traffic; go over it before it quarantines anything.",
+	p := &Plan{Name: name, Description: f.description(),
 		Defaults: map[string]any{"unplanned_event": "warn", "violation": "warn", "additional_property": "warn"}}
 	for _, key := range slices.SortedFunc(maps.Keys(f.events), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
 		o := f.events[key]

@@ -149,6 +149,9 @@ type Verification struct {
 
 const maxBreaks = 100
 
+// maxChains is how many chains are followed; no installation has so many nodes. An entry of yet another one is a break.
+const maxChains = 10_000
+
 // Verify reads the whole log again and follows every chain.
 func (a *Audit) Verify(ctx context.Context) (Verification, error) {
 	v := Verification{Breaks: []Break{}, Heads: map[string]string{}}
@@ -164,6 +167,10 @@ func (a *Audit) Verify(ctx context.Context) (Verification, error) {
 	met := wantSeq == 0
 	err := a.journal.Read(ctx, func(key string, value []byte) {
 		v.Entries++
+		if _, known := seqs[key]; !known && len(seqs) >= maxChains {
+			report(key, 1, "there are more than %d chains", maxChains)
+			return
+		}
 		var e Entry
 		if err := json.Unmarshal(value, &e); err != nil {
 			report(key, seqs[key]+1, "the entry cannot be read")

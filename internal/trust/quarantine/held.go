@@ -27,7 +27,31 @@ const (
 type held struct {
 	Held
 	read    map[int32]int64 // the next offset to read, per partition
-	settled map[int32]map[int64]fate
+	settled map[int32]fates
+}
+
+// fates are those of records that were not read yet, in blocks of 4,096 offsets: a byte for each, whatever runs they come in.
+// Blocks that were read are forgotten.
+type fates map[int64]*[4096]fate
+
+func (s fates) set(offset int64, f fate) {
+	b := s[offset>>12]
+	if b == nil {
+		b = new([4096]fate)
+		s[offset>>12] = b
+	}
+	b[offset&4095] = f
+}
+
+// take returns what is known of a record that is read, and forgets what lies in blocks before it.
+func (s fates) take(offset int64) fate {
+	b := s[offset>>12]
+	if b == nil {
+		return 0
+	}
+	f := b[offset&4095]
+	b[offset&4095] = 0
+	return f
 }
 
 func (h *Held) add(f fate, n int64) {
@@ -41,6 +65,10 @@ func (h *Held) add(f fate, n int64) {
 	}
 }
 
+// maxOutcomes is of how many replays the outcome is followed. Of those that come beyond it, whoever makes up such names, nothing
+// is counted.
+const maxOutcomes = 10_000
+
 // Outcome is what became of the events that one replay sent.
 type Outcome struct {
 	Accepted, Rejected int64
@@ -49,12 +77,12 @@ type Outcome struct {
 // hold counts a record of quarantine, and returns its fate. It is called with mu held.
 func (g *Groups) hold(r *kgo.Record) fate {
 	h := &g.mu.held
-	if _, ok := h.read[r.Partition]; !ok {
-		maps.DeleteFunc(h.settled[r.Partition], func(offset int64, _ fate) bool { return offset < r.Offset }) // expired since
+	before, known := h.read[r.Partition]
+	f := h.settled[r.Partition].take(r.Offset)
+	h.read[r.Partition] = max(before, r.Offset+1)
+	if !known || before>>12 != r.Offset>>12 { // what was settled before this block is read, or has expired
+		maps.DeleteFunc(h.settled[r.Partition], func(block int64, _ *[4096]fate) bool { return block < r.Offset>>12 })
 	}
-	h.read[r.Partition] = max(h.read[r.Partition], r.Offset+1)
-	f := h.settled[r.Partition][r.Offset]
-	delete(h.settled[r.Partition], r.Offset)
 	h.add(f, 1)
 	return f
 }
@@ -92,9 +120,9 @@ func (g *Groups) Settle(partition int32, first, count int64, groups []string, is
 	}
 	for i := known; i < count; i++ {
 		if h.settled[partition] == nil {
-			h.settled[partition] = map[int64]fate{}
+			h.settled[partition] = fates{}
 		}
-		h.settled[partition][first+i] = f
+		h.settled[partition].set(first+i, f)
 	}
 	g.tell()
 }
@@ -103,6 +131,9 @@ func (g *Groups) Settle(partition int32, first, count int64, groups []string, is
 func (g *Groups) outcome(job string, s event.Status) {
 	o := g.mu.outcomes[job]
 	if o == nil {
+		if len(g.mu.outcomes) >= maxOutcomes {
+			return
+		}
 		o = &Outcome{}
 		g.mu.outcomes[job] = o
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -29,7 +30,7 @@ type Config struct {
 	Quarantine string
 	// Since is how far back the governed topics are read at start. 0: 24 hours. Quarantine is read whole.
 	Since time.Duration
-	// MaxGroups bounds the memory; beyond it, the group that was quiet for longest is forgotten. 0: 1,000.
+	// MaxGroups bounds the memory; beyond it, the groups that were quiet for longest are forgotten. 0: 1,000.
 	MaxGroups int
 	// Clock is asked for the time. nil: the machine's.
 	Clock clock.Clock
@@ -153,7 +154,7 @@ func New(cfg Config, cluster *log.Cluster) *Groups {
 	}
 	g := &Groups{cfg: cfg, cluster: cluster}
 	g.mu.groups = map[string]*group{}
-	g.mu.held = held{read: map[int32]int64{}, settled: map[int32]map[int64]fate{}}
+	g.mu.held = held{read: map[int32]int64{}, settled: map[int32]fates{}}
 	g.mu.outcomes = map[string]*Outcome{}
 	g.mu.watchers = map[chan struct{}]bool{}
 	return g
@@ -276,21 +277,23 @@ func (t *Totals) count(s event.Status) {
 	}
 }
 
-// group is the group of a cause, made if there is none. A full list forgets the group that was quiet for longest, those
-// without waiting events first.
+// group is the group of a cause, made if there is none. A full list forgets the tenth of the groups that was quiet for longest,
+// those without waiting events first.
 func (g *Groups) group(c Cause) *group {
 	if at := g.mu.groups[c.ID]; at != nil {
 		return at
 	}
 	if len(g.mu.groups) >= g.cfg.MaxGroups {
-		var oldest *group
-		for _, at := range g.mu.groups {
-			if oldest == nil || at.forgettable(oldest) {
-				oldest = at
+		all := slices.SortedFunc(maps.Values(g.mu.groups), func(a, b *group) int {
+			if a.forgettable(b) {
+				return -1
 			}
+			return 1
+		})
+		for _, at := range all[:max(len(all)/10, 1)] { // some at once: names without end must not cost a search each
+			delete(g.mu.groups, at.ID)
+			g.mu.forgotten++
 		}
-		delete(g.mu.groups, oldest.ID)
-		g.mu.forgotten++
 	}
 	k := c.key
 	at := &group{Group: Group{ID: c.ID, Event: k.event, Code: k.code, Path: k.path, Source: k.source}}
@@ -303,7 +306,10 @@ func (g *group) forgettable(other *group) bool {
 	if (g.Waiting == 0) != (other.Waiting == 0) {
 		return g.Waiting == 0
 	}
-	return g.LastSeen.Before(other.LastSeen)
+	if !g.LastSeen.Equal(other.LastSeen) {
+		return g.LastSeen.Before(other.LastSeen)
+	}
+	return g.ID < other.ID
 }
 
 func (g *group) seen(r *kgo.Record) {

@@ -56,6 +56,9 @@ type made struct {
 // maxJobs is how many jobs are remembered; of those that ended, the oldest are forgotten first.
 const maxJobs = 1000
 
+// maxMutes is how many causes may be muted at a time.
+const maxMutes = 10_000
+
 // maxPlans is how many changes of the plans during a job are told.
 const maxPlans = 20
 
@@ -256,6 +259,10 @@ func (l *Ledger) apply(e *entry) Kind {
 		}
 	case "mute":
 		if e.Mute != nil {
+			if len(l.mu.mutes) >= maxMutes {
+				now := l.clock.Now()
+				maps.DeleteFunc(l.mu.mutes, func(_ string, m Mute) bool { return m.Until != nil && m.Until.Before(now) })
+			}
 			l.mu.mutes[e.Mute.Group] = *e.Mute
 		}
 	case "unmute":

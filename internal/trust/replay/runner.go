@@ -23,6 +23,7 @@ var (
 	ErrNotFound = errors.New("there is no such job")
 	ErrNotReady = errors.New("the ledger of quarantine cannot be read yet")
 	ErrEnded    = errors.New("the job has ended already")
+	ErrMutes    = errors.New("too many causes are muted: unmute some first")
 )
 
 // Judge says what the plan in force says of an event.
@@ -302,6 +303,9 @@ func (r *Runner) Cancel(ctx context.Context, id string) (Job, error) {
 func (r *Runner) SetMute(ctx context.Context, group string, m *Mute) error {
 	if m == nil {
 		return r.append(ctx, &entry{Kind: "unmute", Mute: &Mute{Group: group}})
+	}
+	if _, known := r.ledger.Mutes()[group]; !known && len(r.ledger.Mutes()) >= maxMutes {
+		return ErrMutes
 	}
 	m.Group, m.At = group, r.cfg.Clock.Now().UTC()
 	return r.append(ctx, &entry{Kind: "mute", Mute: m})

@@ -98,6 +98,7 @@ export const api = {
   quality: (signal?: AbortSignal) =>
     call<Quality>('/api/quality', { signal }).then((r): Quality => ({
       totals: r.totals,
+      forgotten: r.forgotten ?? 0,
       groups: list(r.groups).map((g) => ({ ...g, perMinute: list(g.perMinute) })),
     })),
 
@@ -134,6 +135,7 @@ export const api = {
   quarantine: (signal?: AbortSignal) =>
     call<QuarantineGroups>('/api/quarantine/groups', { signal }).then((r): QuarantineGroups => ({
       totals: r.totals,
+      forgotten: r.forgotten ?? 0,
       groups: list(r.groups).map((g) => ({ ...g, suggested: list(g.suggested), perMinute: list(g.perMinute) })),
     })),
 

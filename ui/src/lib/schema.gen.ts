@@ -235,8 +235,8 @@ export interface Incident {
   startedAt: string;
   state: string;
   title: string;
-  /** share, events, values or value */
-  unit: 'share' | 'events' | 'values' | 'value';
+  /** share, events, ratio, values or value */
+  unit: 'share' | 'events' | 'ratio' | 'values' | 'value';
   updatedAt: string;
   view: string;
 }
@@ -278,8 +278,8 @@ export interface IncidentDetail {
   startedAt: string;
   state: string;
   title: string;
-  /** share, events, values or value */
-  unit: 'share' | 'events' | 'values' | 'value';
+  /** share, events, ratio, values or value */
+  unit: 'share' | 'events' | 'ratio' | 'values' | 'value';
   updatedAt: string;
   view: string;
 }
@@ -324,6 +324,8 @@ export interface Inferred {
 export interface JobRequest {
   /** also send events that still break the plan */
   all?: boolean;
+  /** confirms a filter that selects all that waits; without it a replay needs a filter */
+  everything?: boolean;
   filter: ReplayFilter;
   /** kept in the ledger; a discard needs one */
   reason?: string;
@@ -561,6 +563,8 @@ export interface Proposed {
 }
 
 export interface Quality {
+  /** causes that are not listed any more, because there were too many; those that were quiet for longest go first */
+  forgotten: number;
   groups: QualityGroup[];
   totals: QualityTotals;
 }
@@ -620,6 +624,8 @@ export interface QuarantineGroup {
 }
 
 export interface QuarantineGroups {
+  /** causes that are not listed any more, because there were too many; their events wait all the same */
+  forgotten: number;
   groups: QuarantineGroup[];
   totals: QuarantineTotals;
 }
@@ -633,11 +639,15 @@ export interface QuarantineJob {
   counts: ReplayCounts;
   createdAt: string;
   error: string;
+  /** confirms a filter that selects all that waits */
+  everything?: boolean;
   filter: ReplayFilter;
   finishedAt: string | null;
   id: string;
   /** replay or discard */
   kind: 'replay' | 'discard';
+  /** the tracking plans by which was judged; more than one when they were changed meanwhile */
+  plans: string[];
   /** 0 to 1 */
   progress: number;
   /** why; needed to discard */
@@ -676,8 +686,12 @@ export interface Remark {
 
 export interface ReplayCounts {
   discarded: number;
+  /** at most so many had been deleted from quarantine before the job came to them; markers of transactions are counted with them */
+  lost: number;
   matched: number;
   read: number;
+  /** not sent, because an event with the same messageId was accepted before */
+  repeats: number;
   /** sent through the doorstep again */
   sent: number;
   /** replayed or discarded before */
@@ -724,10 +738,16 @@ export interface ReplayPreview {
   complete: boolean;
   /** events that wait and that the filter selects */
   matched: number;
+  /** the tracking plans by which was judged */
+  plans: string;
   /** why events would still break the plan, the commonest first */
   remaining: ReplayRemaining[];
+  /** an event with the same messageId was accepted before: nothing would be sent */
+  repeats: number;
   samples: ReplaySample[];
   stillBroken: number;
+  /** true: this process does not know which ids and unique values came before; some of wouldPass may not pass */
+  unsure: boolean;
   wouldPass: number;
 }
 
