@@ -111,8 +111,8 @@ func (t *task) collect() ([]state.Change, error) {
 				continue
 			}
 			mg.Jobs = append(mg.Jobs, metaJob{ID: j.id, Name: j.name, Print: j.print.String(), Mark: j.mark})
-			for i, s := range j.stores() {
-				prefix := storeKey(j.id, i)
+			take := func(number int, s state.Store) {
+				prefix := storeKey(j.id, number)
 				s.Dirty(func(key, value []byte) {
 					c := state.Change{Key: append(prefix[:len(prefix):len(prefix)], key...)}
 					if value != nil {
@@ -121,6 +121,10 @@ func (t *task) collect() ([]state.Change, error) {
 					changes = append(changes, c)
 				})
 			}
+			for i, s := range j.stores() {
+				take(i, s)
+			}
+			take(ledgerStore, ledger{j.stat()})
 		}
 		m.Groups = append(m.Groups, mg)
 	}
@@ -188,12 +192,26 @@ func (f *flusher) write(ctx context.Context, w *flushed) error {
 	if err != nil {
 		return err
 	}
-	if err := f.task.disk.Apply(w.changes, mark); err != nil {
+	if err := f.keep(ctx, w.changes, mark); err != nil {
 		return err
 	}
 	f.task.cutTopic(ctx, f.task.cfg.own(StepsTopic), w.cut)
 	f.task.cutTopic(ctx, f.task.cfg.own(ServedTopic), w.told)
 	return f.rewrite(ctx, recs[len(recs)-1].Offset+1)
+}
+
+// keep writes what the changelog has to the local copy. One that proves damaged is made anew from the changelog.
+func (f *flusher) keep(ctx context.Context, changes []state.Change, mark []byte) error {
+	err := f.task.disk.Apply(changes, mark)
+	var damage *state.DamageError
+	if !errors.As(err, &damage) {
+		return err
+	}
+	f.task.cfg.Log.Warn("the local copy of the state of views is damaged; it is made anew from the changelog", "folder", f.task.cfg.Dir, "error", err)
+	if err := f.task.disk.Remake(); err != nil {
+		return err
+	}
+	return f.task.catchUpDisk(ctx)
 }
 
 // cutTopic deletes the records of a topic's only partition before an offset. That is housekeeping: failures are only told.

@@ -106,6 +106,9 @@ func (t *task) open(ctx context.Context) error {
 	if t.disk, err = state.OpenDisk(t.cfg.FS, t.cfg.Dir); err != nil {
 		return err
 	}
+	if err := t.disk.Damage(); err != nil {
+		t.cfg.Log.Warn("the local copy of the state of views cannot be opened; it is made anew from the changelog", "folder", t.cfg.Dir, "error", err)
+	}
 	if t.follows {
 		return nil
 	}

@@ -363,3 +363,67 @@ func decodeArray(v *vec.Vector, b []byte) ([]byte, error) {
 	v.CloseArray(start)
 	return b, nil
 }
+
+// skipRow returns what follows a row of the given types in b.
+func skipRow(types []vec.Type, b []byte) ([]byte, error) {
+	nb := (len(types) + 7) / 8
+	if len(b) < nb {
+		return nil, ErrCorrupt
+	}
+	nulls, rest := b[:nb], b[nb:]
+	var err error
+	for c, t := range types {
+		if nulls[c>>3]&(1<<(c&7)) != 0 {
+			continue
+		}
+		if rest, err = skipValue(t, rest); err != nil {
+			return nil, err
+		}
+	}
+	return rest, nil
+}
+
+func skipValue(t vec.Type, b []byte) ([]byte, error) {
+	n := 8
+	switch t.Kind {
+	case vec.Bool, vec.Unknown:
+		n = 1
+	case vec.Numeric:
+		_, rest, err := decodeDecimal(b)
+		return rest, err
+	case vec.Interval, vec.UUID:
+		n = 16
+	case vec.Text, vec.Bytea, vec.JSONB:
+		_, rest, err := cutBytes(b)
+		return rest, err
+	case vec.Array:
+		return skipArray(t, b)
+	}
+	if len(b) < n {
+		return nil, ErrCorrupt
+	}
+	return b[n:], nil
+}
+
+func skipArray(t vec.Type, b []byte) ([]byte, error) {
+	n, w := binary.Uvarint(b)
+	if w <= 0 || n > uint64(len(b)-w) {
+		return nil, ErrCorrupt
+	}
+	b = b[w:]
+	for range n {
+		if len(b) < 1 {
+			return nil, ErrCorrupt
+		}
+		null := b[0] != 0
+		b = b[1:]
+		if null {
+			continue
+		}
+		var err error
+		if b, err = skipValue(vec.Of(t.Elem), b); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}

@@ -2,27 +2,52 @@ package state
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"golang.org/x/sync/errgroup"
 )
 
 // Disk is the local copy of the state changelog, so that a restart need not read all of that. It is rebuildable: whatever is
 // wrong with it, it may be emptied and filled from the changelog. One goroutine writes it.
 type Disk struct {
-	db  *pebble.DB
-	fs  vfs.FS
-	dir string
+	// using is held for reading while db is in use, which Remake replaces.
+	using sync.RWMutex
+	db    *pebble.DB
+	fs    vfs.FS
+	dir   string
+
+	damage error       // found when it was opened
+	found  atomic.Bool // found since, in the background
 }
 
 // Change is one key of the changelog; a nil Value removes it.
 type Change struct{ Key, Value []byte }
 
-// diskMark is the key under which Disk keeps its place in the changelog. State keys begin with four bytes of a store's number,
-// which is never the highest.
-var diskMark = []byte{0xff, 0xff, 0xff, 0xff, 'p'}
+// diskMark is the key under which Disk keeps its place in the changelog. State keys begin with four bytes of a job's number,
+// which is never the highest. The last byte tells the format of the other keys.
+var diskMark = []byte{0xff, 0xff, 0xff, 0xff, 'q'}
+
+// Between the five bytes that name a store and the store's own key there are, on disk, the first four bytes of the key's hash: rows
+// come back in the order in which tables keep them, and any share of them can be read by itself.
+const (
+	diskPrefix = 5
+	diskHash   = 4
+)
+
+// appendDiskKey appends the key on disk of a key of the changelog.
+func appendDiskKey(dst, key []byte) []byte {
+	own := key[diskPrefix:]
+	dst = append(dst, key[:diskPrefix]...)
+	dst = binary.BigEndian.AppendUint32(dst, orderOf(keyHash(own)))
+	return append(dst, own...)
+}
 
 // OpenDisk opens the local copy in dir. One that cannot be opened is removed and begun anew.
 func OpenDisk(fs vfs.FS, dir string) (*Disk, error) {
@@ -31,6 +56,7 @@ func OpenDisk(fs vfs.FS, dir string) (*Disk, error) {
 	if err == nil {
 		return d, nil
 	}
+	d.damage = err
 	if rerr := fs.RemoveAll(dir); rerr != nil {
 		return nil, fmt.Errorf("opening the local state in %s: %w", dir, errors.Join(err, rerr))
 	}
@@ -40,6 +66,9 @@ func OpenDisk(fs vfs.FS, dir string) (*Disk, error) {
 	return d, nil
 }
 
+// Damage is why OpenDisk could not open the copy that was there; nil if it could.
+func (d *Disk) Damage() error { return d.damage }
+
 func (d *Disk) open() error {
 	if err := d.fs.MkdirAll(d.dir, 0o755); err != nil {
 		return err
@@ -48,6 +77,7 @@ func (d *Disk) open() error {
 	defer cache.Unref()
 	db, err := pebble.Open(d.dir, &pebble.Options{
 		FS: d.fs, Cache: cache, MemTableSize: 4 << 20, FormatMajorVersion: pebble.FormatNewest, Logger: silent{},
+		EventListener: &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) { d.found.Store(true) }},
 	})
 	d.db = db
 	return err
@@ -72,27 +102,36 @@ func (d *Disk) Close() error {
 
 // Mark is what the last Apply noted about its place in the changelog; nil if the copy is empty.
 func (d *Disk) Mark() ([]byte, error) {
+	d.using.RLock()
+	defer d.using.RUnlock()
 	v, closer, err := d.db.Get(diskMark)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the local state: %w", err)
+		return nil, &DamageError{err}
 	}
 	defer closer.Close()
 	return bytes.Clone(v), nil
 }
 
-// Apply makes changes and their mark durable, all or none.
+// Apply makes changes and their mark durable, all or none. A DamageError says that the copy is to be made anew.
 func (d *Disk) Apply(changes []Change, mark []byte) error {
+	d.using.RLock()
+	defer d.using.RUnlock()
+	if d.found.Load() {
+		return &DamageError{ErrCorrupt}
+	}
 	b := d.db.NewBatch()
 	defer b.Close()
 	var err error
+	var key []byte
 	for _, c := range changes {
+		key = appendDiskKey(key[:0], c.Key)
 		if c.Value == nil {
-			err = errors.Join(err, b.Delete(c.Key, nil))
+			err = errors.Join(err, b.Delete(key, nil))
 		} else {
-			err = errors.Join(err, b.Set(c.Key, c.Value, nil))
+			err = errors.Join(err, b.Set(key, c.Value, nil))
 		}
 	}
 	err = errors.Join(err, b.Set(diskMark, mark, nil))
@@ -113,31 +152,129 @@ func (d *Disk) Reset() error {
 	return nil
 }
 
-// Each calls f for every key that begins with prefix, in order, until f fails. The slices are valid during the call.
+// Each calls f for every key that begins with prefix, which is no longer than the name of a store; those of a store in the order of
+// their hashes. It ends when f fails. The slices are valid during the call.
 func (d *Disk) Each(prefix []byte, f func(key, value []byte) error) error {
-	opts := &pebble.IterOptions{LowerBound: prefix}
-	if end := bytes.Clone(prefix); len(end) > 0 {
-		for i := len(end) - 1; i >= 0; i-- {
-			if end[i]++; end[i] != 0 {
-				opts.UpperBound = end[:i+1]
-				break
-			}
+	var key []byte
+	return d.scan(prefix, after(prefix), func(k, v []byte) error {
+		key = append(append(key[:0], k[:diskPrefix]...), k[diskPrefix+diskHash:]...)
+		return f(key, v)
+	})
+}
+
+// after is the first key behind all that begin with prefix; nil: the end.
+func after(prefix []byte) []byte {
+	end := bytes.Clone(prefix)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			return end[:i+1]
 		}
 	}
-	it, err := d.db.NewIter(opts)
+	return nil
+}
+
+// scan calls f for the keys on disk from one on up to another.
+func (d *Disk) scan(from, to []byte, f func(key, value []byte) error) error {
+	d.using.RLock()
+	defer d.using.RUnlock()
+	it, err := d.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
 	if err != nil {
-		return fmt.Errorf("reading the local state: %w", err)
+		return &DamageError{err}
 	}
 	for it.First(); it.Valid(); it.Next() {
-		if bytes.Equal(it.Key(), diskMark) {
+		k := it.Key()
+		if bytes.Equal(k, diskMark) {
 			continue
 		}
-		if err := f(it.Key(), it.Value()); err != nil {
-			return errors.Join(err, it.Close())
+		if len(k) < diskPrefix+diskHash {
+			err = &DamageError{fmt.Errorf("key %x: %w", k, ErrCorrupt)}
+			break
+		}
+		v, verr := it.ValueAndErr()
+		if verr != nil {
+			break // Close says it
+		}
+		if err = f(k, v); err != nil {
+			break
 		}
 	}
-	if err := it.Close(); err != nil {
-		return fmt.Errorf("reading the local state: %w", err)
+	if cerr := it.Close(); cerr != nil {
+		return errors.Join(err, &DamageError{cerr})
+	}
+	return err
+}
+
+// DamageError says that the local copy cannot be read back. All of it is in the changelog, too.
+type DamageError struct{ Err error }
+
+// Error implements error.
+func (e *DamageError) Error() string { return "reading the local state: " + e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *DamageError) Unwrap() error { return e.Err }
+
+// Restore loads an empty store with what lies under its name. A table takes its rows on all processors.
+func (d *Disk) Restore(name []byte, s Store) error {
+	t, ok := s.(*Table)
+	if !ok {
+		return d.Each(name, func(k, v []byte) error { return damaged(s.Load(k[diskPrefix:], v)) })
+	}
+	var parts [fan]tree
+	var counts [fan]int
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range parts {
+		g.Go(func() error {
+			from := append(bytes.Clone(name), byte(i<<(8-fanBits)))
+			to := append(bytes.Clone(name), byte((i+1)<<(8-fanBits)))
+			if i == fan-1 {
+				to = after(name)
+			}
+			part := &parts[i]
+			part.epoch = t.tree.epoch
+			err := d.scan(from, to, func(k, v []byte) error {
+				key := k[diskPrefix+diskHash:]
+				n, err := t.checkRow(key, v)
+				if err != nil {
+					return damaged(err)
+				}
+				part.loadUnder(1, binary.BigEndian.Uint32(k[diskPrefix:]), key, v)
+				counts[i] += n
+				return nil
+			})
+			part.trim()
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, n := range counts {
+		t.count += n
+	}
+	t.tree.join(&parts)
+	t.frozen = nil
+	return nil
+}
+
+func damaged(err error) error {
+	if err != nil {
+		return &DamageError{err}
+	}
+	return nil
+}
+
+// Remake throws the copy away, damaged as it may be, and begins an empty one.
+func (d *Disk) Remake() error {
+	d.using.Lock()
+	defer d.using.Unlock()
+	_ = d.db.Close() // it is of no use any more
+	d.found.Store(false)
+	if err := d.fs.RemoveAll(d.dir); err != nil {
+		return fmt.Errorf("removing the damaged local state in %s: %w", d.dir, err)
+	}
+	if err := d.open(); err != nil {
+		return fmt.Errorf("opening the local state in %s anew: %w", d.dir, err)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -23,7 +24,7 @@ func TestTheLocalCopySurvivesCrashesWhole(t *testing.T) {
 	for round := range 60 {
 		var changes []Change
 		for range rnd.IntN(200) {
-			k := fmt.Sprintf("%04d", rnd.IntN(500))
+			k := fmt.Sprintf("%03d/%03d/", rnd.IntN(3), rnd.IntN(500))
 			if rnd.IntN(4) == 0 {
 				changes = append(changes, Change{Key: []byte(k)})
 				delete(model, k)
@@ -57,8 +58,8 @@ func TestTheLocalCopySurvivesCrashesWhole(t *testing.T) {
 		}
 	}
 	seen := 0
-	if err := d.Each([]byte("01"), func(k, _ []byte) error {
-		if !bytes.HasPrefix(k, []byte("01")) {
+	if err := d.Each([]byte("001/"), func(k, _ []byte) error {
+		if !bytes.HasPrefix(k, []byte("001/")) {
 			t.Errorf("key %q has not the prefix", k)
 		}
 		seen++
@@ -71,5 +72,72 @@ func TestTheLocalCopySurvivesCrashesWhole(t *testing.T) {
 	}
 	if m, err := d.Mark(); m != nil || err != nil {
 		t.Errorf("an emptied copy has the mark %q (%v)", m, err)
+	}
+}
+
+// TestATableComesBackFromTheLocalCopy restores tables of many sizes, which are then changed like those that were never away.
+func TestATableComesBackFromTheLocalCopy(t *testing.T) {
+	for _, rows := range []int{0, 1, 10, 33, 600, 20_000} {
+		d, err := OpenDisk(vfs.NewMem(), "state")
+		if err != nil {
+			t.Fatal(err)
+		}
+		from := NewTable(&Publication{}, pairTypes, []int{0})
+		for i := range rows {
+			from.Stage(pair(fmt.Sprint("k", i), int64(i)))
+		}
+		from.pub.Apply(1, func() { from.Publish() })
+		name := []byte{0, 0, 0, 7, 1}
+		changes := []Change{{Key: []byte{0, 0, 0, 7, 2, 9}, Value: []byte("another store")}}
+		from.Dirty(func(k, v []byte) {
+			changes = append(changes, Change{append(bytes.Clone(name), k...), bytes.Clone(v)})
+		})
+		if err := d.Apply(changes, []byte("m")); err != nil {
+			t.Fatal(err)
+		}
+		to := NewTable(&Publication{}, pairTypes, []int{0})
+		if err := d.Restore(name, to); err != nil {
+			t.Fatal(err)
+		}
+		for i := range rows / 2 {
+			to.Stage(pair(fmt.Sprint("k", i), int64(i), -1))
+			to.Stage(pair(fmt.Sprint("new", i), int64(i)))
+		}
+		to.step(2)
+		model := map[string]string{}
+		to.tree.root.each(func(klen int, row []byte) bool {
+			model[string(row[:klen])] = string(row[klen:])
+			return true
+		})
+		to.tree.check(t, model)
+		if v := to.Version(); v.Rows() != rows || len(dump(v)) != rows {
+			t.Errorf("%d rows after %d", v.Rows(), rows)
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestRowsThatAreNoneAreFoundInTheLocalCopy(t *testing.T) {
+	d, err := OpenDisk(vfs.NewMem(), "state")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	name := []byte{0, 0, 0, 7, 1}
+	if err := d.Apply([]Change{{Key: append(name, 0, 1, 'k'), Value: []byte{0, 1, 2}}}, []byte("m")); err != nil {
+		t.Fatal(err)
+	}
+	to := NewTable(&Publication{}, pairTypes, []int{0})
+	var damage *DamageError
+	if err := d.Restore(name, to); !errors.As(err, &damage) || to.Len() != 0 {
+		t.Errorf("Restore gives %v and %d rows", err, to.Len())
+	}
+	if err := d.Remake(); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := d.Mark(); m != nil || err != nil {
+		t.Errorf("a copy made anew has the mark %q (%v)", m, err)
 	}
 }

@@ -3,6 +3,7 @@ package state
 import (
 	"encoding/binary"
 	"iter"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -55,9 +56,6 @@ type Table struct {
 	dirty  *Map // the keys that changed since the last Dirty
 	subs   []*Subscription
 	staged staged
-
-	loading *Rows  // to check loaded rows in
-	row     []byte // the same, as bytes
 }
 
 // NewTable returns an empty table whose rows have the given types. key names the columns that identify a row; nil makes it
@@ -245,27 +243,33 @@ func (t *Table) Dirty(emit func(key, value []byte)) {
 
 // Load implements Store.
 func (t *Table) Load(key, value []byte) error {
-	if t.loading == nil {
-		t.loading = NewRows(t.order)
-	}
-	t.loading.Reset()
-	t.row = append(append(t.row[:0], key...), value...)
-	rest, err := t.loading.AppendPair(t.stored(), t.row)
+	n, err := t.checkRow(key, value)
 	if err != nil {
 		return err
-	}
-	n := 1
-	if t.key == nil {
-		u, w := binary.Uvarint(rest)
-		if w <= 0 {
-			return ErrCorrupt
-		}
-		n = int(u)
 	}
 	t.tree.load(keyHash(key), key, value)
 	t.count += n
 	t.frozen = nil
 	return nil
+}
+
+// checkRow tells how often a stored row counts, or that it is none of this table.
+func (t *Table) checkRow(key, value []byte) (int, error) {
+	rest, err := skipRow(t.order[:t.stored()], key)
+	if err != nil || len(rest) > 0 {
+		return 0, ErrCorrupt
+	}
+	if t.key == nil {
+		u, w := binary.Uvarint(value)
+		if w != len(value) || u > math.MaxInt32 {
+			return 0, ErrCorrupt
+		}
+		return int(u), nil
+	}
+	if rest, err = skipRow(t.order[t.stored():], value); err != nil || len(rest) > 0 {
+		return 0, ErrCorrupt
+	}
+	return 1, nil
 }
 
 // Len implements Store.

@@ -179,11 +179,14 @@ func (l *leaf) put(key, value []byte) {
 }
 
 // set stores a value.
-func (t *tree) set(hash uint64, key, value []byte) { t.put(hash, key, value, false) }
+func (t *tree) set(hash uint64, key, value []byte) { t.put(0, orderOf(hash), key, value, false) }
 
 // load stores the value of a key that is not there yet. Rows that come in their order find the memory that they need and no more.
-func (t *tree) load(hash uint64, key, value []byte) {
-	n := t.put(hash, key, value, true)
+func (t *tree) load(hash uint64, key, value []byte) { t.loadUnder(0, orderOf(hash), key, value) }
+
+// loadUnder is load for a tree that is to hang at a depth of another.
+func (t *tree) loadUnder(depth int, hash uint32, key, value []byte) {
+	n := t.put(depth, hash, key, value, true)
 	if t.loaded != n {
 		t.trim()
 		t.loaded = n
@@ -198,15 +201,32 @@ func (t *tree) trim() {
 	t.loaded = nil
 }
 
-// put stores a value and returns the leaf that holds it.
-func (t *tree) put(hash uint64, key, value []byte, fresh bool) *node {
-	h := orderOf(hash)
+// join makes an empty tree of one for each place of its root.
+func (t *tree) join(parts *[fan]tree) {
+	root := &node{epoch: t.epoch, kids: new([fan]*node)}
+	for i := range parts {
+		p := &parts[i]
+		if p.root == nil {
+			p.root = p.newLeaf()
+		}
+		root.kids[i] = p.root
+		t.rows += p.rows
+		t.bytes += p.bytes
+		t.leaves += p.leaves
+	}
+	if t.rows > 0 {
+		t.root = root
+	}
+}
+
+// put stores a value and returns the leaf that holds it. depth is where the tree's root stands.
+func (t *tree) put(depth int, h uint32, key, value []byte, fresh bool) *node {
 	if t.root == nil {
 		t.root = t.newLeaf()
 	}
 	t.root = t.own(t.root)
-	n, depth := t.root, 0
-	if n.kids == nil && !t.full(n, h, key, 0) {
+	n := t.root
+	if n.kids == nil && !t.full(n, h, key, depth) {
 		t.write(&n.leaf, h, key, value, fresh)
 		return n
 	}
