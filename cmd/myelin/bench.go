@@ -17,6 +17,7 @@ func benchmark(ctx context.Context, args []string) error {
 	fs.StringVar(&cfg.Dir, "dir", "", "scratch `folder` on the disk to measure (default the system's)")
 	fs.IntVar(&cfg.Seconds, "seconds", 20, "how long each load lasts")
 	fs.IntVar(&cfg.Rate, "rate", 1000, "events per second of the latency measurement")
+	fs.IntVar(&cfg.Keys, "keys", 10_000_000, "how many keys the state has that is measured")
 	fs.Func("only", "`list` of "+strings.Join(bench.Names(), ","), func(s string) error {
 		cfg.Only = strings.Split(s, ",")
 		return nil

@@ -20,6 +20,8 @@ type Config struct {
 	Rate int
 	// Connections of the spike. 0: 5000.
 	Connections int
+	// Keys of the state that is measured. 0: 10 million.
+	Keys int
 	// Only the measurements named here; nil: all.
 	Only []string
 	Out  io.Writer
@@ -45,6 +47,7 @@ func measurements() []measurement {
 		{"latency", latency},
 		{"restart", restart},
 		{"spike", spike},
+		{"keys", keys},
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 type project struct {
 	view  bool   // with a view over the events
 	roles string // --roles; "": all
+	sql   string // more objects
 }
 
 const planText = `apiVersion: myelin/v1
@@ -49,12 +50,13 @@ const configText = "sources: [{name: bench, write_keys: [wk_bench], plan: bench}
 
 // server is a running myelin.
 type server struct {
-	cmd    *exec.Cmd
-	base   string
-	client *http.Client
-	ready  chan struct{}
-	failed chan struct{}
-	output bytes.Buffer
+	cmd             *exec.Cmd
+	base            string
+	kafka, postgres string
+	client          *http.Client
+	ready           chan struct{}
+	failed          chan struct{}
+	output          bytes.Buffer
 }
 
 // start runs the binary on ports that are free, in a fresh folder.
@@ -66,6 +68,9 @@ func start(ctx context.Context, cfg Config, p project) (*server, error) {
 	files := map[string]string{"myelin.yaml": configText, "plan/bench.yaml": planText}
 	if p.view {
 		files["sql/bench.sql"] = viewText
+	}
+	if p.sql != "" {
+		files["sql/more.sql"] = p.sql
 	}
 	for name, text := range files {
 		path := filepath.Join(dir, name)
@@ -82,7 +87,7 @@ func start(ctx context.Context, cfg Config, p project) (*server, error) {
 		args = append(args, "--roles", p.roles)
 	}
 	s := &server{
-		base: "http://" + ports[0], client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 256}},
+		base: "http://" + ports[0], kafka: ports[1], postgres: ports[2], client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 256}},
 	}
 	return s, s.launch(ctx, cfg.Binary, args)
 }
@@ -135,8 +140,8 @@ func (s *server) awaitReady(ctx context.Context) error {
 		return nil
 	case <-s.failed:
 		return fmt.Errorf("the server ended before it was ready: %s", strings.TrimSpace(s.output.String()))
-	case <-time.After(30 * time.Second):
-		return errors.New("the server was not ready within 30 s")
+	case <-time.After(2 * time.Minute):
+		return errors.New("the server was not ready within 2 minutes")
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -167,6 +172,21 @@ func (s *server) post(ctx context.Context, body []byte) (status int, err error) 
 	defer resp.Body.Close()
 	_, err = io.Copy(io.Discard, resp.Body)
 	return resp.StatusCode, err
+}
+
+// metrics is what the server tells Prometheus.
+func (s *server) metrics(ctx context.Context) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+"/metrics", nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	return string(text), err
 }
 
 // clockTick is USER_HZ, which is 100 on Linux.
