@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"myelin/internal/log"
 	"myelin/internal/process/plan"
 	"myelin/internal/process/state"
@@ -338,6 +340,72 @@ func readsOf(q *plan.Query) []string {
 		if r := s.Relation; r.Kind != plan.Stream && !slices.Contains(out, r.Name) {
 			out = append(out, r.Name)
 		}
+	}
+	return out
+}
+
+// Prints are the fingerprints of views, tables and sinks with queries of their own (as "sink NAME"): two definitions with the same
+// one can go on with the same state.
+func Prints(want Objects) (map[string]string, error) {
+	views := map[string]*View{}
+	for _, t := range want.Tables {
+		views[t.Relation.Name] = &View{Relation: t.Relation, print: printTable(t.Relation)}
+	}
+	for _, d := range want.Views {
+		views[d.Relation.Name] = &View{Relation: d.Relation, Query: d.Query}
+	}
+	out := map[string]string{}
+	for name, v := range views {
+		if err := fingerprintOf(v, views, 0); err != nil {
+			return nil, fmt.Errorf("view %s: %w", name, err)
+		}
+		out[name] = v.print.String()
+	}
+	for _, s := range want.Sinks {
+		if s.Query == nil {
+			continue
+		}
+		v := &View{Relation: &plan.Relation{Name: sinkJob(s.Name)}, Query: s.Query}
+		if err := fingerprintOf(v, views, 0); err != nil {
+			return nil, fmt.Errorf("sink %s: %w", s.Name, err)
+		}
+		out[sinkJob(s.Name)] = v.print.String()
+	}
+	return out, nil
+}
+
+// Flushed are the fingerprints of what the first task has state of, by name.
+func Flushed(ctx context.Context, cluster *log.Cluster) (map[string]string, error) {
+	out := map[string]string{}
+	topics, err := cluster.Admin().ListTopics(ctx, StateTopic)
+	if err != nil {
+		return nil, fmt.Errorf("looking for state: %w", err)
+	}
+	if !topics.Has(StateTopic) {
+		return out, nil
+	}
+	var bad error
+	err = cluster.ReadTail(ctx, StateTopic, time.Time{}, func(r *kgo.Record) {
+		if string(r.Key) != string(metaKey) {
+			return
+		}
+		m, err := parseMeta(r.Value)
+		bad = err
+		clear(out)
+		for _, g := range m.jobs() {
+			out[g.Name] = g.Print
+		}
+	})
+	return out, errors.Join(err, bad)
+}
+
+func (m *meta) jobs() []metaJob {
+	if m == nil {
+		return nil
+	}
+	var out []metaJob
+	for _, g := range m.Groups {
+		out = append(out, g.Jobs...)
 	}
 	return out
 }
