@@ -198,7 +198,7 @@ func divide(weights []int, partitions int, owned [][]int32) [][]int32 {
 		}
 		best, gap := -1, load[from]-load[to]
 		for i, p := range out[from] {
-			if w := weight(p); w < gap && (w > full || gap < full) && (best < 0 || abs(gap-2*w) < abs(gap-2*weight(out[from][best]))) {
+			if w := weight(p); w < gap && (w > full || gap < full/2) && (best < 0 || abs(gap-2*w) < abs(gap-2*weight(out[from][best]))) {
 				best = i
 			}
 		}
