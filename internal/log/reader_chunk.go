@@ -26,6 +26,7 @@ type Chunk struct {
 	// Buf holds all records; the spans of a RawRecord lie in it.
 	Buf      []byte
 	sections []section
+	own      bool // Buf is of memory that Release takes back
 }
 
 // section is the uncompressed records of one record batch.
@@ -191,8 +192,7 @@ func NewChunk(topic string, partition int32, raw []byte) (*Chunk, error) {
 // fill takes in the record batches of a fetch response. Batches of aborted transactions and markers are left out.
 func (c *Chunk) fill(raw []byte, aborted []kmsg.FetchResponseTopicPartitionAbortedTransaction, dec kgo.Decompressor) error {
 	abort := newAborts(aborted)
-	c.Buf = raw
-	own := false
+	c.Buf = raw[:len(raw):len(raw)] // what follows belongs to other partitions
 	for at := 0; len(raw)-at >= batchHeader; {
 		size := int(int32(binary.BigEndian.Uint32(raw[at+batchLengthAt:]))) + 12
 		if size < batchHeader {
@@ -228,16 +228,17 @@ func (c *Chunk) fill(raw []byte, aborted []kmsg.FetchResponseTopicPartitionAbort
 			s.appended, s.first = true, int64(binary.BigEndian.Uint64(b[batchMaxTsAt:]))
 		}
 		if codec := attrs & attrCodec; codec != 0 {
-			plain, err := dec.Decompress(b[batchHeader:], kgo.CompressionCodecType(codec))
-			if err != nil {
-				return fmt.Errorf("decompressing the batch at offset %d: %w", s.base, err)
-			}
-			if !own {
-				own = true
-				c.Buf = slices.Clone(c.Buf)
+			if !c.own {
+				c.unpack(raw)
 			}
 			s.start = uint32(len(c.Buf))
-			c.Buf = append(c.Buf, plain...)
+			if err := c.decompress(b[batchHeader:], kgo.CompressionCodecType(codec), dec); err != nil {
+				return fmt.Errorf("decompressing the batch at offset %d: %w", s.base, err)
+			}
+			s.end = uint32(len(c.Buf))
+		} else if c.own {
+			s.start = uint32(len(c.Buf))
+			c.Buf = append(c.Buf, b[batchHeader:]...)
 			s.end = uint32(len(c.Buf))
 		}
 		if err := c.checkRecords(&s); err != nil {

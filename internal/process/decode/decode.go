@@ -130,9 +130,10 @@ func (n *node) add(path []string, col int32) {
 	n.kids[i].add(path[1:], col)
 }
 
-// Begin starts a batch of at most n records that lie in buf, which must stay as it is until the batch is done with.
+// Begin starts a batch of at most n records that lie in buf, which must stay as it is until the batch is done with. What must be
+// kept besides is appended to buf, so its capacity must be free.
 func (d *Decoder) Begin(buf []byte, n int) {
-	d.buf = buf[:len(buf):len(buf)]
+	d.buf = buf
 	d.rows, d.row = n, 0
 	for i := range d.cols {
 		c := &d.cols[i]

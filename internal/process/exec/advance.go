@@ -52,6 +52,11 @@ func (t *task) advance(ctx context.Context, g *group) (bool, error) {
 	}
 	err := t.finish(ctx, g, s.Seq, clock)
 	t.shown(pieces)
+	for i := range pieces {
+		if pieces[i].last {
+			pieces[i].chunk.Release()
+		}
+	}
 	t.metrics.stepTime.Observe(time.Since(began))
 	return true, err
 }

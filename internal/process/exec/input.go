@@ -164,6 +164,7 @@ type piece struct {
 	chunk   *log.Chunk
 	start   log.Cursor
 	dropped []int
+	last    bool // nothing of the chunk is left
 }
 
 // record finds the record that became a row.
@@ -223,6 +224,7 @@ func (in *input) next(p *part, limit int, until int64) (piece, bool) {
 		pc.To = min(c.To, until)
 		if c.To <= until {
 			p.chunk, p.cur = nil, log.Cursor{}
+			pc.last = true
 		}
 	case pc.records < limit:
 		pc.To = until
