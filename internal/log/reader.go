@@ -59,15 +59,17 @@ type partitionID struct {
 // partition is the state of one partition that is read. Guarded by Reader.mu.
 type partition struct {
 	partitionID
-	uuid    [16]byte
-	leader  int32 // -1: to be found
-	next    int64
-	end     int64 // last stable offset as last heard of; -1: not yet
-	start   int64
-	known   Moment
-	bytes   int
-	chunks  []*Chunk
-	retryAt time.Time
+	uuid   [16]byte
+	leader int32 // -1: to be found
+	next   int64
+	end    int64 // last stable offset as last heard of; -1: not yet
+	start  int64
+	known  Moment
+	bytes  int
+	// inflates is by how much the records that came last had been compressed, and a little more.
+	inflates float64
+	chunks   []*Chunk
+	retryAt  time.Time
 }
 
 // NewReader returns a reader with a client of its own. It reads nothing until Add.

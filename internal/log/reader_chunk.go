@@ -26,7 +26,8 @@ type Chunk struct {
 	// Buf holds all records; the spans of a RawRecord lie in it.
 	Buf      []byte
 	sections []section
-	own      bool // Buf is of memory that Release takes back
+	own      bool    // Buf is of memory that Release takes back
+	inflates float64 // by how much records are expected to have been compressed; 0: not known
 }
 
 // section is the uncompressed records of one record batch.

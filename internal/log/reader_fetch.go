@@ -217,11 +217,12 @@ func (r *Reader) takePartition(
 	r.mu.Lock()
 	from := p.next // only this goroutine moves it
 	current := r.mu.parts[p.partitionID] == p
+	inflates := p.inflates
 	r.mu.Unlock()
 	if !current {
 		return nil // removed or started anew meanwhile
 	}
-	c := &Chunk{Topic: p.topic, Partition: p.n, From: from, To: from, Sent: sent.Tick, Got: got}
+	c := &Chunk{Topic: p.topic, Partition: p.n, From: from, To: from, Sent: sent.Tick, Got: got, inflates: inflates}
 	start := fp.LogStartOffset
 	err := kerr.ErrorForCode(fp.ErrorCode)
 	switch {
@@ -251,6 +252,7 @@ func (r *Reader) takePartition(
 	p.start, p.end, p.next = start, max(end, c.To), c.To
 	if c.To > from {
 		p.bytes += len(c.Buf)
+		p.inflates = max(1.1, 1.1*float64(len(c.Buf))/float64(len(fp.RecordBatches)))
 		p.chunks = append(p.chunks, c)
 	}
 	if c.To >= end {
