@@ -146,7 +146,7 @@ func cutBatches(b []byte, want *diskRead) batchCut {
 	return c
 }
 
-// errReplaced: a compaction has replaced the segment while it was being read.
+// errReplaced: the segment was replaced by a compaction, or removed, while it was being read.
 var errReplaced = errors.New("segment replaced")
 
 // corrupt reports damage in a segment file and says where reading can go on.

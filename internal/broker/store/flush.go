@@ -182,7 +182,7 @@ func (f *flusher) flush(p *Partition) error {
 		if err != nil {
 			return err
 		}
-		if _, err := file.WriteAt(f.stage, run[0].pos); err != nil {
+		if _, err := file.f.WriteAt(f.stage, run[0].pos); err != nil {
 			return fmt.Errorf("writing segment %s: %w", offsetName(seg.base), err)
 		}
 		n := int64(len(f.stage))
@@ -198,6 +198,9 @@ func (f *flusher) flush(p *Partition) error {
 		f.s.cache.flushed()
 		if cap(f.stage) > 2*stageBytes {
 			f.stage = nil
+		}
+		if err := file.wrote(run[len(run)-1].pos + int64(run[len(run)-1].n)); err != nil {
+			return err
 		}
 	}
 }

@@ -27,13 +27,30 @@ type openSegment struct {
 	seg   *segment
 	f     vfs.File
 	dirty bool
+	sent  int64 // up to here the file has been sent to the disk, if not synced
+}
+
+// sendBytes is how much of a segment is sent to the disk at once. Left alone, the system would send all of it with the next
+// checkpoint, and every fdatasync of the write-ahead log would have to wait in line behind hundreds of megabytes.
+const sendBytes = 4 << 20
+
+// wrote is told that the file is written up to end. It waits for what it sent before, so that there is never much on its way.
+func (o *openSegment) wrote(end int64) error {
+	if end-o.sent < sendBytes {
+		return nil
+	}
+	o.sent = end
+	if _, err := o.f.SyncTo(end); err != nil {
+		return fmt.Errorf("sending segment %s of %s to the disk: %w", offsetName(o.seg.base), o.p.dir, syncError{err})
+	}
+	return nil
 }
 
 // file is the handle to write to a segment, which is created when it is not there.
-func (h *handles) file(p *Partition, seg *segment) (vfs.File, error) {
+func (h *handles) file(p *Partition, seg *segment) (*openSegment, error) {
 	if o := h.bySegment[seg]; o != nil {
 		o.dirty = true
-		return o.f, nil
+		return o, nil
 	}
 	if len(h.open) >= h.max {
 		if err := h.sync(len(h.open) / 2); err != nil {
@@ -58,11 +75,11 @@ func (h *handles) file(p *Partition, seg *segment) (vfs.File, error) {
 		seg.exists = true
 		p.mu.Unlock()
 	}
-	o := &openSegment{p: p, seg: seg, f: file, dirty: true}
+	o := &openSegment{p: p, seg: seg, f: file, dirty: true, sent: seg.flushed}
 	h.open = append(h.open, o)
 	h.bySegment[seg] = o
 	h.opened.Store(int32(len(h.open)))
-	return file, nil
+	return o, nil
 }
 
 // makeDir creates the partition's folder with Kafka's partition.metadata.

@@ -105,7 +105,7 @@ func (p *Partition) gone404(err error) error {
 	return err
 }
 
-// replaced reports whether a compaction has put another segment in place of seg.
+// replaced reports whether a compaction has put another segment in place of seg, or it was removed.
 func (p *Partition) replaced(seg *segment) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

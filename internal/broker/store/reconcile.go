@@ -38,7 +38,7 @@ func (r *recovery) reconcile() error {
 		}
 		path := s.fs.PathJoin(s.topicsDir, name)
 		if strings.HasSuffix(name, deletedSuffix) {
-			if err := s.fs.RemoveAll(path); err != nil {
+			if err := s.discards.dispose(path); err != nil {
 				return fmt.Errorf("removing deleted topic: %w", err)
 			}
 			continue

@@ -99,6 +99,7 @@ func (f *flusher) removeSegments(p *Partition, n int) {
 	gone := map[*segment]bool{}
 	for _, seg := range p.mu.segs[:n] {
 		gone[seg] = true
+		seg.old = true
 	}
 	p.mu.segs = append([]*segment(nil), p.mu.segs[n:]...)
 	k := 0
@@ -125,7 +126,7 @@ func (f *flusher) removeFiles(p *Partition, segs []*segment) error {
 	}
 	f.files.forget(func(o *openSegment) bool { return gone[o.seg] })
 	for _, seg := range segs {
-		if err := removeSegmentFiles(f.s.fs, p.dir, seg.base); err != nil {
+		if err := f.removeSegment(p, seg); err != nil {
 			return err
 		}
 	}
@@ -151,7 +152,7 @@ func (f *flusher) removeTopic(t *topic) error {
 		if !p.io.exists {
 			continue
 		}
-		name := p.dir + "." + fmt.Sprintf("%x", t.id) + deletedSuffix
+		name := p.deletedName()
 		if err := fs.Rename(p.dir, name); err != nil && !oserror.IsNotExist(err) {
 			return fmt.Errorf("setting deleted topic aside: %w", err)
 		} else if err == nil {
@@ -168,7 +169,7 @@ func (f *flusher) removeTopic(t *topic) error {
 	delete(f.s.topics.mu.leaving, t.id)
 	f.s.topics.mu.Unlock()
 	for _, name := range aside {
-		if err := fs.RemoveAll(name); err != nil {
+		if err := f.s.discards.dispose(name); err != nil {
 			return fmt.Errorf("removing deleted topic: %w", err)
 		}
 	}

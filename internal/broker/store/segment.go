@@ -29,7 +29,7 @@ type segment struct {
 	closed  bool        // nothing may be added: what is in the file does not end where it should
 	clean   int64       // offset up to which it has been compacted; at or before base: not at all
 	swap    bool        // decoded from a checkpoint: its file may still have the swap name
-	old     bool        // a compaction has replaced it: positions in it no longer count
+	old     bool        // a compaction has replaced it, or it was removed: positions in it no longer count
 	aside   atomic.Bool // its file has the swap name at this moment
 	idx     index
 }

@@ -7,7 +7,7 @@
 // and frees the write-ahead files, and the chunk leaves memory.
 //
 // Goroutines: the committer (commit.go), the flusher (flush.go), which alone changes partition folders, the keeper of
-// write-ahead files (wal.go) and the janitor (disk space, retention; here). Nobody whom the committer waits for waits for
+// write-ahead files (wal.go), who removes large files (discard.go) and the janitor (disk space, retention; here). Nobody whom the committer waits for waits for
 // the committer: it waits for the flusher (memory) and the keeper; the janitor and callers wait for all.
 //
 // Lock order: topics.mu, queue.mu, Partition.mu, then the small ones (flusher.mu, cache.mu, readers.mu, wal.mu), which are
@@ -44,6 +44,7 @@ type Store struct {
 	flusher   *flusher
 	readers   *readers
 	space     *space
+	discards  *discards
 	count     counters
 
 	recovering bool // Open has not finished: publish repeats old decisions
@@ -88,6 +89,7 @@ func Open(cfg Config) (*Store, error) {
 	s.cache = newCache(cfg.CacheBytes, s.flusher.nudge)
 	s.readers = newReaders(s.fs, cfg.MaxOpenFiles)
 	s.space = &space{s: s}
+	s.discards = newDiscards(s)
 	s.wal = &wal{s: s, dir: s.fs.PathJoin(cfg.Dir, walDirName), minSize: min(max(16<<20, cfg.smallestWALFile()), cfg.WALFileBytes),
 		maxSize: cfg.WALFileBytes, limit: 16*cfg.CheckpointBytes + 4*cfg.WALFileBytes, kick: make(chan struct{}, 1)}
 	s.committer = newCommitter(s, min(1<<20, cfg.CacheBytes/8))
@@ -151,6 +153,7 @@ func (s *Store) start() {
 		close(s.life.stopped)
 	})
 	s.life.work.Go(func() { s.wal.keep(s.life.stopWork) })
+	s.life.work.Go(func() { s.discards.run(s.life.stopWork) })
 	s.life.janitor.Go(s.tidy)
 }
 

@@ -91,12 +91,17 @@ func (f *flusher) install(w *swap) {
 func (f *flusher) rename(w *swap) error {
 	fs := f.s.fs
 	name := fs.PathJoin(w.p.dir, offsetName(w.seg.base))
+	if old := w.old[0]; old.base == w.seg.base {
+		if err := f.s.discards.setAside(w.p, old); err != nil {
+			return err
+		}
+	}
 	if err := fs.Rename(name+swapSuffix, name+logSuffix); err != nil && !oserror.IsNotExist(err) {
 		return fmt.Errorf("replacing segment %s: %w", name, err)
 	}
 	f.files.dirs[w.p] = true
 	for _, s := range w.old[1:] {
-		if err := removeSegmentFiles(fs, w.p.dir, s.base); err != nil {
+		if err := f.removeSegment(w.p, s); err != nil {
 			return err
 		}
 	}
@@ -108,6 +113,14 @@ func (f *flusher) rename(w *swap) error {
 func (f *flusher) dropSwap(p *Partition) {
 	p.io.swap = nil
 	f.swaps = slices.DeleteFunc(f.swaps, func(w *swap) bool { return w.p == p })
+}
+
+// removeSegment removes the files of a segment that no longer counts.
+func (f *flusher) removeSegment(p *Partition, seg *segment) error {
+	if err := f.s.discards.setAside(p, seg); err != nil {
+		return err
+	}
+	return removeSegmentFiles(f.s.fs, p.dir, seg.base)
 }
 
 func removeSegmentFiles(fs vfs.FS, dir string, base int64) error {
