@@ -159,6 +159,15 @@ func TestStatementsThatChangeThings(t *testing.T) {
 		{"ALTER MATERIALIZED VIEW busy PAUSE", `42809 at busy: "busy" is not a materialized view; it is a view; only what is kept up to date can be paused`},
 		{"COMMENT ON TABLE crm IS 'x'", "0A000 at COMMENT: COMMENT ON is not supported; write the description as a -- comment right above the CREATE statement"},
 	})
+	run([][2]string{ // what fails while a query runs is pointed at, where it is a constant
+		{"SELECT 1 AS a, 7 / 0", "22012 at /: division by zero; Write x / nullif(y, 0), which gives NULL there."},
+		{"SELECT 9223372036854775807 + n FROM (VALUES (1)) AS v(n)", "22003 at : bigint out of range; Cast to a larger type, such as bigint or numeric, before you compute."},
+		{"SELECT 99999999999::int", "22003 at ::int: integer out of range; Cast to a larger type, such as bigint or numeric, before you compute."},
+		{"SELECT ts AT TIME ZONE 'Europe/Berln' FROM (VALUES (now())) AS v(ts)", `22023 at 'Europe/Berln': time zone "Europe/Berln" not recognized; did you mean 'Europe/Berlin'?`},
+		{"CREATE MATERIALIZED VIEW w AS SELECT date_trunc('dya', ts) AS d, count(*) AS n FROM events GROUP BY 1",
+			`22023 at 'dya': unit "dya" not recognized for type timestamptz; did you mean 'day'?`},
+		{"SELECT 'a' ~ '('", `2201B at ~: invalid regular expression "(": missing closing ); Regular expressions follow RE2; a backslash before a special character takes it as it is.`},
+	})
 	if got := overHTTP(t, addr, `{"sql": "CREATE MATERIALIZED VIEW é AS\n SELECT idd FROM clicks"}`); !strings.Contains(got, `"position":39`) || !strings.Contains(got, "did you mean id?") {
 		t.Errorf("over HTTP: %s", got)
 	}

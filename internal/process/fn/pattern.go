@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -224,7 +225,12 @@ func compile(pattern, flags string) (*regexp.Regexp, error) {
 	}
 	re, err := regexp.Compile(prefix + translateRegexp(pattern))
 	if err != nil {
-		return nil, fmt.Errorf("invalid regular expression %q: %s", pattern, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		why := strings.TrimPrefix(err.Error(), "error parsing regexp: ")
+		var e *syntax.Error
+		if errors.As(err, &e) { // what it quotes is not what was written
+			why = string(e.Code)
+		}
+		return nil, fmt.Errorf("invalid regular expression %q: %s", pattern, why)
 	}
 	regexps.Lock()
 	defer regexps.Unlock()

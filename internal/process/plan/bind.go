@@ -37,6 +37,7 @@ func Bind(q *sql.Query, text string, cat Catalog, opt Options) (out *Query, err 
 		root, _ := b.query(q, nil)
 		b.settleParams()
 		out = b.finish(q, root)
+		out.Faults = b.faults
 	})
 	if err != nil {
 		return nil, err
@@ -68,6 +69,9 @@ type binder struct {
 	used   budget
 	// waiting are subqueries that were bound and then found to need another form.
 	waiting map[*sql.Query]Node
+	// faults are where constant expressions failed, by message.
+	faults map[string]Fault
+	inView int // how many plain views are being bound
 	// paramPos is where each parameter occurs first, for errors.
 	paramPos []int
 }

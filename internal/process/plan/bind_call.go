@@ -22,6 +22,9 @@ func (b *binder) callExpr(e *sql.Call, x *env) Expr {
 	if w := fn.Window(name); w != nil {
 		b.fail(e.Pos(), "42809", "write "+w.Example, "window function %s requires an OVER clause", name)
 	}
+	if out := b.foreignCall(e, name, x); out != nil {
+		return out
+	}
 	switch name {
 	case "coalesce":
 		return b.coalesce(e, x)
@@ -275,6 +278,9 @@ func (b *binder) typeOf(t sql.TypeName) vec.Type {
 		hint := "the types are " + strings.Join(names, ", ")
 		if s := sql.Suggest(t.Name, names); s != "" {
 			hint = "did you mean " + s + "?"
+		}
+		if h := otherTypes[t.Name]; h != "" {
+			hint = "write " + h
 		}
 		b.fail(t.Pos(), sql.CodeUndefinedObject, hint, "type %q does not exist", t.Name)
 	}

@@ -235,7 +235,7 @@ func (b *binder) coerce(e Expr, t vec.Type, ctx fn.CastContext, pos int) Expr {
 	if f == nil {
 		return retyped(e, t)
 	}
-	return b.fold(&Call{Func: f, Args: []Expr{e}, T: t})
+	return b.fold(&Call{Func: f, Args: []Expr{e}, T: t}, pos)
 }
 
 // retyped gives a constant another type of the same storage.
@@ -248,8 +248,8 @@ func retyped(e Expr, t vec.Type) Expr {
 	return e
 }
 
-// fold computes a call of constants now, unless it depends on the clock or fails.
-func (b *binder) fold(c *Call) Expr {
+// fold computes a call of constants now, unless it depends on the clock or fails. Where it fails is kept for when a row needs it.
+func (b *binder) fold(c *Call, pos int) Expr {
 	if c.Func.Volatile {
 		return c
 	}
@@ -272,7 +272,11 @@ func (b *binder) fold(c *Call) Expr {
 	env := &fn.Env{}
 	out := vec.New(c.T, 1)
 	c.Func.Eval(env, args, nil, 1, out)
-	if len(env.Errs) > 0 || len(out.Buf) > 1<<20 {
+	if len(env.Errs) > 0 {
+		b.faulty(env.Errs[0].Err, Fault{Pos: pos})
+		return c
+	}
+	if len(out.Buf) > 1<<20 {
 		return c
 	}
 	return &Const{out}
@@ -301,7 +305,9 @@ func (b *binder) call(name string, pos int, args ...Expr) Expr {
 	for i, a := range args {
 		out[i] = b.coerce(a, m.Args[i], fn.ImplicitCast, pos)
 	}
-	return b.bounded(b.fold(&Call{Func: m.Func, Args: out, T: m.Func.Return(typesOf(out))}), pos)
+	c := &Call{Func: m.Func, Args: out, T: m.Func.Return(typesOf(out))}
+	b.checkWords(name, c, args, pos)
+	return b.bounded(b.fold(c, pos), pos)
 }
 
 func isOperator(name string) bool {
@@ -340,17 +346,30 @@ func (b *binder) noFunction(name string, pos int, types []vec.Type, ambiguous bo
 		if s := sql.Suggest(name, slices.Concat(fn.Names(), fn.AggNames(), fn.SetNames(), windowNames())); s != "" {
 			hint = "did you mean " + s + "()?"
 		}
-		if h := elsewhere[name]; h != "" {
-			hint = h
-		}
 	default:
-		hint = "see the list of operators in the SQL reference"
+		if hint = operatorHint(name, types); len(types) == 2 && strings.HasPrefix(hint, "cast one") {
+			hint = "see the list of operators in the SQL reference"
+		}
 	}
 	b.fail(pos, sql.CodeUndefinedFunc, hint, "%s %s does not exist", what, list)
 }
 
 func operatorHint(name string, types []vec.Type) string {
+	switch name {
+	case "&&":
+		return "conditions are joined with AND"
+	case "<=>":
+		return "write IS NOT DISTINCT FROM"
+	case "!":
+		return "write NOT"
+	}
 	if len(types) == 2 {
+		if t := types[0].Kind; (t == vec.Timestamp || t == vec.Timestamptz) && types[1].Kind.Integer() {
+			return "write ts " + name + " INTERVAL '1 day'"
+		}
+		if name == "||" {
+			return "conditions are joined with OR, texts with ||"
+		}
 		for i, t := range types {
 			other := types[1-i]
 			if t.Kind == vec.JSONB && other.Kind != vec.JSONB {

@@ -293,7 +293,7 @@ func (b *binder) quantified(e *sql.Quantified, x *env) Expr {
 	}
 	v = b.coerce(v, m.Args[0], fn.ImplicitCast, e.Pos())
 	arr = b.coerce(arr, vec.ArrayOf(m.Args[1].Kind), fn.ExplicitCast, e.Array.Pos())
-	return b.fold(&Call{Func: fn.Quantified(m.Func, e.All), Args: []Expr{v, arr}, T: vec.Of(vec.Bool)})
+	return b.fold(&Call{Func: fn.Quantified(m.Func, e.All), Args: []Expr{v, arr}, T: vec.Of(vec.Bool)}, e.Pos())
 }
 
 func (b *binder) caseExpr(e *sql.Case, x *env) Expr {

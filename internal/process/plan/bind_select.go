@@ -3,6 +3,7 @@ package plan
 import (
 	"myelin/internal/process/sql"
 	"myelin/internal/vec"
+	"slices"
 )
 
 // output is one column of a SELECT while it is bound.
@@ -138,7 +139,7 @@ func (s *selection) items() {
 
 // star expands * and t.*.
 func (s *selection) star(st *sql.Star) {
-	found := false
+	found, left := false, map[string]bool{}
 	if len(s.s.From) == 0 {
 		s.b.fail(st.Pos(), sql.CodeSyntax, "add FROM", "SELECT * needs a table")
 	}
@@ -147,7 +148,19 @@ func (s *selection) star(st *sql.Star) {
 			continue
 		}
 		found = true
+		if slices.Contains(st.Except, c.name) {
+			left[c.name] = true
+			continue
+		}
 		s.outs = append(s.outs, output{c.name, c.expr, st})
+	}
+	for _, name := range st.Except {
+		if found && !left[name] {
+			s.b.unknownColumn(&sql.Name{At0: st.At0, Parts: []string{name}}, s.scope)
+		}
+	}
+	if found && len(s.outs) == 0 && st.Except != nil {
+		s.b.fail(st.Pos(), sql.CodeSyntax, "leave one of them out of the list", "EXCEPT leaves no column")
 	}
 	if !found {
 		s.b.unknownColumn(&sql.Name{At0: st.At0, Parts: append(append([]string(nil), st.Table...), "*")}, s.scope)

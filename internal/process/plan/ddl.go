@@ -195,7 +195,9 @@ func (b *binder) plainView(r *Relation, pos int) Node {
 	defer b.enter(pos)()
 	text := b.text
 	b.text = r.Text
+	b.inView++
 	n, _ := b.query(r.Definition, nil)
+	b.inView--
 	b.text = text
 	p := &Project{Input: n}
 	for i, c := range n.Schema() {

@@ -13,7 +13,7 @@ import (
 
 // FuzzBind: binding any text gives a plan or an error with a position and a hint, and never panics.
 func FuzzBind(f *testing.F) {
-	for _, name := range []string{"testdata/select.txt", "testdata/design.txt"} {
+	for _, name := range []string{"testdata/select.txt", "testdata/design.txt", "testdata/hints.txt"} {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)
@@ -53,6 +53,8 @@ func FuzzBind(f *testing.F) {
 				_, err = plan.BindRelation(s, text)
 			case *sql.CreateView:
 				_, _, err = plan.BindView(s, text, base)
+				check(t, text, nil, err)
+				_, err = plan.BindPlainView(s, text, base)
 			case *sql.CreateSink:
 				_, err = plan.BindSink(s, text, base, true)
 			}

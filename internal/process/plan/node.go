@@ -224,6 +224,12 @@ const (
 	EmitOnWindowClose                 // once, when the watermark has passed the window's end
 )
 
+// Fault says where an expression is that fails whenever it is computed, and what to do about it.
+type Fault struct {
+	Pos  int
+	Hint string
+}
+
 // Query is a bound statement: the root, how it emits and what it is called.
 type Query struct {
 	Root Node
@@ -236,6 +242,8 @@ type Query struct {
 	Key []int
 	// AppendOnly: no row of the output is ever taken back. It is true for EMIT ON WINDOW CLOSE.
 	AppendOnly bool
+	// Faults are the constant expressions that fail whenever they are computed, by the message.
+	Faults map[string]Fault
 	// Relations are all that the query reads, each once.
 	Relations []*Relation
 }

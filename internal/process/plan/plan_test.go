@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -35,12 +36,18 @@ func shop() catalog {
 }
 
 // TestFiles runs testdata/*.txt. "plan" binds each statement of its input: it adds what is created to the catalog and prints the tree
-// of the query, or the error.
+// of the query, or the error. "hint" shows what is wrong with each line of its input.
 func TestFiles(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		cat := shop()
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			var b strings.Builder
+			if d.Cmd == "hint" {
+				for line := range strings.Lines(d.Input) {
+					hint(&b, cat, strings.TrimSuffix(line, "\n"))
+				}
+				return b.String()
+			}
 			for _, item := range sql.Parse(d.Input) {
 				if item.Err != nil {
 					fmt.Fprintf(&b, "%v\n", item.Err)
@@ -53,6 +60,23 @@ func TestFiles(t *testing.T) {
 			return b.String()
 		})
 	})
+}
+
+// hint shows a query and what is wrong with it, right below the place.
+func hint(b *strings.Builder, cat catalog, text string) {
+	_, err := plan.BindText(text, cat, plan.Options{})
+	if err == nil && !strings.Contains(text, "LIMIT") {
+		_, err = plan.BindText(text, cat, plan.Options{Continuous: true})
+	}
+	var e *sql.Error
+	switch {
+	case err == nil:
+		fmt.Fprintf(b, "%s\n  fine\n", text)
+	case errors.As(err, &e) && e.Line > 0 && e.Hint != "":
+		fmt.Fprintf(b, "%s\n%*s^ %s: %s\n", text, e.Column-1, "", e.Msg, e.Hint)
+	default:
+		fmt.Fprintf(b, "%s\n  without place or hint: %v\n", text, err)
+	}
 }
 
 func run(b *strings.Builder, cat catalog, stmt sql.Statement, text, mode string) error {

@@ -148,6 +148,10 @@ func (b *binder) unknownColumn(n *sql.Name, s *scope) {
 	}
 	hint := ""
 	switch g := sql.Suggest(name, names); {
+	case int(n.At0) < len(b.text) && b.text[n.At0] == '"' && len(n.Parts) == 1:
+		if hint = "texts are written in single quotes: '" + name + "'"; g != "" {
+			hint += "; names are " + strings.Join(unique(names)[:min(len(unique(names)), 16)], ", ")
+		}
 	case g != "":
 		hint = "did you mean " + g + "?"
 	case len(names) == 0:

@@ -22,6 +22,8 @@ type Name struct {
 type Star struct {
 	At0
 	Table []string
+	// Except are columns that are left out.
+	Except []string
 }
 
 // LiteralKind names a literal.

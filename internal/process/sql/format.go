@@ -11,7 +11,11 @@ func Format(e Expr) string {
 	case *Name:
 		return strings.Join(e.Parts, ".")
 	case *Star:
-		return strings.Join(append(append([]string(nil), e.Table...), "*"), ".")
+		s := strings.Join(append(append([]string(nil), e.Table...), "*"), ".")
+		if e.Except != nil {
+			s += " except (" + strings.Join(e.Except, ", ") + ")"
+		}
+		return s
 	case *Literal:
 		switch e.Kind {
 		case NullLit:

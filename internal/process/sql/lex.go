@@ -123,7 +123,9 @@ func (l *lexer) next() *Error {
 		l.i++
 		return l.str(start, false)
 	case c == '"':
-		return l.quoted(start)
+		return l.quoted(start, '"')
+	case c == '`': // MySQL's and BigQuery's way to quote a name
+		return l.quoted(start, '`')
 	case c == '$':
 		return l.dollar(start)
 	case c >= '0' && c <= '9' || c == '.' && l.peek(1) >= '0' && l.peek(1) <= '9':
@@ -151,7 +153,7 @@ func (l *lexer) peek(n int) byte {
 	return 0
 }
 
-const opChars = "+-*/<>=~!@#%^&|`?"
+const opChars = "+-*/<>=~!@#%^&|?"
 
 func (l *lexer) operator(start int, r rune) *Error {
 	for _, p := range []string{"::", ":=", "=>", ".."} {
@@ -181,13 +183,16 @@ func (l *lexer) operator(start int, r rune) *Error {
 		n++
 	}
 	op := l.s[l.i : l.i+n]
-	// An operator of several characters ends in + or - only if it holds one of ~!@#%^&|`? (PostgreSQL §4.1.3).
-	for len(op) > 1 && (op[len(op)-1] == '+' || op[len(op)-1] == '-') && !strings.ContainsAny(op[:len(op)-1], "~!@#%^&|`?") {
+	// An operator of several characters ends in + or - only if it holds one of ~!@#%^&|? (PostgreSQL §4.1.3).
+	for len(op) > 1 && (op[len(op)-1] == '+' || op[len(op)-1] == '-') && !strings.ContainsAny(op[:len(op)-1], "~!@#%^&|?") {
 		op = op[:len(op)-1]
 	}
 	l.i += len(op)
-	if op == "!=" {
+	switch op {
+	case "!=":
 		op = "<>"
+	case "==": // as in most programming languages
+		op = "="
 	}
 	l.add(tOp, op, start)
 	return nil
@@ -255,26 +260,26 @@ func (l *lexer) dollar(start int) *Error {
 	return nil
 }
 
-func (l *lexer) quoted(start int) *Error {
+func (l *lexer) quoted(start int, quote byte) *Error {
 	var b strings.Builder
 	for l.i++; l.i < len(l.s); l.i++ {
-		if l.s[l.i] != '"' {
+		if l.s[l.i] != quote {
 			b.WriteByte(l.s[l.i])
 			continue
 		}
-		if l.peek(1) == '"' {
-			b.WriteByte('"')
+		if l.peek(1) == quote {
+			b.WriteByte(quote)
 			l.i++
 			continue
 		}
 		l.i++
 		if b.Len() == 0 {
-			return l.fail(start, "a name cannot be empty", "write a name between the double quotes")
+			return l.fail(start, "a name cannot be empty", "write a name between the quotes")
 		}
 		l.add(tQuoted, b.String(), start)
 		return nil
 	}
-	return l.fail(start, "this quoted name has no end", "close it with \"")
+	return l.fail(start, "this quoted name has no end", "close it with "+string(quote))
 }
 
 // str reads a string from the quote at l.i on. Strings parted only by white space with a line break are one.

@@ -99,9 +99,6 @@ func (p *parser) infix(left Expr, minPow int) Expr {
 		if q := p.quantified(left, t.text, at); q != nil {
 			return q
 		}
-		if t.text == "==" {
-			p.failAt(t.pos, "write a single =", "there is no operator ==")
-		}
 		return &Binary{At0: at, Op: t.text, L: left, R: p.binary(pow + 1)}
 	}
 	if t.kind != tIdent {
@@ -323,7 +320,7 @@ func (p *parser) primary() Expr {
 			return p.parenthesised()
 		case "*":
 			p.i++
-			return &Star{At0: at}
+			return p.starExcept(&Star{At0: at})
 		}
 		p.unexpected("an expression")
 	case tIdent:
@@ -362,7 +359,7 @@ func (p *parser) nameOrCall() Expr {
 	for p.cur().is(".") {
 		p.i++
 		if p.accept("*") {
-			return &Star{at, parts}
+			return p.starExcept(&Star{At0: at, Table: parts})
 		}
 		parts = append(parts, p.label("a name"))
 	}

@@ -36,8 +36,9 @@ func (p *parser) query() *Query {
 			q.Emit = EmitChanges
 		case p.accept("on", "window", "close"):
 			q.Emit = EmitWindowClose
+		case p.foreignEmit(q):
 		default:
-			p.unexpected("CHANGES or ON WINDOW CLOSE")
+			p.failAt(p.cur().pos, "write EMIT CHANGES, or EMIT ON WINDOW CLOSE for each window once, when it is over", "syntax error at or near %q", p.text[p.cur().pos:p.cur().end])
 		}
 	}
 	return q
@@ -69,6 +70,9 @@ func (p *parser) limits(q *Query) {
 			p.i++
 			if !p.accept("all") {
 				q.Limit = p.expr()
+				if q.Offset == nil && p.accept(",") { // MySQL: LIMIT offset, count
+					q.Offset, q.Limit = q.Limit, p.expr()
+				}
 			}
 		case p.words("offset"):
 			p.once(q.Offset, at, "OFFSET")
@@ -229,6 +233,7 @@ func (p *parser) selectBody() *Select {
 		s.Having = p.expr()
 	}
 	if p.accept("window") {
+		p.ksqlWindow()
 		for {
 			w := NamedWindow{Name: p.name("a window")}
 			p.expect("as")
@@ -338,7 +343,7 @@ func (p *parser) tableExpr() TableExpr {
 			case p.accept("using"):
 				j.Using = p.nameList("a column")
 			default:
-				p.unexpected("ON or USING")
+				p.noCondition()
 			}
 		}
 		left = j
@@ -365,9 +370,22 @@ func (p *parser) joinOperand(plain bool) TableExpr {
 	case p.accept("using"):
 		j.Using = p.nameList("a column")
 	default:
-		p.unexpected("ON or USING")
+		p.noCondition()
 	}
 	return j
+}
+
+// noCondition stops at a join that does not say which rows belong together.
+func (p *parser) noCondition() {
+	t := p.cur()
+	hint := "say which rows belong together: ON a.id = b.id; or write CROSS JOIN for all pairs"
+	if h := p.keywordHint("ON or USING"); h != "" {
+		hint = h
+	}
+	if t.kind == tEOF {
+		p.failAt(t.pos, hint, "the join has no condition")
+	}
+	p.failAt(t.pos, hint, "the join has no condition before %q", p.text[t.pos:t.end])
 }
 
 func (p *parser) startsJoin() bool {
@@ -393,6 +411,15 @@ func (p *parser) tablePrimary() TableExpr {
 		t := p.tableExpr()
 		p.expect(")")
 		return t
+	}
+	if p.words("table", "(") && p.ahead(2).kind == tIdent && p.ahead(3).is("(") { // Flink: TABLE(TUMBLE(…))
+		p.i += 2
+		f := p.tableFunc(p.objectName("a function"), lateral)
+		p.expect(")")
+		if a := p.alias(); a.Name != "" {
+			f.Alias = a
+		}
+		return f
 	}
 	p.accept("only")
 	if t := p.cur(); t.is("values") {
@@ -452,17 +479,13 @@ func (p *parser) joinInParens() bool {
 	}
 }
 
-func (p *parser) tableFunc(n ObjectName, lateral bool) TableExpr {
+func (p *parser) tableFunc(n ObjectName, lateral bool) *FuncRef {
 	f := &FuncRef{At0: n.At0, Name: n.Name, Lateral: lateral}
 	p.expect("(")
 	if !p.cur().is(")") {
 		for {
 			p.accept("table") // Flink: TUMBLE(TABLE t, DESCRIPTOR(ts), …)
-			x := p.expr()
-			if c, ok := x.(*Call); ok && len(c.Name) == 1 && c.Name[0] == "descriptor" && len(c.Args) == 1 {
-				x = c.Args[0]
-			}
-			f.Args = append(f.Args, x)
+			f.Args = append(f.Args, described(p.expr()))
 			if len(f.Args) == 1 && p.accept("partition", "by") {
 				p.partitionBy(f)
 				break
@@ -480,6 +503,14 @@ func (p *parser) tableFunc(n ObjectName, lateral bool) TableExpr {
 	return f
 }
 
+// described takes the column out of Flink's DESCRIPTOR(ts).
+func described(x Expr) Expr {
+	if c, ok := x.(*Call); ok && len(c.Name) == 1 && c.Name[0] == "descriptor" && len(c.Args) == 1 {
+		return c.Args[0]
+	}
+	return x
+}
+
 // partitionBy reads what follows PARTITION BY inside a window function: the keys, then the time column and the gap.
 func (p *parser) partitionBy(f *FuncRef) {
 	at := p.cur().pos
@@ -487,6 +518,9 @@ func (p *parser) partitionBy(f *FuncRef) {
 	if len(rest) < 3 {
 		p.failAt(at, "write "+f.Name+"(stream PARTITION BY key, time column, INTERVAL '30 minutes')",
 			"after PARTITION BY, %s needs the key, the time column and an interval", f.Name)
+	}
+	for i, x := range rest {
+		rest[i] = described(x)
 	}
 	n := len(rest) - 2
 	f.PartitionBy = rest[:n]

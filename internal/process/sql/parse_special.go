@@ -1,6 +1,9 @@
 package sql
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // keywordExpr reads expressions that start with a keyword; nil if the word starts none here.
 func (p *parser) keywordExpr(t token, at At0) Expr {
@@ -35,7 +38,9 @@ func (p *parser) keywordExpr(t token, at At0) Expr {
 		}
 		p.i++
 		if strings.HasSuffix(t.text, "time") || strings.HasSuffix(t.text, "timestamp") {
-			if p.accept("(") {
+			if p.words("(", ")") {
+				p.i += 2
+			} else if p.accept("(") {
 				p.integer("a precision")
 				p.expect(")")
 			}
@@ -119,14 +124,15 @@ func (p *parser) array(at At0) Expr {
 // interval reads INTERVAL '…' [fields] and INTERVAL(p) '…'; nil where interval is a name.
 func (p *parser) interval(at At0) Expr {
 	if n := p.ahead(1); n.kind != tString {
-		if n.kind == tInt && (p.ahead(2).kind == tIdent) {
-			p.failAt(n.pos, "write INTERVAL '"+n.text+" "+p.ahead(2).text+"'", "an interval is written in quotes")
-		}
-		return nil
+		return p.bareInterval(at)
 	}
 	p.i++
 	lit := &Literal{p.pos(), StringLit, p.take().text}
-	return &Cast{at, lit, TypeName{At0: at, Name: "interval", Fields: p.intervalFields()}}
+	fields := p.intervalFields()
+	if _, err := strconv.ParseFloat(lit.Text, 64); fields == "" && err == nil { // Flink and others: INTERVAL '10' MINUTES
+		fields = strings.TrimSuffix(p.acceptAny("years", "months", "days", "hours", "minutes", "seconds"), "s")
+	}
+	return &Cast{at, lit, TypeName{At0: at, Name: "interval", Fields: fields}}
 }
 
 func (p *parser) intervalFields() string {
@@ -308,6 +314,16 @@ func typeAlias(name string) string {
 		return "bool"
 	case "string":
 		return "text"
+	case "int64", "long":
+		return "int8"
+	case "int32":
+		return "int4"
+	case "float64":
+		return "float8"
+	case "bytes":
+		return "bytea"
+	case "timestamp_ltz":
+		return "timestamptz"
 	case "character", "char":
 		return "bpchar"
 	}

@@ -148,7 +148,10 @@ func display(w string) string {
 // unexpected stops at the current token: what was wanted instead is named, and a misspelt keyword pointed out.
 func (p *parser) unexpected(wanted string) {
 	t := p.cur()
-	hint := p.keywordHint(wanted)
+	hint := p.foreignHint()
+	if hint == "" {
+		hint = p.keywordHint(wanted)
+	}
 	if t.kind == tEOF {
 		if hint == "" {
 			hint = "expected " + wanted

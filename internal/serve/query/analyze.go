@@ -20,7 +20,7 @@ func (e *Engine) analyze(s *Session, q *plan.Query) *Statement {
 		env := fn.Env{Now: e.cfg.Clock.Now().UnixMicro(), Params: args, Zone: s.Zone()}
 		ops, err := e.cfg.Analyze(ctx, q, env, e.rowsOf(q, snap, args, e.recent))
 		if err != nil {
-			return nil, dataError(err)
+			return nil, dataError(err, q.Faults)
 		}
 		lines := vec.New(vec.Of(vec.Text), 0)
 		for _, o := range ops {

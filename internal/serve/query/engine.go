@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -186,7 +187,7 @@ func (e *Engine) runOver(
 	ctx, cancel := context.WithCancelCause(ctx)
 	env := fn.Env{Now: e.cfg.Clock.Now().UnixMicro(), Params: args, Zone: s.Zone()}
 	next, stop := iter.Pull2(e.cfg.Batch(ctx, q, env, rows))
-	return &running{engine: e, next: next, stop: stop, ctx: ctx, cancel: cancel, guard: newGuard(e.cfg.MaxMemory, cancel)}, nil
+	return &running{engine: e, next: next, stop: stop, ctx: ctx, cancel: cancel, guard: newGuard(e.cfg.MaxMemory, cancel), faults: q.Faults}, nil
 }
 
 // rowsOf gives the rows of a query's scans: of tables those of versions that are pinned now.
@@ -285,8 +286,8 @@ func convert(err error) error {
 	return err
 }
 
-// dataError is an error that a value caused while the query ran.
-func dataError(err error) error {
+// dataError is an error that a value caused while the query ran. faults says where constants fail.
+func dataError(err error, faults map[string]plan.Fault) error {
 	err = convert(err)
 	var own *Error
 	var c coded
@@ -295,10 +296,18 @@ func dataError(err error) error {
 	}
 	code, text := "22000", err.Error()
 	for part, c := range map[string]string{"division by zero": "22012", "out of range": "22003", "invalid input syntax": CodeInvalidText,
-		"regular expression": "2201B", "logarithm": "2201E", "escape": "22025", "negative substring": "22011"} {
+		"regular expression": "2201B", "logarithm": "2201E", "escape": "22025", "negative substring": "22011", "not recognized": CodeInvalidParameter} {
 		if strings.Contains(text, part) {
 			code = c
 		}
 	}
-	return &Error{Code: code, Message: text}
+	out := &Error{Code: code, Message: text, Hint: map[string]string{
+		"22012": "Write x / nullif(y, 0), which gives NULL there.", "22003": "Cast to a larger type, such as bigint or numeric, before you compute.",
+		"2201B": "Regular expressions follow RE2; a backslash before a special character takes it as it is."}[code]}
+	for message, f := range faults {
+		if strings.HasSuffix(text, message) {
+			out.Position, out.Hint = f.Pos+1, cmp.Or(f.Hint, out.Hint)
+		}
+	}
+	return out
 }

@@ -102,6 +102,7 @@ type running struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	guard  *guard
+	faults map[string]plan.Fault // of the query
 }
 
 // Next implements Rows. It computes only within one of the engine's slots, so that answers which are fetched slowly hold
@@ -124,7 +125,7 @@ func (r *running) Next(ctx context.Context) (*vec.Batch, error) {
 	case !ok:
 		return nil, io.EOF
 	case err != nil:
-		return nil, dataError(err)
+		return nil, dataError(err, r.faults)
 	}
 	return b, nil
 }
