@@ -117,13 +117,19 @@ func (c *Chunk) record(s *section, i uint32, r *RawRecord) (next uint32, ok bool
 }
 
 func varint(b []byte, i uint32) (v int64, next uint32, ok bool) {
-	if int(i) < len(b) && b[i] < 0x80 { // one byte, the usual case
-		return int64(b[i]>>1) ^ -int64(b[i]&1), i + 1, true
+	at := int(i)
+	if at+1 < len(b) { // up to two bytes, the usual case
+		if lo := b[at]; lo < 0x80 {
+			return int64(lo>>1) ^ -int64(lo&1), i + 1, true
+		} else if hi := b[at+1]; hi < 0x80 {
+			u := uint64(lo&0x7f) | uint64(hi)<<7
+			return int64(u>>1) ^ -int64(u&1), i + 2, true
+		}
 	}
-	if int(i) > len(b) {
+	if at > len(b) {
 		return 0, i, false
 	}
-	v, n := binary.Varint(b[i:])
+	v, n := binary.Varint(b[at:])
 	return v, i + uint32(max(n, 0)), n > 0
 }
 

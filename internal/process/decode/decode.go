@@ -30,11 +30,12 @@ type Decoder struct {
 	events [][]byte // nil: all
 	event  int      // hidden column with the event's name; -1: not needed
 
-	buf   []byte // borrowed from the reader, ours once something was appended
-	rows  int
-	row   int // the row being filled
-	stamp uint32
-	batch vec.Batch
+	buf    []byte // borrowed from the reader, ours once something was appended
+	rows   int
+	row    int // the row being filled
+	minute minute
+	stamp  uint32
+	batch  vec.Batch
 
 	// Foreign is set for topics that others write to: JSON documents are checked before they become values.
 	Foreign bool

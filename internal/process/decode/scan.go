@@ -111,6 +111,11 @@ func (d *Decoder) capture(s *scanner, i int, n *node) int {
 	end := -1
 	switch {
 	case len(n.kids) == 0:
+		if len(n.cols) == 1 {
+			if end, ok := d.leaf(s, i, n.cols[0]); ok {
+				return end
+			}
+		}
 		end = s.skip(i)
 	case s.b[i] == '{':
 		end = d.object(s, i, n)
