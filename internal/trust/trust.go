@@ -113,6 +113,12 @@ func (j *Judge) InForce() string { return j.rules.Load().stamp }
 // Judge checks e, which came from the named source, and adds to v what it finds. A source without a plan accepts all
 // that can be read.
 func (j *Judge) Judge(source string, e *event.Event, v *event.Verdict) {
+	j.JudgeAgain(source, e, v, nil)
+}
+
+// JudgeAgain judges an event that was stored; was are the violations found when it came in, which stand where a private value was
+// hashed since.
+func (j *Judge) JudgeAgain(source string, e *event.Event, v *event.Verdict, was []event.Violation) {
 	r := j.rules.Load()
 	if name, ok := r.missing[source]; ok {
 		v.Add(event.Violation{Code: event.PlanMissing, Expected: "the tracking plan " + name, Got: "no plan that can be read", Severity: event.Error})
@@ -123,7 +129,11 @@ func (j *Judge) Judge(source string, e *event.Event, v *event.Verdict) {
 		return
 	}
 	c := j.pool.Get().(*schema.Checker)
-	p.Check(c, e, v)
+	if was == nil {
+		p.Check(c, e, v)
+	} else {
+		p.CheckAgain(c, e, v, was)
+	}
 	j.pool.Put(c)
 }
 
@@ -175,12 +185,6 @@ func (j *Judge) Unique(source string, t event.Type, name []byte) (*schema.Unique
 		return nil, ""
 	}
 	return e.Unique, p.Name
-}
-
-// Hides reports whether the plan of a source hashes what stands at a JSON pointer of e.
-func (j *Judge) Hides(source string, e *event.Event, path string) bool {
-	p, _ := j.rules.Load().plan(source)
-	return p != nil && p.Hides(e, path)
 }
 
 // Sources are the sources that were set with the plans. They must not be changed.

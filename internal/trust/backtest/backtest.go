@@ -157,8 +157,7 @@ func (t *test) record(rec *kgo.Record) {
 		case !s.judge.Knows(source):
 			v.Add(event.Violation{Code: event.UnknownSource, Severity: event.Error})
 		case e.Type != event.Unknown:
-			s.judge.Judge(source, e, v)
-			t.recall(s.judge, source, e, v)
+			s.judge.JudgeAgain(source, e, v, t.hidden)
 		}
 		t.count(i, at, v)
 		t.remember(s, source, at, e, v)
@@ -185,9 +184,6 @@ func hidden(dst []event.Violation, d *tape.Doc, stored []byte) []event.Violation
 		return ""
 	}
 	for i := range d.Elements(d.Get(d.Get(0, "myelin"), "violations")) {
-		if text(i, "severity") != event.Error.String() {
-			continue
-		}
 		path, node := text(i, "path"), 0
 		for part := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
 			if n, err := strconv.Atoi(part); err == nil && d.Kind(node) == tape.Array {
@@ -197,19 +193,14 @@ func hidden(dst []event.Violation, d *tape.Doc, stored []byte) []event.Violation
 			node = d.Get(node, strings.ReplaceAll(strings.ReplaceAll(part, "~1", "/"), "~0", "~"))
 		}
 		if node > 0 && schema.IsHash(d, node) {
-			dst = append(dst, event.Violation{Code: event.Code(text(i, "code")), Path: path, Severity: event.Error})
+			x := event.Violation{Code: event.Code(text(i, "code")), Path: path, Expected: text(i, "expected"), Severity: event.Error}
+			if text(i, "severity") == event.Info.String() {
+				x.Severity = event.Info
+			}
+			dst = append(dst, x)
 		}
 	}
 	return dst
-}
-
-// recall adds the hidden violations that judging again could not find.
-func (t *test) recall(j *trust.Judge, source string, e *event.Event, v *event.Verdict) {
-	for _, x := range t.hidden {
-		if j.Hides(source, e, x.Path) && !slices.ContainsFunc(v.Violations, func(y event.Violation) bool { return y.Path == x.Path }) {
-			v.Add(x)
-		}
-	}
 }
 
 // placeOf says under which row an event is counted.

@@ -25,9 +25,10 @@ type Checker struct {
 	slots    []int32 // the node of each property of the objects that are being checked, -1 for missing
 	buf      []byte  // a string without its escapes
 	privates []private
-	muted    []mute // violations that the plan allows, so that jsonschema's echo of them is not reported either
-	items    int    // how many arrays the value stands in
-	trial    bool   // a repaired value is being tried; nothing may be patched
+	faults   []event.Violation // what was found of private values before they were hashed, for an event that is judged again
+	muted    []mute            // violations that the plan allows, so that jsonschema's echo of them is not reported either
+	items    int               // how many arrays the value stands in
+	trial    bool              // a repaired value is being tried; nothing may be patched
 	spare    tape.Doc
 
 	// index holds the members of a large object, the last of each name.
@@ -122,6 +123,36 @@ func (p *Plan) lookup(c *Checker, e *event.Event) *Event {
 	return nil
 }
 
+// CheckAgain is Check of an event that was stored: was are the violations that were found when it came in. Of values that were
+// hashed then, and cannot be judged any more, what was found stands, and the plan says what follows from it.
+func (p *Plan) CheckAgain(c *Checker, e *event.Event, v *event.Verdict, was []event.Violation) {
+	c.faults = was
+	p.Check(c, e, v)
+	c.faults = nil
+}
+
+// remind reports what was found of a value before it was hashed.
+func (c *Checker) remind(r *rule, node int) {
+	path := c.pointer()
+	for _, x := range c.faults {
+		if x.Path != path {
+			continue
+		}
+		switch {
+		case r.remedy.fallback != nil:
+			c.fixed(x)
+			c.v.Patches = append(c.v.Patches, event.Patch{Op: event.Replace, Node: node, Value: r.remedy.fallback})
+		case x.Severity == event.Info && r.remedy.repairs():
+			c.fixed(x)
+		default:
+			c.report(r, x.Code, node, x.Expected)
+		}
+		if r.remedy.fallback != nil {
+			return
+		}
+	}
+}
+
 // section checks one part of the event: its properties, traits or context.
 func (c *Checker) section(e *event.Event, name string, r *rule) {
 	if r == nil {
@@ -149,6 +180,9 @@ func (c *Checker) section(e *event.Event, name string, r *rule) {
 func (c *Checker) value(r *rule, node int) {
 	if r.private != nil && !c.trial && c.doc != nothing && r.private.transform != keep {
 		if r.private.transform == hashed && isHash(c.doc, node) {
+			if len(c.faults) > 0 {
+				c.remind(r, node)
+			}
 			return // it was hashed when it first came in
 		}
 		c.privates = append(c.privates, private{node, r.private})

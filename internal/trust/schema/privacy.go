@@ -1,15 +1,12 @@
 package schema
 
 import (
-	"strings"
-
 	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"unicode/utf8"
 
-	"myelin/internal/event"
 	"myelin/internal/tape"
 )
 
@@ -94,30 +91,3 @@ func isHash(d *tape.Doc, i int) bool {
 
 // IsHash reports whether the value is one that transform: hash has made.
 func IsHash(d *tape.Doc, node int) bool { return isHash(d, node) }
-
-// Hides reports whether the plan hashes what stands at a JSON pointer of e, so that a stored event cannot be judged there.
-func (p *Plan) Hides(e *event.Event, path string) bool {
-	planned := p.Event(e.Type, e.Name)
-	if planned == nil || e.Root < 0 {
-		return false
-	}
-	if len(planned.Versions) > 0 {
-		planned = (&Checker{plan: p, v: &event.Verdict{}}).pick(planned, e)
-	}
-	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
-	r := planned.props
-	if parts[0] == "context" {
-		r = planned.context
-	}
-	for _, part := range parts[1:] {
-		if r == nil {
-			return false
-		}
-		if r.arr != nil && r.obj == nil {
-			r = r.arr.items
-			continue
-		}
-		r = r.below(strings.ReplaceAll(strings.ReplaceAll(part, "~1", "/"), "~0", "~"), tape.Object)
-	}
-	return r != nil && r.private != nil && r.private.transform == hashed
-}
