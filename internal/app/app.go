@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -33,8 +34,8 @@ type node struct {
 	*doorstage // collect and trust
 	*river     // process, activate and serve
 	desired    *desired
-	*governing           // proposals and the audit log
-	watching   *watching // nil: another process watches
+	*governing                          // proposals and the audit log
+	watching   atomic.Pointer[watching] // nil: this process shows no pages, or releases nothing
 
 	tasks tasks
 }

@@ -28,6 +28,7 @@ type desired struct {
 	applying sync.Mutex
 	changing sync.Mutex                // held while a statement makes or drops something; taken before applying
 	running  map[string]control.Object // what the stages run, by name; under applying
+	bound    *bound                    // the same, bound; under applying
 	traced   atomic.Pointer[traced]    // what that is made of
 	mu       struct {
 		sync.Mutex
@@ -114,6 +115,9 @@ func (n *node) Apply(ctx context.Context, prune bool) (api.Applied, error) {
 	change, err := n.readFiles(ctx, prune)
 	if err == nil {
 		err = n.applyObjects(ctx)
+	}
+	if err == nil {
+		err = n.nodes.tellApplied(ctx, prune)
 	}
 	if err != nil {
 		return api.Applied{}, err

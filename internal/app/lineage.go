@@ -114,16 +114,17 @@ func (n *node) lineageInput(withTroubles bool) lineage.Input {
 	}
 	in.Outlets = append(in.Outlets, n.dashboards(in.Relations)...)
 	sent := map[[2]string]float64{}
-	if n.watching != nil {
-		for _, s := range n.watching.feed.Watch().Health(n.Clock.Now()).Sources {
+	watching := n.watching.Load()
+	if watching != nil {
+		for _, s := range watching.feed.Watch().Health(n.Clock.Now()).Sources {
 			for _, e := range s.Events {
 				sent[[2]string{s.Name, e.Name}] = e.PerHour
 			}
 		}
 	}
 	in.Flows = n.flows(sent)
-	if withTroubles && n.watching != nil {
-		for _, i := range n.watching.incidents.List("", 1000) {
+	if withTroubles && watching != nil {
+		for _, i := range watching.incidents.List("", 1000) {
 			in.Troubles = append(in.Troubles, troubles(&i)...)
 		}
 	}

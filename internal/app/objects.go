@@ -206,10 +206,10 @@ func (n *node) applyObjects(ctx context.Context) error {
 			return fmt.Errorf("running the project's views: %w", err)
 		}
 	}
-	n.desired.running = b.running
+	n.desired.running, n.desired.bound = b.running, b
 	n.publish(b.entries)
 	if n.activate != nil {
-		if err := n.activate.Apply(b.sinks); err != nil {
+		if err := n.activate.Apply(n.deliverable(b.sinks)); err != nil {
 			return fmt.Errorf("running the project's sinks: %w", err)
 		}
 	}

@@ -26,21 +26,26 @@ import (
 // river is everything behind the governed topics.
 type river struct {
 	directory *view.Directory
-	engine    *exec.Engine      // nil: this process does not process
+	engine    engine            // nil: this process does not process
 	activate  *activate.Runtime // nil: this process does not deliver
 	stopSinks context.CancelFunc
 	tail      *tail.Tail
 	api       *api.Server
+	nodes     *nodes // nil: this process does all the work
 	queries   *query.Engine
 	postgres  net.Listener
 	meters    *meters
 
-	running, tailing, metering, answering *task
+	hearing, running, tailing, metering, answering *task
 }
 
 func (n *node) openRiver(ctx context.Context) error {
 	n.river = &river{directory: view.New(), meters: &meters{clock: n.Clock}}
-	if n.has(RoleProcess) {
+	if n.cfg.Cluster != nil {
+		if err := n.joinCluster(ctx); err != nil {
+			return err
+		}
+	} else if n.has(RoleProcess) {
 		if err := n.openEngine(); err != nil {
 			return err
 		}
@@ -54,23 +59,26 @@ func (n *node) openRiver(ctx context.Context) error {
 }
 
 func (n *node) openEngine() error {
-	var err error
-	n.engine, err = exec.New(exec.Config{
-		Dir: n.folder.path("state"), FS: n.folder.fs, Clock: n.Clock, Log: n.Log, Telemetry: n.metrics,
-		Governed: n.isGoverned,
-	}, n.cluster)
+	cfg := n.engineConfig()
+	cfg.Shared = n.broker == nil // somebody may start a second process by mistake
+	e, err := exec.New(cfg, n.cluster)
 	if err != nil {
 		return err
 	}
-	n.running = n.tasks.start("running views", n.engine.Run)
+	n.engine = e
+	n.running = n.tasks.start("running views", func(ctx context.Context) error { return onlyOne(e.Run(ctx)) })
 	return nil
+}
+
+func (n *node) engineConfig() exec.Config {
+	return exec.Config{Dir: n.folder.path("state"), FS: n.folder.fs, Clock: n.Clock, Log: n.Log, Telemetry: n.metrics, Governed: n.isGoverned}
 }
 
 func (n *node) openActivate() error {
 	ctx, stop := context.WithCancel(context.Background())
 	n.stopSinks = stop
 	var err error
-	n.activate, err = activate.Open(ctx, activate.Config{Cluster: n.cluster, Client: n.outbound().Client(30 * time.Second), Clock: n.Clock, Node: n.nodeName()})
+	n.activate, err = activate.Open(ctx, activate.Config{Cluster: n.cluster, Client: n.outbound().Client(30 * time.Second), Clock: n.Clock, Node: n.deliverer()})
 	return err
 }
 
@@ -120,7 +128,10 @@ func (n *node) openAPI() error {
 		UI: ui.Files(), Metrics: n.metrics.Handler(), Ready: n.readiness, Access: n.apiAccess(),
 		Clock: n.Clock, Logger: n.Log, Version: n.Version,
 	}
-	if n.watching != nil {
+	if n.nodes != nil {
+		cfg.Nodes = n
+	}
+	if n.watching.Load() != nil {
 		cfg.Incidents, cfg.Watching = n, n
 	}
 	n.api, err = api.New(cfg)
@@ -141,9 +152,6 @@ func (n *node) apiAccess() api.Access {
 
 func (n *node) newQueries() (*query.Engine, error) {
 	cfg := query.Config{Batch: exec.RunBatch, Continuous: exec.Check, Analyze: exec.Analyze, Operators: n.explainView, Streams: recent{n}, Views: n.directory, System: catalogs.New(n.directory, nil, n.Clock), Changer: n, Clock: n.Clock}
-	if n.engine != nil {
-		cfg.Publication = n.engine.Publication()
-	}
 	return query.New(cfg)
 }
 

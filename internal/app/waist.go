@@ -156,6 +156,9 @@ func (n *node) closeWaist(context.Context) error {
 
 // nodeName names this process among those of one installation, the same after a restart.
 func (n *node) nodeName() string {
+	if c := n.cfg.Cluster; c != nil && c.Node != "" {
+		return c.Node
+	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "node"

@@ -18,6 +18,7 @@ import (
 	"myelin/internal/log"
 	"myelin/internal/serve/api"
 	"myelin/internal/serve/query"
+	"myelin/internal/telemetry"
 	"myelin/internal/trust/incident"
 	"myelin/internal/trust/lineage"
 	"myelin/internal/trust/notify"
@@ -35,6 +36,7 @@ type watching struct {
 	notifier  *notify.Notifier
 	table     *log.Table
 	looked    map[config.WatchedColumn]time.Time
+	kept      bool // this process has been the keeper of a cluster
 
 	following, telling *task
 }
@@ -75,21 +77,32 @@ func (n *node) openWatching(ctx context.Context) error {
 	if !n.has(RoleTrust) || !n.has(RoleServe) {
 		return nil
 	}
-	zone, err := time.LoadLocation(n.cfg.Alerts.Timezone)
+	table, err := n.cluster.OpenTable(ctx, incidentsTopic)
 	if err != nil {
-		return fmt.Errorf("finding the time zone of alerts: %w", err)
-	}
-	w := &watching{looked: map[config.WatchedColumn]time.Time{}}
-	if w.table, err = n.cluster.OpenTable(ctx, incidentsTopic); err != nil {
 		return err
 	}
+	w, err := n.newWatching(ctx, table, n.metrics)
+	if err != nil {
+		return errors.Join(err, table.Close(ctx))
+	}
+	n.watching.Store(w)
+	return nil
+}
+
+// newWatching reads the incidents that there are.
+func (n *node) newWatching(ctx context.Context, table *log.Table, metrics *telemetry.Registry) (*watching, error) {
+	zone, err := time.LoadLocation(n.cfg.Alerts.Timezone)
+	if err != nil {
+		return nil, fmt.Errorf("finding the time zone of alerts: %w", err)
+	}
+	w := &watching{looked: map[config.WatchedColumn]time.Time{}, table: table}
 	titles := zone
 	if n.cfg.Alerts.Timezone == "" {
 		titles = nil
 	}
 	w.incidents, err = incident.OpenManager(ctx, incident.Config{Table: w.table, Clock: n.Clock, Zone: titles, Feeds: n.feeds, Audit: n.audit.Record})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	w.feed = watch.NewFeed(watch.FeedConfig{
 		Topics: append([]string{quarantineTopic}, n.governed...), Clock: n.Clock, Logger: n.Log, Found: w.incidents.Found,
@@ -100,14 +113,17 @@ func (n *node) openWatching(ctx context.Context) error {
 		}},
 	}, n.cluster)
 	w.notifier = notify.New(notify.Config{Incidents: w.incidents, Table: w.table, Channels: n.channels(), URL: strings.TrimSuffix(n.cfg.Alerts.URL, "/"), Zone: zone,
-		DigestAt: timeOfDay(n.cfg.Alerts.Digest), Lines: n.digestLines, Clock: n.Clock, Logger: n.Log, Telemetry: n.metrics})
-	n.watching = w
-	return nil
+		DigestAt: timeOfDay(n.cfg.Alerts.Digest), Lines: n.digestLines, Clock: n.Clock, Logger: n.Log, Telemetry: metrics})
+	return w, nil
 }
 
 // startWatching begins to watch, when all that it asks is there.
 func (n *node) startWatching(context.Context) error {
-	if w := n.watching; w != nil {
+	if n.nodes != nil {
+		n.nodes.begin(n)
+		return nil
+	}
+	if w := n.watching.Load(); w != nil {
 		w.following = n.tasks.start("watching events", w.feed.Run)
 		w.telling = n.tasks.start("telling of incidents", w.notifier.Run)
 	}
@@ -116,7 +132,12 @@ func (n *node) startWatching(context.Context) error {
 
 func (n *node) closeWatching(ctx context.Context) error {
 	var errs []error
-	if w := n.watching; w != nil {
+	if n.river != nil && n.nodes != nil { // the keeper watches in there
+		n.hearing.stop()
+		n.running.stop()
+		errs = append(errs, n.nodes.notes.Close(ctx))
+	}
+	if w := n.watching.Load(); w != nil {
 		w.following.stop()
 		w.telling.stop()
 		errs = append(errs, w.table.Close(ctx))
@@ -183,10 +204,10 @@ func (n *node) lookAtColumns(ctx context.Context, w *watch.Watch) {
 			every = 5 * time.Minute
 		}
 		end := now.Truncate(every)
-		if last, ok := n.watching.looked[c]; ok && !end.After(last) {
+		if last, ok := n.watching.Load().looked[c]; ok && !end.After(last) {
 			continue
 		}
-		n.watching.looked[c] = end
+		n.watching.Load().looked[c] = end
 		x, err := n.figure(ctx, c, end.Add(-every), end)
 		if err != nil {
 			if ctx.Err() == nil {
@@ -276,15 +297,15 @@ func cell(b *vec.Batch, aggregate string) float64 {
 // Incidents implements api.Incidents.
 func (n *node) Incidents(_ context.Context, state string, limit int) (api.IncidentList, error) {
 	out := api.IncidentList{Incidents: []incident.Incident{}}
-	out.Incidents = append(out.Incidents, n.watching.incidents.List(state, limit)...)
-	c := n.watching.incidents.Counts()
+	out.Incidents = append(out.Incidents, n.watching.Load().incidents.List(state, limit)...)
+	c := n.watching.Load().incidents.Counts()
 	out.Counts = api.IncidentCounts{Open: c[incident.Open], Acknowledged: c[incident.Acknowledged], Muted: c[incident.Muted], Resolved: c[incident.Resolved]}
 	return out, nil
 }
 
 // Incident implements api.Incidents.
 func (n *node) Incident(_ context.Context, id string) (api.IncidentDetail, error) {
-	i, err := n.watching.incidents.Find(id)
+	i, err := n.watching.Load().incidents.Find(id)
 	if err != nil {
 		return api.IncidentDetail{}, missing(err)
 	}
@@ -294,7 +315,10 @@ func (n *node) Incident(_ context.Context, id string) (api.IncidentDetail, error
 
 // HandleIncident implements api.Incidents.
 func (n *node) HandleIncident(ctx context.Context, who role.Person, id, verb, comment string, until time.Time) (incident.Incident, error) {
-	m := n.watching.incidents
+	m := n.watching.Load().incidents
+	if err := n.nodes.mustKeep(); err != nil {
+		return incident.Incident{}, err
+	}
 	var i incident.Incident
 	var err error
 	switch verb {
@@ -312,13 +336,13 @@ func (n *node) HandleIncident(ctx context.Context, who role.Person, id, verb, co
 
 // FollowIncidents implements api.Incidents.
 func (n *node) FollowIncidents(buf int) (<-chan incident.Incident, func()) {
-	return n.watching.incidents.Follow(buf)
+	return n.watching.Load().incidents.Follow(buf)
 }
 
 // Watched implements api.Watching.
 func (n *node) Watched(context.Context) (watch.Health, error) {
-	h := n.watching.feed.Watch().Health(n.Clock.Now())
-	for _, i := range n.watching.incidents.List("", 1000) {
+	h := n.watching.Load().feed.Watch().Health(n.Clock.Now())
+	for _, i := range n.watching.Load().incidents.List("", 1000) {
 		for _, m := range i.Members {
 			if m.Over {
 				continue

@@ -16,8 +16,10 @@ import (
 
 // Config is the whole of myelin.yaml.
 type Config struct {
-	HTTP     HTTP             `yaml:"http"`
-	Kafka    Kafka            `yaml:"kafka"`
+	HTTP  HTTP  `yaml:"http"`
+	Kafka Kafka `yaml:"kafka"`
+	// Cluster is set where several processes share the work; nil: this one does all.
+	Cluster  *Cluster         `yaml:"cluster"`
 	Postgres Postgres         `yaml:"postgres"`
 	Sources  []Source         `yaml:"sources"`
 	Users    []User           `yaml:"users"`
@@ -200,6 +202,7 @@ func (r *reader) validate(root *yaml.Node, cfg Config) {
 		}
 	}
 	r.security(at, cfg)
+	r.cluster(at, cfg)
 	names, keys := map[string]bool{}, map[string]string{}
 	for i, s := range cfg.Sources {
 		n := index(at("sources"), i)

@@ -93,6 +93,30 @@ func Open(ctx context.Context, store Store) (*Registry, error) {
 	return r, nil
 }
 
+// Learn takes in what the store got from somebody else: the new value of a key, nil if it was removed. It reports whether anything
+// changed. What the files of this process declare stays.
+func (r *Registry) Learn(key string, value []byte) (changed bool, err error) {
+	var o Object
+	if value != nil {
+		if err := json.Unmarshal(value, &o); err != nil {
+			return false, fmt.Errorf("reading object %s of the desired state: %w", key, err)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	have, ok := r.mu.objects[key]
+	switch {
+	case ok && have.Owner == Files, ok && value != nil && have == o, !ok && value == nil:
+		return false, nil
+	case value == nil:
+		delete(r.mu.objects, key)
+	default:
+		r.mu.objects[o.Name] = o
+	}
+	r.notify()
+	return true, nil
+}
+
 // Snapshot returns the objects in the order in which they are to be made, and the version of the state.
 func (r *Registry) Snapshot() ([]Object, int64) {
 	r.mu.Lock()

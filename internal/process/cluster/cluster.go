@@ -319,3 +319,14 @@ func (n *Node) Resume(ctx context.Context, view string) error {
 	}
 	return e.Resume(ctx, view)
 }
+
+// Placed are the views and tables of each task.
+func (n *Node) Placed() [][]string {
+	out := make([][]string, len(n.tasks))
+	for k, t := range n.tasks {
+		for _, v := range t.engine.Views() {
+			out[k] = append(out[k], v.Relation.Name)
+		}
+	}
+	return out
+}

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"encoding/binary"
 	"iter"
 	"math"
@@ -16,6 +17,36 @@ import (
 type Publication struct {
 	mu   sync.Mutex
 	step atomic.Uint64
+	rank atomic.Uint64 // in which order several are locked; given when it is needed first
+}
+
+var ranks atomic.Uint64
+
+func (p *Publication) ranked() uint64 {
+	if p.rank.Load() == 0 {
+		p.rank.CompareAndSwap(0, ranks.Add(1))
+	}
+	return p.rank.Load()
+}
+
+// Pin returns a version of each table at one moment. Those of one publication are as of one step.
+func Pin(tables ...*Table) []*Version {
+	var pubs []*Publication
+	for _, t := range tables {
+		if !slices.Contains(pubs, t.pub) {
+			pubs = append(pubs, t.pub)
+		}
+	}
+	slices.SortFunc(pubs, func(a, b *Publication) int { return cmp.Compare(a.ranked(), b.ranked()) })
+	for _, p := range pubs {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+	}
+	out := make([]*Version, len(tables))
+	for i, t := range tables {
+		out[i] = t.freeze()
+	}
+	return out
 }
 
 // Apply runs f, which may change tables of this publication, as step.
@@ -223,8 +254,11 @@ func (t *Table) Clear() {
 	}
 }
 
-// Forget makes the changes so far none of those that Dirty tells.
-func (t *Table) Forget() { t.dirty.Clear() }
+// Forget makes the changes so far none of those that Dirty tells, and forgets what is staged.
+func (t *Table) Forget() {
+	t.dirty.Clear()
+	t.Discard()
+}
 
 // Dirty implements Store.
 func (t *Table) Dirty(emit func(key, value []byte)) {

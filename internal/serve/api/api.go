@@ -83,6 +83,7 @@ type Config struct {
 	Watching   Watching
 	Governance Governance
 	Topics     Topics
+	Nodes      Nodes
 	// UI are the files of the web interface; nil: none.
 	UI fs.FS
 	// Metrics answers /metrics, Ready /readyz: nil once every port takes work, else why not.

@@ -61,6 +61,7 @@ func (s *Server) table() []route {
 		{"GET", "/api/sinks", "Where results go.", nil, nil, Sinks{}, nil, plain(s, "The list of sinks", s.cfg.Delivering, Delivering.Sinks)},
 		{"GET", "/api/sinks/{name}/deliveries", "The latest deliveries of a sink.", []param{nameParam, q("limit", "integer", "most deliveries (50; up to 1000)")}, nil, Deliveries{}, nil, s.deliveries},
 		{"POST", "/api/sinks/{name}/deadletters/replay", "Send the dead letters of a sink again.", []param{nameParam}, nil, Replayed{}, nil, s.replay},
+		{"GET", "/api/cluster", "The processes that share the work, and which views each runs.", nil, nil, Cluster{}, nil, plain(s, "The list of processes", s.cfg.Nodes, Nodes.Cluster)},
 		{"GET", "/api/problems", "What is wrong with the project's files.", nil, nil, Problems{}, nil, plain(s, "The list of problems", s.cfg.Files, Files.Problems)},
 		{"POST", "/api/apply", "Follow the project's plan and SQL files as they are now.", []param{q("prune", "boolean", "also remove what the files do not declare any more")}, nil, Applied{}, nil, s.apply},
 		{"POST", "/api/query", "Run one SELECT.", nil, QueryRequest{}, Rows{}, nil, s.query},

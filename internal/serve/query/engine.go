@@ -51,8 +51,6 @@ type Config struct {
 	// Analyze runs a query and tells what its operators did; Operators does that of a running view. nil: EXPLAIN ANALYZE is not there.
 	Analyze   func(ctx context.Context, q *plan.Query, env fn.Env, rows op.Rows) ([]op.Operator, error)
 	Operators func(ctx context.Context, view string) ([]op.Operator, error)
-	// Publication pins several tables at one point (exec.Engine's); nil: each table is pinned by itself.
-	Publication *state.Publication
 	// MaxRunning is how many queries compute at the same time (8); more wait.
 	MaxRunning int
 	// MaxMemory is by how many bytes the heap may grow while a query runs (512 MiB).
@@ -216,16 +214,8 @@ func (e *Engine) pin(q *plan.Query, snap *view.Snapshot) map[*plan.Relation]*sta
 		}
 	})
 	out := make(map[*plan.Relation]*state.Version, len(rels))
-	if e.cfg.Publication != nil {
-		for i, v := range e.cfg.Publication.Pin(tables...) {
-			out[rels[i]] = v
-		}
-		return out
-	}
-	for i, t := range tables {
-		if out[rels[i]] == nil {
-			out[rels[i]] = t.Version()
-		}
+	for i, v := range state.Pin(tables...) {
+		out[rels[i]] = v
 	}
 	return out
 }

@@ -66,7 +66,7 @@ func answer(t *testing.T, e *query.Engine, sql string, args ...*vec.Vector) ([]s
 
 func engine(t *testing.T, w *world) *query.Engine {
 	t.Helper()
-	e, err := query.New(query.Config{Batch: exec.RunBatch, Views: w.dir, Publication: w.pub})
+	e, err := query.New(query.Config{Batch: exec.RunBatch, Views: w.dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestAStatementOutlivesChangesOfTheDirectory(t *testing.T) {
 
 func TestAQueryThatEatsMemoryIsEnded(t *testing.T) {
 	w := newWorld(t)
-	e, err := query.New(query.Config{Batch: exec.RunBatch, Views: w.dir, Publication: w.pub, MaxMemory: 8 << 20})
+	e, err := query.New(query.Config{Batch: exec.RunBatch, Views: w.dir, MaxMemory: 8 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestAQueryThatEatsMemoryIsEnded(t *testing.T) {
 func TestExplainAnalyzeTellsWhatOperatorsDid(t *testing.T) {
 	w := newWorld(t)
 	below := []op.Operator{{What: "Aggregate by campaign", Rows: 12, StateKeys: 4, StateBytes: 4096}, {Depth: 1, What: "Stream events", Rows: 99}}
-	e, err := query.New(query.Config{Batch: exec.RunBatch, Analyze: exec.Analyze, Views: w.dir, Publication: w.pub,
+	e, err := query.New(query.Config{Batch: exec.RunBatch, Analyze: exec.Analyze, Views: w.dir,
 		Operators: func(_ context.Context, name string) ([]op.Operator, error) { return below, nil }})
 	if err != nil {
 		t.Fatal(err)

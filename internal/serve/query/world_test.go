@@ -50,7 +50,7 @@ func newWorld(t *testing.T) *world {
 		crm.Stage(&vec.Batch{N: 1, Cols: []*vec.Vector{vec.TextOf(fmt.Sprintf("u%02d", i)), segment, vec.FloatOf(float64(i) / 4)}})
 	}
 	w.pub.Apply(1, func() { revenue.Publish(); crm.Publish() })
-	engine, err := query.New(query.Config{Batch: exec.RunBatch, Views: w.dir, System: catalog.New(w.dir, nil, clock.Real{}), Publication: w.pub})
+	engine, err := query.New(query.Config{Batch: exec.RunBatch, Views: w.dir, System: catalog.New(w.dir, nil, clock.Real{})})
 	if err != nil {
 		t.Fatal(err)
 	}
