@@ -44,9 +44,11 @@ type Decoder struct {
 	Objects bool
 	// Malformed counts records whose value is not a JSON object.
 	Malformed int64
-	// Misfits counts, for each column, values that were not of its type.
-	Misfits []int64
+	misfits   []Misfit
 }
+
+// Misfit is a value that was not of its column's type, and became NULL.
+type Misfit struct{ Row, Col int32 }
 
 // column is an output column, filled at random rows.
 type column struct {
@@ -75,7 +77,7 @@ type kid struct {
 // New returns a decoder for the given columns. events restricts it to records whose top-level "event" is one of them; nil takes
 // all.
 func New(cols []plan.ScanColumn, events []string) *Decoder {
-	d := &Decoder{event: -1, Misfits: make([]int64, len(cols))}
+	d := &Decoder{event: -1}
 	for i, c := range cols {
 		col := column{scan: c, fit: fitOf(c)}
 		col.Type = c.Type
@@ -136,6 +138,7 @@ func (n *node) add(path []string, col int32) {
 func (d *Decoder) Begin(buf []byte, n int) {
 	d.buf = buf
 	d.rows, d.row = n, 0
+	d.misfits = d.misfits[:0]
 	for i := range d.cols {
 		c := &d.cols[i]
 		c.Valid, c.Borrowed, c.Buf = nil, true, nil
@@ -166,7 +169,7 @@ func (d *Decoder) Add(r Record) bool {
 		switch c.scan.From {
 		case plan.FromKey:
 			if r.Key.Off != NoBytes {
-				d.setKey(c, r.Key)
+				d.setKey(i, c, r.Key)
 			}
 		case plan.FromTime:
 			d.setInt(c, r.Timestamp*1000)
@@ -186,13 +189,15 @@ func (d *Decoder) setInt(c *column, x int64) {
 }
 
 // setKey makes the record's key, which is text, the value of a column.
-func (d *Decoder) setKey(c *column, key vec.Span) {
+func (d *Decoder) setKey(at int, c *column, key vec.Span) {
 	switch c.Type.Kind {
 	case vec.Text, vec.Bytea:
 		c.Spans[d.row] = key
 		c.valid.Set(d.row)
 	default:
-		d.parseText(c, d.buf[key.Off:key.Off+key.Len])
+		if !d.parseText(c, d.buf[key.Off:key.Off+key.Len]) {
+			d.misfit(at)
+		}
 	}
 }
 
@@ -237,7 +242,28 @@ func (d *Decoder) undo() {
 	for i := range d.cols {
 		d.cols[i].valid.Clear(d.row)
 	}
+	for n := len(d.misfits); n > 0 && int(d.misfits[n-1].Row) == d.row; n-- {
+		d.misfits = d.misfits[:n-1]
+	}
 }
+
+// Misfits are the values of the batch that were not of their columns' types, by row. It is valid until the next Begin.
+func (d *Decoder) Misfits() []Misfit {
+	// Of several members of one name the last counts: a misfit before it is none.
+	d.misfits = slices.DeleteFunc(d.misfits, func(m Misfit) bool { return d.cols[m.Col].valid.Has(int(m.Row)) })
+	d.misfits = slices.Compact(d.misfits)
+	return d.misfits
+}
+
+// misfit notes that a value does not fit a column.
+func (d *Decoder) misfit(col int) {
+	if len(d.misfits) < maxMisfits {
+		d.misfits = append(d.misfits, Misfit{int32(d.row), int32(col)})
+	}
+}
+
+// maxMisfits is how many misfits of a batch are told; a batch that has more is of another schema altogether.
+const maxMisfits = 1 << 16
 
 // Rows is the number of rows so far.
 func (d *Decoder) Rows() int { return d.row }

@@ -71,9 +71,7 @@ func (d *Decoder) put(s *scanner, at int32, start, end int) {
 	}
 	if !d.convert(c, s, start, end) {
 		c.valid.Clear(d.row)
-		if int(at) < len(d.Misfits) {
-			d.Misfits[at]++
-		}
+		d.misfit(int(at))
 	}
 }
 

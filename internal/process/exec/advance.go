@@ -37,7 +37,7 @@ func (t *task) advance(ctx context.Context, g *group) (bool, error) {
 			t.look = time.Time{} // a file may be through now
 		}
 	}
-	g.observe(pieces, clock)
+	g.observe(pieces, clock, t.cfg.Ahead)
 	if len(s.Ranges) == 0 && !g.due() {
 		return false, nil
 	}

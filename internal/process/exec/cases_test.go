@@ -204,9 +204,10 @@ func (c *testCase) await(w *world) map[string]string {
 	}
 }
 
-// world makes a world with the case's objects and files. Its clock is behind all data.
+// world makes a world with the case's objects and files. Its clock is ahead of all data.
 func (c *testCase) world(t *testing.T, parts int32) *world {
 	w := newWorld(t, parts)
+	w.clock.Advance(365 * 24 * time.Hour)
 	dir := t.TempDir()
 	for name, text := range c.files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {

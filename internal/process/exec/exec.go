@@ -52,6 +52,9 @@ type Config struct {
 	FlushEvery time.Duration
 	// Lateness is how long after a window's end rows still correct it (EMIT CHANGES). 0: 7 days.
 	Lateness time.Duration
+	// Ahead is how far ahead of the clock the time of a row may be to count, as now. The watermark does not follow a row that
+	// is further ahead. 0: 1 h.
+	Ahead time.Duration
 	// IdleAfter is how long a partition may bring nothing before it no longer holds back the watermark. 0: 2 s.
 	IdleAfter time.Duration
 	// Poll is how often a quiet topic is asked for more, and so how fine event time goes on while nothing comes. 0: 100 ms.
@@ -152,6 +155,7 @@ func New(cfg Config, cluster *log.Cluster) (*Engine, error) {
 	}
 	cfg.FlushEvery = orDuration(cfg.FlushEvery, 5*time.Second)
 	cfg.Lateness = orDuration(cfg.Lateness, 7*24*time.Hour)
+	cfg.Ahead = orDuration(cfg.Ahead, time.Hour)
 	cfg.IdleAfter = orDuration(cfg.IdleAfter, 2*time.Second)
 	cfg.Poll = orDuration(cfg.Poll, 100*time.Millisecond)
 	if cfg.MaxRows == 0 {

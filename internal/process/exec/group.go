@@ -3,6 +3,7 @@ package exec
 import (
 	"math"
 	"slices"
+	"time"
 
 	"myelin/internal/log"
 	"myelin/internal/process/op"
@@ -182,19 +183,9 @@ func (g *group) behind(topic string, p *part) bool {
 }
 
 // observe moves the watermarks by what the pieces brought and by the clock.
-func (g *group) observe(pieces []piece, clock int64) {
+func (g *group) observe(pieces []piece, clock int64, ahead time.Duration) {
 	for i := range pieces {
-		pc := &pieces[i]
-		if pc.records == 0 {
-			continue
-		}
-		arrived := clock
-		if pc.in.governed {
-			arrived = pc.arrived
-		}
-		for _, t := range pc.in.times {
-			g.marks[t.stream].observe(pc.Partition, pc.latest(t.col), clock, arrived)
-		}
+		pieces[i].moves(g, clock, ahead)
 	}
 	for _, in := range g.inputs {
 		for _, t := range in.times {

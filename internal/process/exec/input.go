@@ -164,7 +164,10 @@ type piece struct {
 	chunk   *log.Chunk
 	start   log.Cursor
 	dropped []int
-	last    bool // nothing of the chunk is left
+	misfits []decode.Misfit
+	limit   int64 // the largest time that counts
+	ahead   bool  // some row has a larger one
+	last    bool  // nothing of the chunk is left
 }
 
 // record finds the record that became a row.
@@ -230,26 +233,41 @@ func (in *input) next(p *part, limit int, until int64) (piece, bool) {
 		pc.To = until
 	}
 	p.pos = pc.To
-	pc.batch = p.dec.Batch()
+	pc.batch, pc.misfits = p.dec.Batch(), p.dec.Misfits()
 	return pc, true
 }
 
-// latest is the largest time in a column of the piece; op.NoTime if there is none.
+// latest is the largest time in a column of the piece that counts; op.NoTime if there is none.
 func (pc *piece) latest(col int) int64 {
 	v := pc.batch.Cols[col]
 	t := int64(op.NoTime)
-	if v.Valid == nil {
-		for _, x := range v.Ints {
-			t = max(t, x)
-		}
-		return t
-	}
 	for i, x := range v.Ints {
-		if v.Valid.Has(i) {
-			t = max(t, x)
+		if x <= t || v.Valid != nil && !v.Valid.Has(i) {
+			continue
 		}
+		if x > pc.limit {
+			pc.ahead = true
+			continue
+		}
+		t = x
 	}
 	return t
+}
+
+// moves lets the times of the piece's rows move the watermarks of the streams in it. A time further ahead of the clock than allowed
+// counts for none: one event of the year 2070 must not close everybody's windows.
+func (pc *piece) moves(g *group, clock int64, ahead time.Duration) {
+	if pc.records == 0 {
+		return
+	}
+	arrived := clock
+	if pc.in.governed {
+		arrived = pc.arrived
+	}
+	pc.limit = min(clock, arrived) + ahead.Microseconds()
+	for _, t := range pc.in.times {
+		g.marks[t.stream].observe(pc.Partition, pc.latest(t.col), clock, arrived)
+	}
 }
 
 // push hands the piece to all scans over the topic.
@@ -264,6 +282,12 @@ func (pc *piece) push(clock int64) {
 	in.rows += int64(b.N)
 	if len(in.events) > 0 {
 		in.classify(b)
+	}
+	if len(pc.misfits) > 0 {
+		pc.tellMisfits(clock)
+	}
+	if pc.ahead {
+		pc.tellAhead(clock)
 	}
 	for _, t := range in.targets {
 		for i, c := range t.cols {
@@ -305,6 +329,7 @@ func (pc *piece) tellUnread(clock int64) {
 		}
 		for i, t := range pc.in.targets {
 			if !slices.ContainsFunc(pc.in.targets[:i], func(x *target) bool { return x.job == t.job }) {
+				t.job.metrics.errs.Inc()
 				t.job.unread(pc, r, clock)
 			}
 		}

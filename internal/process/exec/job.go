@@ -29,8 +29,9 @@ type job struct {
 	types []vec.Type
 	status
 	*outputs
-	report func(msg string, args ...any) // to the process's log
-	let    *telemetry.Counter            // rows let out by all jobs
+	report  func(msg string, args ...any) // to the process's log
+	metrics *metrics
+	let     *telemetry.Counter // rows let out by all jobs
 
 	ups   []*job   // views and tables that it reads
 	downs []*reads // who reads it
@@ -57,7 +58,7 @@ type reads struct {
 
 // newJob makes a job ready to run.
 func (e *Engine) newJob(id uint32, name string, v *View, q *plan.Query, print fingerprint, out *outputs) (*job, error) {
-	j := &job{id: id, name: name, view: v, query: q, print: print, outputs: out, mark: op.NoTime, report: e.cfg.Log.Error, told: e.cfg.Owner != nil, let: e.metrics.results}
+	j := &job{id: id, name: name, view: v, query: q, print: print, outputs: out, mark: op.NoTime, report: e.cfg.Log.Error, metrics: &e.metrics, told: e.cfg.Owner != nil, let: e.metrics.results}
 	cols := []plan.Column(nil)
 	switch {
 	case q != nil:
@@ -77,15 +78,11 @@ func (e *Engine) newJob(id uint32, name string, v *View, q *plan.Query, print fi
 		Replaces: v != nil || out.discard,
 		Failed: func(b *vec.Batch, row int, err error) {
 			e.metrics.errs.Inc()
-			j.stat().errs.Add(1)
-			s := j.stat()
-			s.bad(&s.mu.errors, j.ctx.Env.Now, err.Error(), func() BadRow { return j.describe(b, row) })
+			j.failed(b, row, err)
 		},
 		Late: func(b *vec.Batch, row int) {
 			e.metrics.late.Inc()
-			s := j.stat()
-			s.late.Add(1)
-			s.bad(&s.mu.late, j.ctx.Env.Now, "it came after its window had been closed", func() BadRow { return j.describe(b, row) })
+			j.late(b, row)
 		},
 	}
 	if v == nil {
@@ -291,16 +288,6 @@ func (b *BadRow) from(pc *piece, r log.RawRecord) {
 	b.Topic, b.Partition, b.Offset = pc.Topic, pc.Partition, r.Offset
 	event := bytesOf(pc.chunk, r.Value)
 	b.Event = string(event[:min(len(event), maxBadEvent)])
-}
-
-// unread notes a record that is no JSON object.
-func (j *job) unread(pc *piece, r log.RawRecord, clock int64) {
-	s := j.stat()
-	s.errs.Add(1)
-	s.bad(&s.mu.errors, clock, "the record is not a JSON object", func() (b BadRow) {
-		b.from(pc, r)
-		return b
-	})
 }
 
 // namesOf are the names of an operator's input with so many columns.

@@ -88,7 +88,7 @@ func TestARowThatErrsIsToldAndTheRestGoesOn(t *testing.T) {
 		}
 		s := w.status(view)
 		at := slices.IndexFunc(s.RecentErrors, func(b BadRow) bool { return b.Reason == "division by zero" })
-		if s.Errors != 3 || len(s.RecentErrors) != 3 || at < 0 {
+		if s.Errors != 3 || at < 0 {
 			t.Fatalf("%s has %d errors: %+v", view, s.Errors, s.RecentErrors)
 		}
 		for i, event := range []string{"not json", "[1]"} {

@@ -30,7 +30,7 @@ func (p Phase) String() string {
 type status struct {
 	phase             atomic.Int32
 	in, out           atomic.Int64
-	errs, late        atomic.Int64
+	errs, late, ahead atomic.Int64
 	watermark, behind atomic.Int64
 	bytes, keys       atomic.Int64
 	changed           atomic.Int64  // clock of the last step that changed it, microseconds
@@ -43,6 +43,8 @@ type status struct {
 		problem string
 		errors  ring
 		late    ring
+		misfits map[string]int64 // by column
+		noted   bool             // something of this changed since the last flush
 	}
 }
 
@@ -55,6 +57,12 @@ type Status struct {
 	// of them.
 	Errors, Late             int64
 	RecentErrors, RecentLate []BadRow
+	// Misfits are values, by column, that were not of its type: they are NULL in rows that count all the same. The last rows are
+	// among RecentErrors.
+	Misfits map[string]int64
+	// Ahead are rows whose time was so far ahead of the clock that the watermark does not follow it. The last of them are among
+	// RecentLate. All of these counts are kept with the view's state.
+	Ahead int64
 	// RowsPerSec is how many rows it read in the last second or so.
 	RowsPerSec float64
 	// Lag is how long the newest record that it shows had lain in the log until it was shown; while it is behind, how old that is.
@@ -88,7 +96,7 @@ type BadRow struct {
 func (v *View) Status() Status {
 	s := &v.status
 	out := Status{
-		Phase: Phase(s.phase.Load()), RowsIn: s.in.Load(), RowsOut: s.out.Load(), Errors: s.errs.Load(), Late: s.late.Load(),
+		Phase: Phase(s.phase.Load()), RowsIn: s.in.Load(), RowsOut: s.out.Load(), Errors: s.errs.Load(), Late: s.late.Load(), Ahead: s.ahead.Load(), Misfits: s.misfitCounts(),
 		Watermark: s.watermark.Load(), Behind: s.behind.Load(), StateBytes: s.bytes.Load(), StateKeys: s.keys.Load(),
 		RowsPerSec: math.Float64frombits(s.rate.Load()), Lag: time.Duration(s.lag.Load()),
 	}
@@ -158,20 +166,9 @@ func (r *ring) list() []BadRow {
 	return append(append([]BadRow(nil), r.rows[n:]...), r.rows[:n]...)
 }
 
-// bad notes a row in one of the rings.
-func (s *status) bad(r *ring, clock int64, reason string, describe func() BadRow) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if r.wants(clock) {
-		b := describe()
-		b.At, b.Reason = time.UnixMicro(clock).UTC(), reason
-		r.put(b)
-	}
-}
-
 // metrics are the engine's counters.
 type metrics struct {
-	steps, rows, results, errs, late, flushes *telemetry.Counter
+	steps, rows, results, errs, misfits, late, ahead, flushes *telemetry.Counter
 
 	state               *telemetry.Gauge
 	stepTime, flushTime *telemetry.Histogram
@@ -181,9 +178,11 @@ func newMetrics(r *telemetry.Registry, labels ...string) metrics {
 	return metrics{
 		steps:     r.Counter("myelin_process_steps_total", "Steps taken by continuous queries.", labels...),
 		rows:      r.Counter("myelin_process_rows_total", "Records read by continuous queries.", labels...),
-		results:   r.Counter("myelin_process_results_total", "Rows that continuous queries let out, and took back."),
-		state:     r.Gauge("myelin_process_state_bytes", "Size in memory of the state of continuous queries and of the rows of their views."),
-		errs:      r.Counter("myelin_process_row_errors_total", "Rows that a continuous query could not compute.", labels...),
+		results:   r.Counter("myelin_process_results_total", "Rows that continuous queries let out, and took back.", labels...),
+		state:     r.Gauge("myelin_process_state_bytes", "Size in memory of the state of continuous queries and of the rows of their views.", labels...),
+		errs:      r.Counter("myelin_process_row_errors_total", "Rows that a continuous query could not compute, and records that are no JSON objects.", labels...),
+		misfits:   r.Counter("myelin_process_misfits_total", "Values that were not of their column's type, and are NULL.", labels...),
+		ahead:     r.Counter("myelin_process_ahead_rows_total", "Rows whose time is too far ahead of the clock to count.", labels...),
 		late:      r.Counter("myelin_process_late_rows_total", "Rows that came after their window had been given up.", labels...),
 		flushes:   r.Counter("myelin_process_flushes_total", "Times the state was made durable.", labels...),
 		stepTime:  r.Histogram("myelin_process_step_seconds", "Time from the start of a step until it was published.", labels...),

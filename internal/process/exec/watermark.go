@@ -43,9 +43,13 @@ func (w *watermark) add(part int32, clock int64) *eventTime {
 	return p
 }
 
-// observe takes in that records up to event time t arrived at the given clock. t is op.NoTime if they had none.
+// observe takes in that records up to event time t arrived at the given clock. t is op.NoTime if they had none that counts: then they
+// are as good as none, else a sender whose clock is wrong would hold back all others.
 func (w *watermark) observe(part int32, t, clock, arrived int64) {
 	p := w.add(part, clock)
+	if t == op.NoTime {
+		return
+	}
 	p.Max = max(p.Max, min(t, clock))
 	p.Seen = max(p.Seen, min(arrived, clock))
 }
