@@ -37,8 +37,10 @@ func withTopic(ctx context.Context, p *peer, partitions int, f func(topic string
 	if err := f(topic); err != nil {
 		return err
 	}
-	_, err = admin.DeleteTopic(ctx, topic)
-	return err
+	if _, err = admin.DeleteTopic(ctx, topic); err != nil {
+		return err
+	}
+	return settle(ctx, p)
 }
 
 func firstAck(ctx context.Context, p *peer) error {
@@ -139,8 +141,14 @@ func sustainedRounds(ctx context.Context, b *bench) error {
 	for round := range 2 {
 		err := inTurns(round, b.peers(), func(p *peer) error {
 			return withTopic(ctx, p, 1, func(topic string) error {
+				most, err := room(b.dir)
+				if err != nil {
+					return err
+				}
 				deadline := time.Now().Add(b.sustained)
-				n, seconds, err := produce(ctx, p, topic, 1, 1000, func(sent int) bool { return time.Now().Before(deadline) || sent < 4_000_000 })
+				n, seconds, err := produce(ctx, p, topic, 1, 1000, func(sent int) bool {
+					return sent < 4_000_000 || time.Now().Before(deadline) && int64(sent)*1000 < most
+				})
 				if err != nil {
 					return err
 				}

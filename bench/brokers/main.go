@@ -31,7 +31,7 @@ func main() {
 	flag.IntVar(&cfg.rounds, "rounds", 5, "alternating rounds of each step")
 	flag.IntVar(&cfg.records, "records", 3_000_000, "records of 100 B a round")
 	flag.DurationVar(&cfg.sustained, "sustained", time.Minute, "how long records of 1 KB are produced, at least 4 GB of them")
-	flag.DurationVar(&cfg.latency, "latency", 15*time.Second, "how long single records are sent at 1,000/s, each round")
+	flag.DurationVar(&cfg.latency, "latency", 10*time.Second, "how long single records are sent at 1,000/s, each round")
 	flag.Func("only", "`list` of "+strings.Join(stepNames(), ","), func(s string) error {
 		cfg.only = strings.Split(s, ",")
 		return nil
@@ -96,6 +96,7 @@ func run(ctx context.Context, cfg config) error {
 		return fmt.Errorf("making a scratch folder: %w", err)
 	}
 	defer os.RemoveAll(dir)
+	cfg.dir = dir
 	b := &bench{config: cfg, samples: map[string][]float64{}}
 	b.myelin, b.kafka = newMyelin(cfg.binary, dir), newKafka(cfg.kafka, dir)
 	for _, p := range b.peers() {
@@ -110,19 +111,25 @@ func run(ctx context.Context, cfg config) error {
 		}
 		b.note(idleRSS, p, float64(p.rss())/1e6)
 	}
+	disk, err := measureDisk(dir)
+	if err != nil {
+		return err
+	}
+	var failed error
 	for _, s := range steps() {
-		if cfg.only != nil && !slices.Contains(cfg.only, s.name) {
+		if failed != nil || cfg.only != nil && !slices.Contains(cfg.only, s.name) {
 			continue
 		}
 		if err := s.run(ctx, b); err != nil {
-			return fmt.Errorf("measuring %s: %w", s.name, err)
+			failed = fmt.Errorf("measuring %s: %w", s.name, err) // what was measured before is told all the same
 		}
 	}
 	for _, p := range b.peers() {
 		b.note(loadedRSS, p, float64(p.peakRSS())/1e6)
 	}
 	b.table(os.Stdout)
-	return nil
+	fmt.Println("\n" + disk)
+	return failed
 }
 
 func (b *bench) peers() []*peer { return []*peer{b.myelin, b.kafka} }

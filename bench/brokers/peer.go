@@ -78,7 +78,8 @@ func newKafka(script, dir string) *peer {
 		}
 		p.addr = addr
 		_, port, _ := net.SplitHostPort(addr)
-		cmd := exec.CommandContext(ctx, script, "start", p.dir, port)
+		// By default Kafka removes the files of a deleted topic a minute later, in the middle of what is measured then.
+		cmd := exec.CommandContext(ctx, script, "start", p.dir, port, "log.segment.delete.delay.ms=1000")
 		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 		if err := cmd.Run(); err != nil {
 			return err
