@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"io/fs"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,11 +21,28 @@ type traced struct {
 	outlets   []lineage.Outlet
 }
 
-// trace follows the columns of everything that was bound.
-func (b *bound) trace() *traced {
+// within names a file as those who look at the project know it: by its path in the project folder, or by its name alone where it
+// lies elsewhere. Where the folder is on this machine is nobody's business.
+func within(project, file string) string {
+	folder, err := filepath.Abs(project)
+	if err != nil {
+		return filepath.Base(file)
+	}
+	if !filepath.IsAbs(file) {
+		return filepath.ToSlash(file)
+	}
+	name, err := filepath.Rel(folder, file)
+	if err != nil || !filepath.IsLocal(name) {
+		return filepath.Base(file)
+	}
+	return filepath.ToSlash(name)
+}
+
+// trace follows the columns of everything that was bound, from a project folder.
+func (b *bound) trace(project string) *traced {
 	t := &traced{}
 	for _, x := range b.engine.Tables {
-		t.relations = append(t.relations, tableOf(x.Relation, "from "+x.File))
+		t.relations = append(t.relations, tableOf(x.Relation, "from "+within(project, x.File)))
 	}
 	for _, v := range b.engine.Views {
 		l := plan.TraceQuery(v.Query)

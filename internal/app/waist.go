@@ -62,7 +62,7 @@ func (n *node) openBroker() error {
 	n.kafka = listener
 	n.cfg.Kafka.Listen = listener.Addr().String()
 	n.broker, err = broker.Open(broker.Config{
-		Dir: n.folder.path("log"), FS: n.folder.fs, Clock: n.Clock, Advertised: n.advertised(), AutoCreateTopics: true, Reserved: n.reserved,
+		Dir: n.folder.path("log"), FS: n.folder.fs, Clock: n.Clock, Advertised: n.advertised(), AutoCreateTopics: true, Reserved: n.reserved, Protected: n.protected,
 		Store:         store.Config{MinFreeBytes: n.cfg.Limits.FreeDiskBytes},
 		TopicDefaults: map[string]string{"retention.ms": "604800000"},
 		Access:        n.kafkaAccess(), TLS: tlsConfig(n.kafkaCert),
@@ -101,6 +101,12 @@ func (n *node) advertised() string {
 // reserved reports whether Myelin alone writes a topic: producers reach governed ones through their doorsteps.
 func (n *node) reserved(topic string) bool {
 	return n.isGoverned(topic) || strings.HasPrefix(topic, "myelin.")
+}
+
+// protected reports whether a topic holds what was acknowledged or decided, the doorsteps too.
+func (n *node) protected(topic string) bool {
+	governed, doorstep := strings.CutSuffix(topic, trust.Doorstep(""))
+	return n.reserved(topic) || doorstep && n.isGoverned(governed)
 }
 
 // ensureTopics makes the topics of the river.

@@ -33,6 +33,7 @@ func guarded(t *testing.T, fs vfs.FS, edit func(*broker.Config)) (*broker.Broker
 		{Person: role.Person{Name: "root", Role: role.Admin}, Password: "root-password"},
 		{Person: role.Person{Name: "eve", Role: role.Engineer}, Password: "eve-password"},
 		{Person: role.Person{Name: "vic", Role: role.Viewer}, Password: "vic-password"},
+		{Person: role.Person{Name: "pia", Role: role.Privacy}, Password: "pia-password"},
 	}, clock.Real{})
 	if err != nil {
 		t.Fatal(err)

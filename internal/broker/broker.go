@@ -58,6 +58,9 @@ type Config struct {
 
 	// Reserved names the topics that only in-process connections may write; nil: none.
 	Reserved func(topic string) bool
+	// Protected names the topics that outsiders do not delete, and whose records and settings only privacy officers and admins take
+	// away or change: what was acknowledged must not vanish by a slip. nil: none.
+	Protected func(topic string) bool
 
 	// Access says who gets in; its zero value lets everybody do everything.
 	Access access.Config
@@ -137,7 +140,7 @@ type Broker struct {
 func Open(cfg Config) (*Broker, error) {
 	cfg = cfg.withDefaults()
 	apiCfg := api.Config{
-		NodeID: cfg.NodeID, Dir: cfg.Dir, Reserved: cfg.Reserved, AutoCreate: cfg.AutoCreateTopics, DefaultPartitions: cfg.DefaultPartitions,
+		NodeID: cfg.NodeID, Dir: cfg.Dir, Reserved: cfg.Reserved, Protected: cfg.Protected, AutoCreate: cfg.AutoCreateTopics, DefaultPartitions: cfg.DefaultPartitions,
 		MaxFetchBytes: cfg.MaxFetchBytes, FetchBudget: cfg.FetchBudget,
 	}
 	if cfg.Advertised != "" {

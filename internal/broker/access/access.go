@@ -97,10 +97,11 @@ var ErrExpired = errors.New("the login has expired and was not repeated")
 // Right is what a request takes.
 type Right uint8
 
-// The rights. Every role may Read, engineers and admins Write, admins Administer.
+// The rights. Every role may Read, privacy officers Erase, engineers and admins Write, admins Administer.
 const (
 	None       Right = iota
 	Read             // consume, look at topics and groups
+	Erase            // take records away, of protected topics as well
 	Write            // produce, change topics and groups
 	Administer       // say who may do what, and how much
 )
@@ -118,6 +119,8 @@ func (a *Access) May(c *Client, need Right) (bool, error) {
 		return true, nil
 	case role.Engineer:
 		return need <= Write, nil
+	case role.Privacy:
+		return need <= Erase, nil
 	case "":
 		return false, nil
 	}
@@ -133,6 +136,8 @@ func Need(key int16) Right {
 		8, 9, 10, 11, 12, 13, 14, 15, 16, 68, 69, // offsets and groups
 		23, 32, 35, 60, 61, 65, 66, 74, 75: // OffsetForLeaderEpoch, descriptions
 		return Read
+	case 21: // DeleteRecords
+		return Erase
 	case 29, 30, 31, 49, 50, 51: // ACLs, quotas, credentials
 		return Administer
 	}

@@ -6,10 +6,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"myelin/internal/broker/topic"
 	"myelin/internal/broker/wire"
 )
 
-// DeleteTopics: v1–6. v6 may name topics by id. The broker's own topics cannot be deleted.
+// DeleteTopics: v1–6. v6 may name topics by id. The broker's own topics cannot be deleted, nor over TCP those that are protected.
 
 func (s *Server) deleteTopics(_ context.Context, r *wire.Request) wire.Response {
 	req := r.Msg.(*kmsg.DeleteTopicsRequest)
@@ -34,6 +35,9 @@ func (s *Server) deleteTopics(_ context.Context, r *wire.Request) wire.Response 
 			err = e
 		case t.Internal:
 			err = kerr.InvalidTopicException
+		case s.protected(r, t.Name):
+			err = &topic.InvalidError{Code: kerr.PolicyViolation, Reason: "Topic '" + t.Name + "' belongs to Myelin, which reads and writes it: " +
+				"take it out of myelin.yaml and start anew before it is deleted. DeleteRecords empties it, for the roles privacy and admin."}
 		default:
 			st.Topic, st.TopicID = kmsg.StringPtr(t.Name), t.ID
 			err = s.Topics.Delete(t)

@@ -9,7 +9,8 @@ import (
 	"myelin/internal/broker/wire"
 )
 
-// DeleteRecords: v0–2. -1 deletes up to the high watermark. The new log start is on disk before the answer.
+// DeleteRecords: v0–2. -1 deletes up to the high watermark. The new log start is on disk before the answer. Protected topics are
+// left to the roles privacy and admin.
 
 func (s *Server) deleteRecords(_ context.Context, r *wire.Request) wire.Response {
 	req := r.Msg.(*kmsg.DeleteRecordsRequest)
@@ -27,6 +28,8 @@ func (s *Server) deleteRecords(_ context.Context, r *wire.Request) wire.Response
 				e = kerr.UnknownTopicOrPartition
 			case t.Internal:
 				e = kerr.InvalidTopicException
+			case s.protected(r, t.Name) && !mayErase(r, s):
+				e = kerr.TopicAuthorizationFailed
 			case !t.Config().Delete:
 				e = kerr.PolicyViolation // as Kafka: a topic that is only compacted keeps its records
 			default:

@@ -25,7 +25,7 @@ func (s *Server) alterConfigs(_ context.Context, r *wire.Request) wire.Response 
 		err := error(&topic.InvalidError{Code: kerr.InvalidRequest, Reason: configIsReadOnly})
 		switch rr.ResourceType {
 		case kmsg.ConfigResourceTypeTopic:
-			err = s.alterTopic(rr.ResourceName, changes, false, req.ValidateOnly)
+			err = s.alterTopic(r, rr.ResourceName, changes, false, req.ValidateOnly)
 		case kmsg.ConfigResourceTypeGroupConfig:
 			err = s.alterGroup(rr.ResourceName, changes, false, req.ValidateOnly)
 		}

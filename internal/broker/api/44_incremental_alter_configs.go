@@ -31,7 +31,7 @@ func (s *Server) incrementalAlterConfigs(_ context.Context, r *wire.Request) wir
 		case twice:
 			err = &topic.InvalidError{Code: kerr.InvalidRequest, Reason: "A setting is named more than once."}
 		case rr.ResourceType == kmsg.ConfigResourceTypeTopic:
-			err = s.alterTopic(rr.ResourceName, changes, true, req.ValidateOnly)
+			err = s.alterTopic(r, rr.ResourceName, changes, true, req.ValidateOnly)
 		case rr.ResourceType == kmsg.ConfigResourceTypeGroupConfig:
 			err = s.alterGroup(rr.ResourceName, changes, true, req.ValidateOnly)
 		default:

@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"myelin/internal/auth/role"
 	"myelin/internal/broker/access"
 	"myelin/internal/broker/wire"
 )
@@ -33,6 +34,16 @@ func (s *Server) may(r *wire.Request, need access.Right) bool {
 	}
 	ok, err := s.Access.May(client(r), need)
 	return ok && err == nil
+}
+
+// protected reports whether a request comes from outside and the topic is protected from it.
+func (s *Server) protected(r *wire.Request, name string) bool {
+	return !r.Client.InProcess && s.Config.Protected != nil && s.Config.Protected(name)
+}
+
+// mayErase reports whether the client may take records out of protected topics.
+func mayErase(r *wire.Request, s *Server) bool {
+	return s.Access == nil || client(r).Role == role.Admin || client(r).Role == role.Privacy
 }
 
 // deny answers a request that the client's role does not reach to; nil where there is no answer that says so.

@@ -37,6 +37,7 @@ type Config struct {
 	AdvertisedHost    string // empty: the address that the client connected to
 	AdvertisedPort    int32
 	Reserved          func(topic string) bool // written over in-process connections only; nil: none
+	Protected         func(topic string) bool // not deleted from outside, nor trimmed by engineers; nil: none
 	AutoCreate        bool                    // metadata requests may create topics
 	DefaultPartitions int32
 	MaxFetchBytes     int   // of one response, whatever the client asks for

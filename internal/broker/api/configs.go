@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"myelin/internal/broker/topic"
+	"myelin/internal/broker/wire"
 )
 
 // brokerValue is one setting of the broker. They are set in Myelin's own configuration, not over the Kafka protocol.
@@ -58,13 +59,16 @@ type alteration struct {
 }
 
 // alterTopic applies changes to a topic. Without incremental the changes are all that the topic sets from now on.
-func (s *Server) alterTopic(name string, changes []alteration, incremental, validateOnly bool) error {
+func (s *Server) alterTopic(r *wire.Request, name string, changes []alteration, incremental, validateOnly bool) error {
 	// What is set is read, changed and written: two clients that change one setting each must not undo each other.
 	s.altering.Lock()
 	defer s.altering.Unlock()
 	t := s.Topics.Name(name)
 	if t == nil {
 		return kerr.UnknownTopicOrPartition
+	}
+	if s.protected(r, name) && !mayErase(r, s) {
+		return &topic.InvalidError{Code: kerr.TopicAuthorizationFailed, Reason: "Topic '" + name + "' belongs to Myelin: its settings are in myelin.yaml, or changed by an admin."}
 	}
 	set := make(map[string]string)
 	if incremental {
