@@ -21,9 +21,9 @@ type traced struct {
 	outlets   []lineage.Outlet
 }
 
-// within names a file as those who look at the project know it: by its path in the project folder, or by its name alone where it
+// inProject names a file as those who look at the project know it: by its path in the project folder, or by its name alone where it
 // lies elsewhere. Where the folder is on this machine is nobody's business.
-func within(project, file string) string {
+func inProject(project, file string) string {
 	folder, err := filepath.Abs(project)
 	if err != nil {
 		return filepath.Base(file)
@@ -42,7 +42,7 @@ func within(project, file string) string {
 func (b *bound) trace(project string) *traced {
 	t := &traced{}
 	for _, x := range b.engine.Tables {
-		t.relations = append(t.relations, tableOf(x.Relation, "from "+within(project, x.File)))
+		t.relations = append(t.relations, tableOf(x.Relation, "from "+inProject(project, x.File)))
 	}
 	for _, v := range b.engine.Views {
 		l := plan.TraceQuery(v.Query)

@@ -13,7 +13,7 @@ func TestLineageTellsNoPathsOfThisMachine(t *testing.T) {
 		"data/crm.csv": "data/crm.csv",
 		filepath.Join(filepath.Dir(project), "elsewhere.jsonl"): "elsewhere.jsonl",
 	} {
-		if got := within(project, file); got != want {
+		if got := inProject(project, file); got != want {
 			t.Errorf("%s is called %s, want %s", file, got, want)
 		}
 	}

@@ -200,7 +200,7 @@ func (n *node) applyObjects(ctx context.Context) error {
 	objects, _ := n.desired.registry.Snapshot()
 	b := n.bindObjects(objects, n.desired.running)
 	n.desired.setRuntime(b.problems)
-	n.desired.traced.Store(b.trace())
+	n.desired.traced.Store(b.trace(n.Project))
 	if n.engine != nil {
 		if err := n.engine.Apply(ctx, b.engine); err != nil {
 			return fmt.Errorf("running the project's views: %w", err)
