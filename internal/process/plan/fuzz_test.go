@@ -24,6 +24,7 @@ func FuzzBind(f *testing.F) {
 			}
 		}
 	}
+	f.Add("SELECT DATE_TRUNC('dya', " + strings.Repeat("+", 2200) + "ts) FROM t") // once took seconds to cut into tokens
 	base := shop()
 	for _, item := range sql.Parse("CREATE TABLE crm (user_id TEXT PRIMARY KEY, segment TEXT, ltv DOUBLE PRECISION, tags TEXT[], n INT, d DATE, j JSONB)") {
 		r, err := plan.BindRelation(item.Stmt.(*sql.CreateRelation), item.Text)
@@ -100,6 +101,8 @@ func TestBindIsBounded(t *testing.T) {
 		"not in in not in":  "SELECT 1 FROM events a WHERE " + nest(30, "a.event NOT IN (SELECT b.event FROM events b WHERE b.type < a.type OR ", "true", ")"),
 		"lateral":           "SELECT 1 FROM events a" + strings.Repeat(", LATERAL (SELECT count(*) AS event FROM events c WHERE c.event > a.event) x", 1) + nest(20, ", LATERAL (SELECT 1 FROM events q", " WHERE q.event > a.event LIMIT 1", ") y"),
 		"deep parentheses":  "SELECT " + nest(100_000, "(", "1", ")"),
+		"plus signs":        "SELECT " + strings.Repeat("+", 1_000_000) + "1",
+		"at signs":          "SELECT " + strings.Repeat("@", 1_000_000) + "1",
 		"deep joins":        "SELECT 1 FROM " + nest(5_000, "(", "events", ")"),
 		"long conjunctions": "SELECT 1 FROM events WHERE true" + strings.Repeat(" AND event = 'x' OR type = 'y'", 5_000),
 	} {

@@ -153,6 +153,9 @@ func (l *lexer) peek(n int) byte {
 	return 0
 }
 
+// maxOperator bounds how far an operator is read, as PostgreSQL's names of 63 bytes do.
+const maxOperator = 63
+
 const opChars = "+-*/<>=~!@#%^&|?"
 
 func (l *lexer) operator(start int, r rune) *Error {
@@ -176,7 +179,7 @@ func (l *lexer) operator(start int, r rune) *Error {
 		return l.fail(start, "unexpected character "+strconv.QuoteRune(r), "remove it, or put it in quotes if it belongs to a text or a name")
 	}
 	n := 0
-	for n < len(l.s)-l.i && strings.IndexByte(opChars, l.s[l.i+n]) >= 0 {
+	for n < min(len(l.s)-l.i, maxOperator) && strings.IndexByte(opChars, l.s[l.i+n]) >= 0 {
 		if rest := l.s[l.i+n:]; n > 0 && (strings.HasPrefix(rest, "--") || strings.HasPrefix(rest, "/*")) {
 			break
 		}
@@ -184,8 +187,9 @@ func (l *lexer) operator(start int, r rune) *Error {
 	}
 	op := l.s[l.i : l.i+n]
 	// An operator of several characters ends in + or - only if it holds one of ~!@#%^&|? (PostgreSQL §4.1.3).
-	for len(op) > 1 && (op[len(op)-1] == '+' || op[len(op)-1] == '-') && !strings.ContainsAny(op[:len(op)-1], "~!@#%^&|?") {
-		op = op[:len(op)-1]
+	special := strings.IndexAny(op, "~!@#%^&|?")
+	for n = len(op); n > 1 && (op[n-1] == '+' || op[n-1] == '-') && (special < 0 || special >= n-1); n-- {
+		op = op[:n-1]
 	}
 	l.i += len(op)
 	switch op {

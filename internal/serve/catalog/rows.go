@@ -92,14 +92,16 @@ func (rt *runtime) userRows(e *view.Entry) [][]any {
 	return rows
 }
 
-// relkind is how PostgreSQL classes a relation: tables are tables, views materialized views, and streams, whose rows are
-// not stored here, views.
+// relkind is how PostgreSQL classes a relation: tables are tables, materialized views what they are called, and plain views
+// and streams, whose rows are not stored here, views.
 func relkind(e *view.Entry) string {
 	switch e.Relation.Kind {
 	case plan.Table:
 		return "r"
 	case plan.View:
-		return "m"
+		if e.Relation.Definition == nil {
+			return "m"
+		}
 	}
 	return "v"
 }
