@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"myelin/internal/vec"
 )
@@ -13,18 +12,7 @@ func formatFuncs() []Func {
 	t, ts, tz, d, iv := vec.Text, vec.Timestamp, vec.Timestamptz, vec.Date, vec.Interval
 	var out []Func
 	for _, k := range []vec.Kind{ts, tz} {
-		x := def("to_char", t, rows(func(c *cx, i int) {
-			local, z := c.int(0, i), ""
-			if isInf(local) {
-				c.setNull(i)
-				return
-			}
-			if k == tz {
-				z, _ = time.UnixMicro(local).In(c.env.Location()).Zone()
-				local = ToLocal(local, c.env.Zone)
-			}
-			c.out.SetString(i, formatTime(c.str(1, i), local, z))
-		}), "a time by a template such as YYYY-MM-DD HH24:MI:SS", "to_char(TIMESTAMP '2002-04-20 17:31:12', 'HH12:MI:SS')", k, t)
+		x := def("to_char", t, timeToChar(k == tz), "a time by a template such as YYYY-MM-DD HH24:MI:SS", "to_char(TIMESTAMP '2002-04-20 17:31:12', 'HH12:MI:SS')", k, t)
 		x.Stable = k == tz
 		out = append(out, x)
 	}
