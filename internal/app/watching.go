@@ -81,7 +81,11 @@ func (n *node) openWatching(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w, err := n.newWatching(ctx, table, n.metrics)
+	metrics := n.metrics
+	if n.nodes != nil {
+		metrics = telemetry.New() // the keeper's are shown
+	}
+	w, err := n.newWatching(ctx, table, metrics)
 	if err != nil {
 		return errors.Join(err, table.Close(ctx))
 	}

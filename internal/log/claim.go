@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -55,10 +56,7 @@ func (c *Claim) Close() { c.client.CloseAllowingRebalance() }
 // Follow hands over every change of the table, from the first that is kept on, until ctx ends; nil values are keys that were
 // removed. It calls caughtUp each time when there is nothing more for now.
 func (t *Table) Follow(ctx context.Context, each func(key string, value []byte), caughtUp func()) error {
-	starts, err := t.cluster.admin.ListStartOffsets(ctx, t.topic)
-	if err == nil {
-		err = starts.Error()
-	}
+	starts, err := offsets(ctx, func() (kadm.ListedOffsets, error) { return t.cluster.admin.ListStartOffsets(ctx, t.topic) })
 	if err != nil {
 		return fmt.Errorf("finding the start of topic %s: %w", t.topic, err)
 	}

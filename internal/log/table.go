@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -49,23 +51,38 @@ func (t *Table) Save(ctx context.Context, key string, value []byte) error {
 	return t.producer.Append(ctx, []*kgo.Record{{Topic: t.topic, Key: []byte(key), Value: value}})
 }
 
+// settling is how long a cluster may take until all its brokers know of a new topic, or of a partition's new leader.
+const settling = 10 * time.Second
+
+// offsets asks until the brokers agree on who has the partitions.
+func offsets(ctx context.Context, list func() (kadm.ListedOffsets, error)) (kadm.ListedOffsets, error) {
+	for began := time.Now(); ; {
+		listed, err := list()
+		if err == nil {
+			err = listed.Error()
+		}
+		if err == nil || !kerr.IsRetriable(err) || time.Since(began) > settling {
+			return listed, err
+		}
+		if err := pause(ctx, topicPollEvery); err != nil {
+			return nil, err
+		}
+	}
+}
+
 // ReadTail hands over every committed record of a topic whose timestamp is at or after since (zero: from the start), up to
 // the end that the topic had when it was called. Order is kept per partition.
 func (c *Cluster) ReadTail(ctx context.Context, topic string, since time.Time, each func(*kgo.Record)) error {
-	ends, err := c.admin.ListCommittedOffsets(ctx, topic)
-	if err == nil {
-		err = ends.Error()
-	}
+	ends, err := offsets(ctx, func() (kadm.ListedOffsets, error) { return c.admin.ListCommittedOffsets(ctx, topic) })
 	if err != nil {
 		return fmt.Errorf("finding the end of topic %s: %w", topic, err)
 	}
-	starts, err := c.admin.ListStartOffsets(ctx, topic)
-	if !since.IsZero() && err == nil {
-		starts, err = c.admin.ListOffsetsAfterMilli(ctx, since.UnixMilli(), topic)
-	}
-	if err == nil {
-		err = starts.Error()
-	}
+	starts, err := offsets(ctx, func() (kadm.ListedOffsets, error) {
+		if since.IsZero() {
+			return c.admin.ListStartOffsets(ctx, topic)
+		}
+		return c.admin.ListOffsetsAfterMilli(ctx, since.UnixMilli(), topic)
+	})
 	if err != nil {
 		return fmt.Errorf("finding the start of topic %s: %w", topic, err)
 	}

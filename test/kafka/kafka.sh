@@ -35,8 +35,10 @@ alive() { [ -f "$1/kafka.pid" ] && kill -0 "$(cat "$1/kafka.pid")" 2>/dev/null; 
 start() {
   local dir=$1 port=$2; shift 2
   mkdir -p "$dir"
-  printf '%s\n' process.roles=broker,controller node.id=1 \
-    "controller.quorum.bootstrap.servers=127.0.0.1:$((port + 1))" \
+  # With controller.quorum.voters among the settings the node is one of several; else it is alone.
+  local quorum="controller.quorum.bootstrap.servers=127.0.0.1:$((port + 1))" format=(--standalone)
+  [[ " $* " != *" controller.quorum.voters="* ]] || { quorum=; format=(); }
+  printf '%s\n' process.roles=broker,controller node.id=1 $quorum \
     "listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1))" \
     "advertised.listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1))" \
     controller.listener.names=CONTROLLER listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT \
@@ -45,7 +47,7 @@ start() {
     offsets.topic.num.partitions=4 transaction.state.log.num.partitions=4 \
     share.coordinator.state.topic.replication.factor=1 share.coordinator.state.topic.min.isr=1 "$@" >"$dir/server.properties"
   if [ ! -f "$dir/log/meta.properties" ]; then
-    java -Xmx256M "${jvm[@]}" -cp "$home/libs/*" kafka.tools.StorageTool format --standalone -t MkU3OEVBNTcwNTJENDM2Qg \
+    java -Xmx256M "${jvm[@]}" -cp "$home/libs/*" kafka.tools.StorageTool format "${format[@]}" -t MkU3OEVBNTcwNTJENDM2Qg \
       -c "$dir/server.properties" --ignore-formatted >"$dir/format.log" 2>&1 || { cat "$dir/format.log"; exit 1; }
   fi
   # shellcheck disable=SC2086

@@ -1,0 +1,433 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+)
+
+var shop = map[string]string{
+	"myelin.yaml": `cluster: {node: NODE}
+kafka: {brokers: [BROKERS]}
+sources:
+  - {name: backend, write_keys: [wk_backend]}
+topics:
+  events: {partitions: 4}
+`,
+	// Three views that do not read each other, so that three processes have something to do; one that reads another; a window; and two
+	// topics.
+	"sql/shop.sql": `CREATE MATERIALIZED VIEW total AS SELECT count(*) AS n FROM events;
+CREATE MATERIALIZED VIEW per_person AS SELECT user_key, count(*) AS n, sum((properties->>'price')::bigint) AS paid FROM events GROUP BY user_key;
+CREATE MATERIALIZED VIEW by_count AS SELECT n, count(*) AS persons FROM per_person GROUP BY n;
+CREATE MATERIALIZED VIEW per_second AS SELECT window_start, count(*) AS n FROM tumble(events, ts, INTERVAL '1 second') GROUP BY window_start;
+CREATE SINK dear AS SELECT message_id, properties->>'price' AS price FROM events WHERE (properties->>'price')::bigint >= 50 WITH (topic = 'dear', format = 'json');
+CREATE SINK persons FROM per_person WITH (topic = 'persons', format = 'json');
+`,
+}
+
+// pauseLimit is how long views may stand still after any process was lost.
+const pauseLimit = 10 * time.Second
+
+// world is everything that runs.
+type world struct {
+	t     *testing.T
+	kafka *kafka
+	nodes []*node
+	up    []atomic.Bool // nodes that may be asked
+
+	producer *kgo.Client
+	sent     atomic.Int64
+	prices   map[string]int64 // by message; of the feeder until it ended
+	persons  map[string][2]int64
+}
+
+func newWorld(t *testing.T, nodes int) *world {
+	k := startKafka(t)
+	w := &world{t: t, kafka: k, up: make([]atomic.Bool, nodes), prices: map[string]int64{}, persons: map[string][2]int64{}}
+	files := map[string]string{"sql/shop.sql": shop["sql/shop.sql"]}
+	files["myelin.yaml"] = strings.ReplaceAll(shop["myelin.yaml"], "BROKERS", `"`+strings.Join(k.brokers(), `","`)+`"`)
+	var g errgroup.Group
+	for i := range nodes {
+		n := newNode(t, fmt.Sprintf("node-%d", i+1), k.ports[3+i:], files)
+		t.Cleanup(func() {
+			_ = n.end(syscall.SIGKILL)
+			if t.Failed() {
+				t.Logf("%s:\n%s", n.name, n.log.String())
+			}
+		})
+		w.nodes = append(w.nodes, n)
+	}
+	for i, n := range w.nodes {
+		g.Go(func() error {
+			err := n.start()
+			w.up[i].Store(err == nil)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	w.producer, err = kgo.NewClient(kgo.SeedBrokers(k.brokers()...), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerLinger(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.producer.Close)
+	return w
+}
+
+// feed sends events at a steady rate, also while brokers are away, until ctx ends, and returns once all are acknowledged.
+func (w *world) feed(ctx context.Context, perSecond int) error {
+	tick := time.NewTicker(time.Second / time.Duration(perSecond))
+	defer tick.Stop()
+	random := rand.New(rand.NewPCG(1, 2))
+	var mu sync.Mutex
+	var failed error
+	for n := int64(0); ctx.Err() == nil; n++ {
+		id, user, price := fmt.Sprintf("m%d", n), fmt.Sprintf("u%d", random.IntN(40)), int64(random.IntN(100))
+		value := fmt.Sprintf(`{"type":"track","event":"Order Completed","messageId":%q,"userId":%q,"properties":{"price":%d}}`, id, user, price)
+		w.prices[id] = price
+		p := w.persons[user]
+		w.persons[user] = [2]int64{p[0] + 1, p[1] + price}
+		rec := &kgo.Record{Topic: "events.in", Key: []byte(user), Value: []byte(value), Headers: []kgo.RecordHeader{{Key: "source", Value: []byte("backend")}}}
+		w.sent.Add(1)
+		w.producer.Produce(context.Background(), rec, func(_ *kgo.Record, err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if failed == nil {
+				failed = err
+			}
+		})
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
+	flushing, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := w.producer.Flush(flushing); err != nil {
+		return err
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	return failed
+}
+
+// probes are queries whose answers grow with every event, one for each task that has views.
+var probes = []string{`SELECT n FROM total`, `SELECT sum(n) FROM per_person`, `SELECT sum(n) FROM per_second`}
+
+// freshness watches how long each probe stands still, asked of every process that is up: the best answer counts, for a client asks another
+// process when one is gone.
+type freshness struct {
+	mu    sync.Mutex
+	since [3]time.Time // of the last change
+	n     [3]int64
+	worst [3]time.Duration
+}
+
+func (w *world) probe(ctx context.Context, f *freshness) {
+	now := time.Now()
+	f.since = [3]time.Time{now, now, now}
+	var g errgroup.Group
+	for i := range w.nodes {
+		for p := range probes {
+			g.Go(func() error {
+				tick := time.NewTicker(100 * time.Millisecond)
+				defer tick.Stop()
+				for ctx.Err() == nil {
+					if w.up[i].Load() {
+						f.look(p, w.ask(ctx, i, p))
+					}
+					select {
+					case <-tick.C:
+					case <-ctx.Done():
+					}
+				}
+				return nil
+			})
+		}
+	}
+	_ = g.Wait()
+}
+
+func (w *world) ask(ctx context.Context, i, p int) int64 {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	rows, err := w.nodes[i].query(ctx, probes[p])
+	if err != nil || len(rows) != 1 {
+		return 0
+	}
+	n, _ := strconv.ParseInt(fmt.Sprint(rows[0][0]), 10, 64)
+	return n
+}
+
+func (f *freshness) look(p int, n int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := time.Now()
+	f.worst[p] = max(f.worst[p], now.Sub(f.since[p]))
+	if n > f.n[p] {
+		f.n[p], f.since[p] = n, now
+	}
+}
+
+// take returns the longest pause since the last call.
+func (f *freshness) take() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	worst := slices.Max(f.worst[:])
+	f.worst = [3]time.Duration{}
+	return worst
+}
+
+// flowing waits until every probe has grown by so much.
+func (w *world) flowing(f *freshness, by int64) {
+	w.t.Helper()
+	f.mu.Lock()
+	from := f.n
+	f.mu.Unlock()
+	eventually(w.t, time.Minute, func() error {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for p := range probes {
+			if f.n[p] < from[p]+by {
+				return fmt.Errorf("%q stands at %d", probes[p], f.n[p])
+			}
+		}
+		return nil
+	})
+}
+
+// divided waits until every process that is up runs views.
+func (w *world) divided() clusterState {
+	w.t.Helper()
+	var s clusterState
+	eventually(w.t, time.Minute, func() (err error) {
+		for i, n := range w.nodes {
+			if !w.up[i].Load() {
+				continue
+			}
+			if s, err = n.state(); err != nil {
+				return err
+			}
+			busy, views := map[string]bool{}, 0
+			for _, task := range s.Tasks {
+				views += len(task.Views)
+				if len(task.Views) > 0 {
+					busy[task.Node] = true
+				}
+			}
+			if views != 4 || len(busy) != len(w.nodes) || busy[""] {
+				return fmt.Errorf("%s tells %+v", n.name, s)
+			}
+		}
+		return nil
+	})
+	return s
+}
+
+// TestNodesSurviveTheLossOfAnyProcess feeds three processes on three Kafka nodes, kills one of each, and compares in the end.
+func TestNodesSurviveTheLossOfAnyProcess(t *testing.T) {
+	w := newWorld(t, 3)
+	f := &freshness{}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	feeding, stop := context.WithCancel(ctx)
+	defer stop()
+	fed, probed := make(chan error, 1), make(chan struct{})
+	go func() { fed <- w.feed(feeding, 100) }()
+	w.divided()
+	go func() { defer close(probed); w.probe(ctx, f) }()
+	w.flowing(f, 100)
+	f.take()
+	rounds, _ := strconv.Atoi(os.Getenv("MYELIN_SOAK_ROUNDS"))
+	for round := range max(rounds, 1) {
+		w.round(f, round)
+	}
+	stop()
+	if err := <-fed; err != nil {
+		t.Fatalf("an event was not acknowledged: %v", err)
+	}
+	w.compare()
+	cancel()
+	<-probed
+}
+
+// round kills a process of Myelin and a node of Kafka.
+func (w *world) round(f *freshness, round int) {
+	w.t.Helper()
+	state := w.divided()
+	victim := round % len(w.nodes)
+	if round == 0 { // the keeper first
+		for i, n := range w.nodes {
+			for _, x := range state.Nodes {
+				if x.Keeper && x.Name == n.name {
+					victim = i
+				}
+			}
+		}
+	}
+	n := w.nodes[victim]
+	how := "kill -9 of " + n.name
+	w.up[victim].Store(false)
+	switch round % 3 {
+	case 2: // it stands still for longer than its session, and goes on without knowing
+		how = n.name + " stopped for 9 s"
+		_ = n.cmd.Process.Signal(syscall.SIGSTOP)
+		timer := time.NewTimer(9 * time.Second)
+		<-timer.C
+		w.flowing(f, 50)
+		w.tell(f, round, how)
+		_ = n.cmd.Process.Signal(syscall.SIGCONT)
+	case 1:
+		how = n.name + " restarted"
+		if err := n.end(syscall.SIGTERM); err != nil {
+			w.t.Fatalf("%s: %v", how, err)
+		}
+		w.flowing(f, 50)
+		w.tell(f, round, how)
+		if err := n.start(); err != nil {
+			w.t.Fatal(err)
+		}
+	default:
+		_ = n.end(syscall.SIGKILL)
+		w.flowing(f, 50)
+		w.tell(f, round, how)
+		if err := n.start(); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	w.up[victim].Store(true)
+	w.divided()
+	w.flowing(f, 50)
+	w.tell(f, round, n.name+" is back")
+
+	broker := round % len(w.kafka.dirs)
+	if err := w.kafka.kill(broker); err != nil {
+		w.t.Fatal(err)
+	}
+	w.flowing(f, 50)
+	w.tell(f, round, fmt.Sprintf("kill -9 of Kafka node %d", broker+1))
+	if err := w.kafka.start(broker); err != nil {
+		w.t.Fatal(err)
+	}
+	w.flowing(f, 50)
+	w.tell(f, round, fmt.Sprintf("Kafka node %d is back", broker+1))
+}
+
+func (w *world) tell(f *freshness, round int, what string) {
+	w.t.Helper()
+	pause := f.take()
+	w.t.Logf("round %d: %s: views stood still for %.1f s", round, what, pause.Seconds())
+	if pause > pauseLimit {
+		w.t.Errorf("round %d: %s: views stood still for %s; %s is allowed", round, what, pause, pauseLimit)
+	}
+}
+
+// compare demands the same answers of every process, equal to what was sent, and each row once on the topics.
+func (w *world) compare() {
+	t := w.t
+	t.Helper()
+	var persons, counts []string
+	byCount := map[int64]int{}
+	for user, p := range w.persons {
+		persons = append(persons, fmt.Sprintf("%s %d %d", user, p[0], p[1]))
+		byCount[p[0]]++
+	}
+	for n, c := range byCount {
+		counts = append(counts, fmt.Sprintf("%d %d", n, c))
+	}
+	total := []string{fmt.Sprint(w.sent.Load())}
+	for _, n := range w.nodes {
+		for sql, want := range map[string][]string{
+			`SELECT n FROM total`: total, `SELECT user_key, n, paid::bigint FROM per_person`: persons, `SELECT n, persons FROM by_count`: counts,
+			`SELECT sum(n)::bigint FROM per_second`: total,
+		} {
+			slices.Sort(want)
+			eventually(t, time.Minute, func() error {
+				got, err := n.ask(sql)
+				if err == nil && !slices.Equal(got, want) {
+					err = fmt.Errorf("%s: %s:\n%v\nwant\n%v", n.name, sql, got, want)
+				}
+				return err
+			})
+		}
+	}
+	dear := map[string]int{}
+	for id, price := range w.prices {
+		if price >= 50 {
+			dear[id] = 1
+		}
+	}
+	w.topic("dear", func(r *kgo.Record) {
+		var row struct {
+			MessageID string `json:"message_id"`
+		}
+		if err := json.Unmarshal(r.Value, &row); err != nil {
+			t.Fatal(err)
+		}
+		dear[row.MessageID]--
+	}, func() error { return unsettled(dear) })
+	last := map[string]string{}
+	w.topic("persons", func(r *kgo.Record) { last[string(r.Key)] = string(r.Value) }, func() error {
+		for user, p := range w.persons {
+			want := fmt.Sprintf(`{"user_key":%q,"n":%d,"paid":%d}`, user, p[0], p[1])
+			if last[user] != want {
+				return fmt.Errorf("topic persons has %s, want %s", last[user], want)
+			}
+		}
+		return nil
+	})
+}
+
+func unsettled(left map[string]int) error {
+	for id, n := range left {
+		switch {
+		case n > 0:
+			return fmt.Errorf("%s is missing", id)
+		case n < 0:
+			return fmt.Errorf("%s is there %d times", id, 1-n)
+		}
+	}
+	return nil
+}
+
+// topic hands over the committed records of a topic until enough is nil.
+func (w *world) topic(name string, each func(*kgo.Record), enough func() error) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(w.kafka.brokers()...), kgo.ConsumeTopics(name), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer cl.Close()
+	for err := enough(); err != nil; err = enough() {
+		fetches := cl.PollFetches(ctx)
+		if ctx.Err() != nil {
+			w.t.Errorf("topic %s: %v", name, err)
+			return
+		}
+		fetches.EachRecord(each)
+	}
+	// What comes after that would be too much.
+	late, stop := context.WithTimeout(ctx, 500*time.Millisecond)
+	defer stop()
+	cl.PollFetches(late).EachRecord(each)
+	if err := enough(); err != nil {
+		w.t.Errorf("topic %s: %v", name, err)
+	}
+}
