@@ -2,6 +2,8 @@ package op
 
 import (
 	"fmt"
+	"math"
+	"math/bits"
 
 	"myelin/internal/process/plan"
 	"myelin/internal/vec"
@@ -175,6 +177,15 @@ func (a decSum) push(g *groups, at int, ids []uint32, b *vec.Batch, arg *vec.Vec
 		p[0] += uint64(sign)
 		var d vec.Decimal
 		if ints {
+			const far = 1 << 61 // of the upper half: the sum has not nearly 38 digits
+			if hi := int64(p[2]); p[3] == 0 && hi < far && hi > -far {
+				x := arg.Ints[j] * sign
+				lo, carry := bits.Add64(p[1], uint64(x), 0)
+				if arg.Ints[j] != math.MinInt64 {
+					p[1], p[2] = lo, uint64(hi+x>>63)+carry
+					continue
+				}
+			}
 			d = vec.DecimalFromInt(arg.Ints[j])
 		} else {
 			d = arg.Decs[j]

@@ -21,6 +21,9 @@ type groups struct {
 	heads  []int // payload words with the heads of value lists, by call (-1: none)
 	serial uint64
 	words  int
+
+	families map[int]*distinctFamily // the latest over each column
+	settling []*distinctFamily
 }
 
 const (
@@ -50,6 +53,17 @@ func newGroups(ctx *Ctx, calls []plan.AggCall, keyTypes []vec.Type, extra int, r
 	accs := make([]acc, len(calls))
 	for i := range calls {
 		c := &calls[i]
+		head := -1
+		own := func() int {
+			head = g.words
+			g.words++
+			return head
+		}
+		if m := g.joinFamily(c, byte(i), own, retract); m != nil {
+			accs[i] = m
+			g.heads = append(g.heads, head)
+			continue
+		}
 		a, err := newAcc(c, retract)
 		if err != nil {
 			return nil, err
@@ -58,20 +72,20 @@ func newGroups(ctx *Ctx, calls []plan.AggCall, keyTypes []vec.Type, extra int, r
 			a = newDistinctAcc(c, a)
 		}
 		accs[i] = a
-		head := -1
 		if b, ok := a.(binder); ok {
-			head = g.words
-			g.words++
-			b.bind(byte(i), head)
-			if g.sets == nil {
-				g.sets = newValueSets()
-			}
+			b.bind(byte(i), own())
 		}
 		g.heads = append(g.heads, head)
+	}
+	if slices.ContainsFunc(g.heads, func(h int) bool { return h >= 0 }) {
+		g.sets = newValueSets(calls)
 	}
 	var blobs []int
 	for i := range calls {
 		c := call{acc: accs[i], at: g.words, t: calls[i].Type}
+		if m, ok := c.acc.(*familyMember); ok {
+			m.at = c.at
+		}
 		if len(calls[i].Args) > 0 {
 			c.arg = eval.New(calls[i].Args[0])
 		}
@@ -172,6 +186,9 @@ func (g *groups) fold(ids []uint32, b *vec.Batch) {
 			g.ctx.failed(b)
 		}
 	}
+	for _, f := range g.settling {
+		f.settle(g, ids, b)
+	}
 }
 
 // foldRow is fold for the one row in sel of a batch that prepare returned.
@@ -189,6 +206,9 @@ func (g *groups) foldRow(ids []uint32, b *vec.Batch, sel []int32) {
 			g.ctx.Env.Fail(int(sel[0]), err)
 			g.ctx.failed(b)
 		}
+	}
+	for _, f := range g.settling {
+		f.settle(g, ids, &vec.Batch{Cols: b.Cols, N: b.N, Sel: sel})
 	}
 }
 

@@ -24,7 +24,25 @@ const (
 	setPrefix = 9 // bytes of a key before the value
 )
 
-func newValueSets() *valueSets { return &valueSets{m: state.NewMap(3, 0)} }
+// newValueSets returns the sets of calls. Values of a fixed size are kept in the entry.
+func newValueSets(calls []plan.AggCall) *valueSets {
+	inline := setPrefix
+	for _, c := range calls {
+		if n := inlineBytes(typesOfArgs(c)); len(c.Args) > 0 && n == 0 {
+			return &valueSets{m: state.NewMap(3, 0)}
+		} else if len(c.Args) > 0 {
+			inline = max(inline, setPrefix+n)
+		}
+	}
+	return &valueSets{m: state.NewMap(3, inline)}
+}
+
+func typesOfArgs(c plan.AggCall) []vec.Type {
+	if len(c.Args) == 0 {
+		return nil
+	}
+	return []vec.Type{c.Args[0].Type()}
+}
 
 // add changes the count of a value by sign and returns it as it was and is. head is the payload word with the list's head.
 func (s *valueSets) add(head *uint64, serial uint64, call byte, arg *vec.Vector, i int, sign int64) (before, after int64) {
