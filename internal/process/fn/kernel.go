@@ -29,6 +29,10 @@ type cx struct {
 	args []*vec.Vector
 	step [8]int
 	out  *vec.Vector
+
+	// The regular expression of the row before, which is mostly that of all.
+	matcher        *expression
+	pattern, flags string
 }
 
 // rows makes a kernel of a function that computes one row.

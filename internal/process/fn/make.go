@@ -3,7 +3,6 @@ package fn
 import (
 	"errors"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -27,7 +26,7 @@ func makeFuncs() []Func {
 		{Name: "format", Args: []vec.Kind{t, Any}, Variadic: true, Return: returns(t), Eval: rows(formatText)},
 		def("to_number", vec.Numeric, rows(toNumber), "a number of a text in a format", "to_number('12,454.8-', '99G999D9S')", t, t),
 		def("regexp_instr", n, rows(func(c *cx, i int) {
-			withRegexp(c, i, c.bytes(1, i), "", func(re *regexp.Regexp) {
+			withRegexp(c, i, c.bytes(1, i), "", func(re *expression) {
 				m := re.FindIndex(c.bytes(0, i))
 				if m == nil {
 					c.setInt(i, 0)

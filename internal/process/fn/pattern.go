@@ -44,7 +44,7 @@ func patternFuncs() []Func {
 			flags = "i"
 		}
 		out = append(out, op(p.name, vec.Bool, rows(func(c *cx, i int) {
-			withRegexp(c, i, c.bytes(1, i), flags, func(re *regexp.Regexp) { c.setBool(i, re.Match(c.bytes(0, i)) == p.want) })
+			withRegexp(c, i, c.bytes(1, i), flags, func(re *expression) { c.setBool(i, re.Match(c.bytes(0, i)) == p.want) })
 		}), t, t))
 	}
 	for _, p := range []struct {
@@ -52,7 +52,7 @@ func patternFuncs() []Func {
 		want bool
 	}{{"similar to", true}, {"not similar to", false}} {
 		k := rows(func(c *cx, i int) {
-			withRegexp(c, i, similar(c.bytes(1, i)), "", func(re *regexp.Regexp) { c.setBool(i, re.Match(c.bytes(0, i)) == p.want) })
+			withRegexp(c, i, similar(c.bytes(1, i)), "", func(re *expression) { c.setBool(i, re.Match(c.bytes(0, i)) == p.want) })
 		})
 		out = append(out, op(p.name, vec.Bool, k, t, t))
 	}
@@ -64,15 +64,15 @@ func patternFuncs() []Func {
 	}
 	tt, ttt, tttt := []vec.Kind{t, t}, []vec.Kind{t, t, t}, []vec.Kind{t, t, t, t}
 	add("regexp_like", returns(vec.Bool), rows(func(c *cx, i int) {
-		withRegexp(c, i, c.bytes(1, i), flagsAt(c, 2, i), func(re *regexp.Regexp) { c.setBool(i, re.Match(c.bytes(0, i))) })
+		withRegexp(c, i, c.bytes(1, i), flagsAt(c, 2, i), func(re *expression) { c.setBool(i, re.Match(c.bytes(0, i))) })
 	}), "whether a regular expression matches", "regexp_like('Hello', 'h', 'i')", tt, ttt)
 	add("regexp_replace", returns(t), rows(regexpReplace), "what a regular expression matches, replaced; flag g for all", "regexp_replace('Thomas', '.[mN]a.', 'M')", ttt, tttt)
 	add("regexp_match", returnsArray(t), rows(func(c *cx, i int) { regexpMatch(c, i) }), "the groups of the first match", "regexp_match('foobarbequebaz', '(bar)(beque)')", tt, ttt)
 	add("regexp_count", returns(vec.Int32), rows(func(c *cx, i int) {
-		withRegexp(c, i, c.bytes(1, i), "", func(re *regexp.Regexp) { c.setInt(i, int64(len(re.FindAllIndex(c.bytes(0, i), -1)))) })
+		withRegexp(c, i, c.bytes(1, i), "", func(re *expression) { c.setInt(i, int64(len(re.FindAllIndex(c.bytes(0, i), -1)))) })
 	}), "number of matches", "regexp_count('123456', '\\d\\d')", tt)
 	add("regexp_substr", returns(t), rows(func(c *cx, i int) {
-		withRegexp(c, i, c.bytes(1, i), "", func(re *regexp.Regexp) {
+		withRegexp(c, i, c.bytes(1, i), "", func(re *expression) {
 			m := re.Find(c.bytes(0, i))
 			if m == nil {
 				c.setNull(i)
@@ -184,28 +184,31 @@ func like(s, p []byte, esc byte) (bool, error) {
 // regexps caches compiled expressions by flags and pattern.
 var regexps struct {
 	sync.RWMutex
-	m map[string]*regexp.Regexp
+	m map[string]*expression
 }
 
 const maxRegexps = 1000
 
 // withRegexp compiles a pattern and calls f, or fails the row.
-func withRegexp(c *cx, i int, pattern []byte, flags string, f func(*regexp.Regexp)) {
-	re, err := compile(string(pattern), flags)
-	if err != nil {
-		c.fail(i, err)
-		return
+func withRegexp(c *cx, i int, pattern []byte, flags string, f func(*expression)) {
+	if c.matcher == nil || c.flags != flags || c.pattern != string(pattern) {
+		re, err := compile(string(pattern), flags)
+		if err != nil {
+			c.fail(i, err)
+			return
+		}
+		c.matcher, c.flags, c.pattern = re, flags, string(pattern)
 	}
-	f(re)
+	f(c.matcher)
 }
 
-func compile(pattern, flags string) (*regexp.Regexp, error) {
+func compile(pattern, flags string) (*expression, error) {
 	key := flags + "/" + pattern
 	regexps.RLock()
-	re := regexps.m[key]
+	x := regexps.m[key]
 	regexps.RUnlock()
-	if re != nil {
-		return re, nil
+	if x != nil {
+		return x, nil
 	}
 	mode := "s" // the dot matches line breaks too, as in PostgreSQL
 	for _, f := range flags {
@@ -235,10 +238,11 @@ func compile(pattern, flags string) (*regexp.Regexp, error) {
 	regexps.Lock()
 	defer regexps.Unlock()
 	if regexps.m == nil || len(regexps.m) >= maxRegexps {
-		regexps.m = map[string]*regexp.Regexp{}
+		regexps.m = map[string]*expression{}
 	}
-	regexps.m[key] = re
-	return re, nil
+	x = newExpression(re)
+	regexps.m[key] = x
+	return x, nil
 }
 
 // translateRegexp turns PostgreSQL's word boundaries into Go's.
@@ -306,7 +310,7 @@ func flagsAt(c *cx, k, i int) string {
 
 func regexpReplace(c *cx, i int) {
 	flags := flagsAt(c, 3, i)
-	withRegexp(c, i, c.bytes(1, i), flags, func(re *regexp.Regexp) {
+	withRegexp(c, i, c.bytes(1, i), flags, func(re *expression) {
 		s, repl := c.bytes(0, i), c.bytes(2, i)
 		limit := 1
 		if strings.Contains(flags, "g") {
@@ -352,9 +356,9 @@ func expand(dst, repl, s []byte, m []int) []byte {
 }
 
 func regexpMatch(c *cx, i int) {
-	withRegexp(c, i, c.bytes(1, i), flagsAt(c, 2, i), func(re *regexp.Regexp) {
+	withRegexp(c, i, c.bytes(1, i), flagsAt(c, 2, i), func(re *expression) {
 		s := c.bytes(0, i)
-		m := re.FindSubmatchIndex(s)
+		m := re.find(s)
 		if m == nil {
 			c.setNull(i)
 			return
@@ -375,9 +379,9 @@ func regexpMatch(c *cx, i int) {
 }
 
 func regexpSubstring(c *cx, i int) {
-	withRegexp(c, i, c.bytes(1, i), "", func(re *regexp.Regexp) {
+	withRegexp(c, i, c.bytes(1, i), "", func(re *expression) {
 		s := c.bytes(0, i)
-		m := re.FindSubmatchIndex(s)
+		m := re.find(s)
 		if m == nil {
 			c.setNull(i)
 			return
@@ -394,7 +398,7 @@ func regexpSubstring(c *cx, i int) {
 }
 
 func regexpSplit(c *cx, i int) {
-	withRegexp(c, i, c.bytes(1, i), flagsAt(c, 2, i), func(re *regexp.Regexp) {
+	withRegexp(c, i, c.bytes(1, i), flagsAt(c, 2, i), func(re *expression) {
 		start := c.out.Elem.Len()
 		for _, part := range splitRegexp(re, c.str(0, i)) {
 			c.out.Elem.AppendString(part)
@@ -404,7 +408,7 @@ func regexpSplit(c *cx, i int) {
 }
 
 // splitRegexp cuts a text at the matches; empty ones at its ends do not count.
-func splitRegexp(re *regexp.Regexp, s string) (out []string) {
+func splitRegexp(re *expression, s string) (out []string) {
 	end := 0
 	for _, m := range re.FindAllStringIndex(s, -1) {
 		if m[1] == 0 || m[0] == m[1] && m[0] == len(s) {

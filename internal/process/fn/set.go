@@ -2,7 +2,6 @@ package fn
 
 import (
 	"errors"
-	"regexp"
 	"strings"
 
 	"myelin/internal/vec"
@@ -303,7 +302,7 @@ func jsonKeys(r *setRow) error {
 }
 
 // setRegexp compiles argument 1 with the flags of argument 2.
-func setRegexp(r *setRow) (re *regexp.Regexp, all bool, err error) {
+func setRegexp(r *setRow) (re *expression, all bool, err error) {
 	flags := ""
 	if len(r.args) > 2 {
 		flags = r.str(2, r.i)
