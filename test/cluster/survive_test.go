@@ -230,7 +230,7 @@ func (w *world) divided() clusterState {
 					busy[task.Node] = true
 				}
 			}
-			if views != 4 || len(busy) != len(w.nodes) || busy[""] {
+			if views != 5 || len(busy) != len(w.nodes) || busy[""] {
 				return fmt.Errorf("%s tells %+v", n.name, s)
 			}
 		}

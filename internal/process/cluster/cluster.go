@@ -320,12 +320,19 @@ func (n *Node) Resume(ctx context.Context, view string) error {
 	return e.Resume(ctx, view)
 }
 
-// Placed are the views and tables of each task.
+// Placed are the views, tables, and sinks with queries of their own ("sink NAME") of each task.
 func (n *Node) Placed() [][]string {
 	out := make([][]string, len(n.tasks))
 	for k, t := range n.tasks {
 		for _, v := range t.engine.Views() {
 			out[k] = append(out[k], v.Relation.Name)
+		}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, s := range n.mu.objects.Sinks {
+		if p, ok := n.mu.places[sinkName(s.Name)]; ok && s.Query != nil && p.Task < len(out) {
+			out[p.Task] = append(out[p.Task], sinkName(s.Name))
 		}
 	}
 	return out

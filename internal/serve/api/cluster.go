@@ -28,6 +28,7 @@ type ClusterNode struct {
 type ClusterTask struct {
 	Task int `json:"task"`
 	// Node runs it; "" while nobody does.
-	Node  string   `json:"node"`
+	Node string `json:"node"`
+	// Views are also tables, and sinks with queries of their own, as "sink NAME".
 	Views []string `json:"views"`
 }
