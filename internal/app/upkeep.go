@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"myelin/internal/process/exec"
 	"myelin/internal/process/op"
@@ -44,7 +46,15 @@ func (n *node) ViewLedger(_ context.Context, name string) (api.ViewLedger, error
 		return api.ViewLedger{}, err
 	}
 	s := v.Status()
-	return api.ViewLedger{Name: name, Errors: s.Errors, Late: s.Late, ErrorRows: badRows(s.RecentErrors), LateRows: badRows(s.RecentLate)}, nil
+	return api.ViewLedger{Name: name, Errors: s.Errors, Late: s.Late, Ahead: s.Ahead, Misfits: misfits(s.Misfits), ErrorRows: badRows(s.RecentErrors), LateRows: badRows(s.RecentLate)}, nil
+}
+
+func misfits(counts map[string]int64) []api.ViewMisfit {
+	out := []api.ViewMisfit{}
+	for _, column := range slices.Sorted(maps.Keys(counts)) {
+		out = append(out, api.ViewMisfit{Column: column, Count: counts[column]})
+	}
+	return out
 }
 
 func badRows(rows []exec.BadRow) []api.ViewRow {

@@ -42,7 +42,7 @@ var arraysOfTwo = regexp.MustCompile(`\[\] (=|<>|<|>|<=|>=|&&|@>|<@|\|\|) \w+\[\
 
 // refused are queries that PostgreSQL does not take and we do.
 func refused(err error) bool {
-	for _, s := range []string{"FULL JOIN is only supported", "non-integer constant in", "could not identify"} {
+	for _, s := range []string{"FULL JOIN is only supported", "non-integer constant in", "could not identify", "is not in select list"} {
 		if err != nil && strings.Contains(err.Error(), s) {
 			return true
 		}

@@ -29,13 +29,22 @@ type ViewVerification struct {
 	Notes        []string `json:"notes" doc:"why the two may differ"`
 }
 
-// ViewLedger is the rows that have no part in a view, the newest last; the last hundred of each kind.
+// ViewLedger is the rows that have no part in a view, or not all of them, the newest last; the last hundred of each kind, the last
+// twenty after a restart.
 type ViewLedger struct {
-	Name      string    `json:"name"`
-	Errors    int64     `json:"errors" doc:"rows that could not be computed since the process began"`
-	Late      int64     `json:"late" doc:"rows that came after their window had been given up"`
-	ErrorRows []ViewRow `json:"errorRows"`
-	LateRows  []ViewRow `json:"lateRows"`
+	Name      string       `json:"name"`
+	Errors    int64        `json:"errors" doc:"rows that could not be computed, and records that are no JSON objects, since the view began"`
+	Late      int64        `json:"late" doc:"rows that came after their window had been given up"`
+	Ahead     int64        `json:"ahead" doc:"rows whose time is so far ahead of the clock that event time does not follow; among lateRows"`
+	Misfits   []ViewMisfit `json:"misfits" doc:"values that were not of their column's type and are NULL; their rows are among errorRows"`
+	ErrorRows []ViewRow    `json:"errorRows"`
+	LateRows  []ViewRow    `json:"lateRows"`
+}
+
+// ViewMisfit is how many values did not fit a column.
+type ViewMisfit struct {
+	Column string `json:"column"`
+	Count  int64  `json:"count"`
 }
 
 // ViewRow is a row that has no part in a view.

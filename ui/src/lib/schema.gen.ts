@@ -1066,13 +1066,22 @@ export interface ViewInfo {
 }
 
 export interface ViewLedger {
+  /** rows whose time is so far ahead of the clock that event time does not follow; among lateRows */
+  ahead: number;
   errorRows: ViewRow[];
-  /** rows that could not be computed since the process began */
+  /** rows that could not be computed, and records that are no JSON objects, since the view began */
   errors: number;
   /** rows that came after their window had been given up */
   late: number;
   lateRows: ViewRow[];
+  /** values that were not of their column's type and are NULL; their rows are among errorRows */
+  misfits: ViewMisfit[];
   name: string;
+}
+
+export interface ViewMisfit {
+  column: string;
+  count: number;
 }
 
 export interface ViewOperator {
