@@ -77,7 +77,9 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 			Hint: "Wait for the seconds in Retry-After."})
 		return
 	}
-	if r.Header.Get("X-Login") != "form" { // a page with a form of its own does without the browser's
+	// A page with a form of its own does without the browser's, which would also hold the answer back until somebody fills it in.
+	// What a page asks for by itself, live streams too, is told by Fetch Metadata (W3C, §2.1).
+	if r.Header.Get("X-Login") != "form" && r.Header.Get("Sec-Fetch-Dest") != "empty" {
 		w.Header().Set("WWW-Authenticate", `Basic realm="Myelin", charset="UTF-8"`)
 	}
 	message := "Log in with a user of myelin.yaml."

@@ -48,6 +48,10 @@ func TestLoginLastsUntilLogout(t *testing.T) {
 	if resp := send(t, "GET", w.URL+"/api/me", "", form); resp.StatusCode != 401 || resp.Header.Get("WWW-Authenticate") != "" {
 		t.Errorf("%d, %v", resp.StatusCode, resp.Header)
 	}
+	page := func(r *http.Request) { r.Header.Set("Sec-Fetch-Dest", "empty") }
+	if resp := send(t, "GET", w.URL+"/api/events/live", "", page); resp.StatusCode != 401 || resp.Header.Get("WWW-Authenticate") != "" {
+		t.Errorf("a page's own request: %d, %v", resp.StatusCode, resp.Header)
+	}
 	if resp := send(t, "POST", w.URL+"/api/login", `{"name":"analyst","password":"no"}`, nil); resp.StatusCode != 401 || len(resp.Cookies()) > 0 {
 		t.Errorf("%d, %v", resp.StatusCode, resp.Cookies())
 	}

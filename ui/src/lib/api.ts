@@ -55,7 +55,7 @@ export class APIError extends Error {
 async function call<T>(path: string, init?: RequestInit): Promise<T> {
   let response: Response;
   try {
-    response = await fetch(path, { ...init, headers: { Accept: 'application/json', ...init?.headers } });
+    response = await fetch(path, { ...init, headers: { Accept: 'application/json', 'X-Login': 'form', ...init?.headers } });
   } catch (cause) {
     if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
     throw new APIError('Myelin does not answer', 'Check that it is running, then try again.', 'unreachable', 0);
