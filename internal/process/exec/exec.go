@@ -61,6 +61,8 @@ type Config struct {
 	Poll time.Duration
 	// MaxRows is how many rows of a partition a step takes at most. 0: 4096.
 	MaxRows int
+	// Remember is how many groups a view keeps in memory besides its rows, where those tell all about them. 0: 32,768.
+	Remember int
 	// Governed reports whether a topic is written by Myelin alone: its JSON is known to be valid and its timestamps tell when
 	// an event was received. nil: none is.
 	Governed func(topic string) bool

@@ -87,6 +87,8 @@ func (e *Engine) newJob(id uint32, name string, v *View, q *plan.Query, print fi
 	}
 	if v == nil {
 		j.loose = state.NewRows(j.types)
+	} else if v.Table.Key() != nil {
+		j.ctx.Shown, j.ctx.Remember = v.Table.Current, e.cfg.Remember
 	}
 	var err error
 	j.pipe, err = op.Build(q, j.ctx, j.take)

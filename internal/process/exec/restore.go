@@ -23,10 +23,6 @@ func (t *task) restore(ctx context.Context) error {
 	if err := t.restoreFlush(ctx); err != nil {
 		return err
 	}
-	var err error
-	if t.last, t.began, err = t.out.marks(ctx); err != nil {
-		return err
-	}
 	t.empty(func(v *View) bool { return t.jobs[v.Relation.Name] == nil })
 	if err := t.replay(ctx); err != nil {
 		return err
@@ -51,7 +47,11 @@ func (t *task) restore(ctx context.Context) error {
 // restoreFlush brings back the state of the last flush. A damaged local copy is made anew from the changelog.
 func (t *task) restoreFlush(ctx context.Context) error {
 	restore := func() error {
-		if err := t.catchUpDisk(ctx); err != nil {
+		err := t.catchUpDisk(ctx)
+		if err != nil {
+			return err
+		}
+		if t.last, t.began, err = t.out.marks(ctx); err != nil { // before the outputs are made, which know by it that they have begun
 			return err
 		}
 		return t.restoreGroups(ctx)
@@ -286,8 +286,8 @@ func (t *task) restoreJob(g *group, w want, mj metaJob) error {
 				t.pub.Apply(t.seq, func() { // readers may look at it at any time
 					if j.view.Table.Len() > 0 { // what it showed while another process had the task
 						j.view.Table.Clear()
-						j.view.Table.Forget()
 					}
+					j.view.Table.Forget()
 					err = load()
 				})
 				return err

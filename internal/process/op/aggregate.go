@@ -28,6 +28,7 @@ type aggregate struct {
 	olds     []uint64      // their payloads before, one after the other
 	was, now []*vec.Vector // the results of a group before and after
 	panes    *panes        // of a hop; nil: rows come window by window
+	shown    *shown        // nil: the groups are all there is
 	timers   state.Timers
 	rows     *state.Rows
 	out      sink
@@ -63,6 +64,9 @@ func (p *Pipeline) buildAggregate(n *plan.Aggregate, out sink) error {
 	a.onClose = p.Ctx.OnClose && a.life.col >= 0
 	a.panes = newPanes(a, n, !p.Ctx.Batch && !n.Input.Props().AppendOnly)
 	p.panes = a.panes
+	if a.panes == nil {
+		a.shown = newShown(p, p.query, n, g)
+	}
 	return p.unary(n.Input, a)
 }
 
@@ -104,7 +108,10 @@ func (a *aggregate) Push(_ int, b *vec.Batch) {
 			continue
 		}
 		last = id
-		if fresh {
+		switch {
+		case fresh && a.shown != nil:
+			a.shown.recall(a, id)
+		case fresh:
 			a.begin(id, i)
 		}
 		a.touch(id)
@@ -134,7 +141,9 @@ func (a *aggregate) due(end int64) int64 {
 
 // touch keeps the payload of a group as it was before the step.
 func (a *aggregate) touch(id uint32) {
-	a.groups.m.Mark(id)
+	if a.shown == nil {
+		a.groups.m.Mark(id)
+	}
 	if a.onClose && !a.ctx.Batch || a.groups.m.Flag(id) {
 		return
 	}
@@ -197,6 +206,9 @@ func (a *aggregate) Flush(wm int64) {
 	a.touched, a.olds = a.touched[:0], a.olds[:0]
 	a.expire(wm)
 	a.let()
+	if a.shown != nil {
+		a.shown.forget(a)
+	}
 	a.groups.m.Compact()
 }
 
@@ -305,12 +317,17 @@ func (a *aggregate) Next() int64 {
 	return math.MaxInt64
 }
 
-func (a *aggregate) Stores() []state.Store { return a.groups.stores() }
+func (a *aggregate) Stores() []state.Store {
+	if a.shown != nil {
+		return nil
+	}
+	return a.groups.stores()
+}
 
 func (a *aggregate) Restored() {
 	a.groups.restored()
 	a.timers.Reset()
-	if a.life.col < 0 {
+	if a.life.col < 0 || a.shown != nil {
 		return
 	}
 	a.groups.m.Each(func(id uint32) {

@@ -75,6 +75,17 @@ func (t *Table) stageKeyed(key, value []byte, add bool) {
 	}
 }
 
+// Current is Find with what is staged in it.
+func (t *Table) Current(key []byte) (value []byte, ok bool) {
+	if len(t.staged.rows) > 0 {
+		if id, ok := t.staged.index.Find(key); ok {
+			r := &t.staged.rows[t.staged.index.At(id)[0]]
+			return r.new, r.after > 0
+		}
+	}
+	return t.Find(key)
+}
+
 // stagedRow finds or makes the staged state of a key.
 func (t *Table) stagedRow(key []byte) *stagedRow {
 	id, fresh := t.staged.index.Upsert(key)
