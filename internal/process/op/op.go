@@ -30,11 +30,6 @@ type Ctx struct {
 	// Replaces is set when whoever takes the output keeps it by the query's key, so that a new row makes the old one of its key go:
 	// that need not be taken back first.
 	Replaces bool
-	// Shown finds the row that is kept under a key of the query, as stored bytes of the columns that are not part of the key, with all
-	// that was let out so far. nil: nobody knows.
-	Shown func(key []byte) (value []byte, ok bool)
-	// Remember is how many groups are kept in memory besides the rows that are shown, where those tell all. 0: 32,768.
-	Remember int
 	// Failed is told of each row that could not be computed; the row has no part in the result.
 	Failed func(b *vec.Batch, row int, err error)
 	// Late is told of each row that came after its window was given up.
@@ -113,9 +108,10 @@ type Pipeline struct {
 	// ops and sources in the order in which they feed each other: an input comes before its consumer, and the right side of a
 	// join before the left.
 	steps []step
-	query *plan.Query
 	// replaced is the aggregation whose old rows nobody needs to see go; nil: none.
 	replaced *plan.Aggregate
+	// first is the same of a TopN.
+	first *plan.TopN
 	// panes are those of the aggregation whose input is built next; nil: none.
 	panes *panes
 	// Of a query that runs once, while it does: where its scans' rows come from. work is the rows of plan.Work.
@@ -148,9 +144,9 @@ type step struct {
 
 // Build compiles a bound query whose output goes to out.
 func Build(q *plan.Query, ctx *Ctx, out func(b *vec.Batch)) (*Pipeline, error) {
-	p := &Pipeline{Ctx: ctx, Schema: q.Root.Schema(), query: q}
+	p := &Pipeline{Ctx: ctx, Schema: q.Root.Schema()}
 	if ctx.Replaces && q.Key != nil {
-		p.replaced = topAggregate(q.Root)
+		p.replaced, p.first = topAggregate(q.Root), topFirst(q.Root)
 	}
 	if err := p.build(q.Root, out); err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ import (
 // back: then those that can never come up are forgotten.
 //
 // Key of an entry: the row's bytes, behind its partition's. Payload: how often the row occurs; how often it is out, and the rank of
-// the first of these; length of the partition's key.
+// the first of these; length of the partition's key; the first order key, where it is a whole number, and whether it is NULL.
 type ranked struct {
 	ctx    *Ctx
 	node   *plan.TopN
@@ -52,15 +52,23 @@ const (
 	rankOut
 	rankFirst
 	rankKeyLen
+	rankOrder // the first order key, where it is a whole number, and whether it is NULL
+	rankNull
 	rankWords
 )
 
 func (p *Pipeline) buildRanked(n *plan.TopN, out sink) error {
-	types := typesOf(n.Input.Schema())
+	if f := newFirst(p, n, out); f != nil {
+		return p.unary(n.Input, f)
+	}
+	types, keys := typesOf(n.Input.Schema()), make([]vec.Type, len(n.Partition))
+	for i, e := range n.Partition {
+		keys[i] = e.Type()
+	}
 	r := &ranked{
 		ctx: p.Ctx, node: n, part: eval.NewAll(n.Partition), first: n.Offset + 1, last: satAdd(n.Offset, n.Limit),
 		forget: p.Ctx.Batch || n.Input.Props().AppendOnly, show: n.RankName != "", types: types,
-		rows: state.NewMap(rankWords, 0), parts: state.NewMap(0, 0), pcols: make([]*vec.Vector, len(n.Partition)),
+		rows: state.NewMap(rankWords, 0), parts: state.NewMap(0, inlineBytes(keys)), pcols: make([]*vec.Vector, len(n.Partition)),
 		kcols: make([]*vec.Vector, len(n.Order)), one: state.NewRows(types),
 		minus: state.NewRows(typesOf(n.Schema())), plus: state.NewRows(typesOf(n.Schema())), out: out,
 	}
@@ -111,6 +119,7 @@ func (r *ranked) take(b *vec.Batch, kcols []*vec.Vector, i int) {
 	p := r.rows.At(id)
 	if fresh {
 		p[rankKeyLen] = uint64(klen)
+		r.order(p, kcols, i)
 		at, _ := slices.BinarySearchFunc(l.ids, id, func(e, _ uint32) int { return -r.compare(b.Cols, kcols, i, row, e) })
 		l.ids = slices.Insert(l.ids, at, id)
 		l.dead++
@@ -134,6 +143,12 @@ func (r *ranked) take(b *vec.Batch, kcols []*vec.Vector, i int) {
 
 // compare compares row i, whose bytes are row, with a stored one.
 func (r *ranked) compare(cols, kcols []*vec.Vector, i int, row []byte, id uint32) int {
+	if r.whole(kcols) {
+		p := r.rows.At(id)
+		if c := compareInt(kcols[0], i, p[rankOrder], p[rankNull] != 0, r.node.Order[0]); c != 0 {
+			return c
+		}
+	}
 	r.load(id)
 	stored := r.one.Batch()
 	stored.Diff = nil
@@ -149,6 +164,22 @@ func (r *ranked) compare(cols, kcols []*vec.Vector, i int, row []byte, id uint32
 		}
 	}
 	return slices.Compare(row, r.row(id))
+}
+
+// whole reports whether the first order key is a whole number.
+func (r *ranked) whole(kcols []*vec.Vector) bool {
+	return len(kcols) > 0 && kcols[0].Type.Kind.InInts()
+}
+
+// order notes the first order key of row i.
+func (r *ranked) order(p []uint64, kcols []*vec.Vector, i int) {
+	if !r.whole(kcols) {
+		return
+	}
+	p[rankNull] = 1
+	if j := at(kcols[0], i); !kcols[0].IsNull(j) {
+		p[rankOrder], p[rankNull] = uint64(kcols[0].Ints[j]), 0
+	}
 }
 
 // row is the bytes of a stored row.
