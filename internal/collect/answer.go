@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 
@@ -53,6 +54,7 @@ func notReady() *refusal {
 }
 
 func overloaded(why string) *refusal {
-	return &refusal{status: http.StatusTooManyRequests, code: "overloaded", retryAfter: 2,
+	// Not all at the same time, or the next moment would be like this one.
+	return &refusal{status: http.StatusTooManyRequests, code: "overloaded", retryAfter: 2 + rand.IntN(4),
 		message: why, hint: "Send the same request again after the seconds in Retry-After; events keep their messageId, so none is counted twice."}
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +20,7 @@ import (
 
 	"myelin/internal/clock"
 	"myelin/internal/event"
+	"myelin/internal/tape"
 	"myelin/internal/telemetry"
 )
 
@@ -30,7 +32,8 @@ type Judge interface {
 
 // Appender makes records durable: it returns nil only once all of them are. The records and every byte they point to are
 // the Appender's until it returns; after nil they are used again for other requests, after an error never. An error that
-// wraps log.ErrOverloaded is answered 429, any other 500. It may be called at the same time.
+// wraps log.ErrOverloaded is answered 429, any other 500. It may be called at the same time. An Appender that also has the
+// method Full() bool is asked before a request is read.
 type Appender interface {
 	Append(ctx context.Context, recs []*kgo.Record) error
 }
@@ -102,9 +105,11 @@ type Doors struct {
 	appender Appender
 	metrics  *metrics
 	senders  atomic.Pointer[senders]
+	full     func() bool // of the appender; nil if it cannot say
 	closed   atomic.Bool
 	inFlight atomic.Int64
-	scratch  sync.Pool // *scratch
+	scratch  sync.Pool      // *scratch
+	seats    chan *tape.Doc // those of requests that may be worked on
 }
 
 // Routes are the patterns, in the syntax of http.ServeMux, of what Doors serves.
@@ -117,7 +122,14 @@ func New(cfg Config, judge Judge, appender Appender, reg *telemetry.Registry) (*
 		reg = telemetry.New()
 	}
 	d := &Doors{cfg: cfg, judge: judge, appender: appender, metrics: newMetrics(reg)}
+	if a, ok := appender.(interface{ Full() bool }); ok {
+		d.full = a.Full
+	}
 	d.scratch.New = func() any { return new(scratch) }
+	d.seats = make(chan *tape.Doc, max(4, 2*runtime.GOMAXPROCS(0)))
+	for range cap(d.seats) {
+		d.seats <- new(tape.Doc)
+	}
 	if err := d.SetSources(cfg.Sources); err != nil {
 		return nil, err
 	}

@@ -296,13 +296,13 @@ func TestWhatTheLogCannotTakeIsAnswered429(t *testing.T) {
 	for _, c := range []struct {
 		err        error
 		status     int
-		retryAfter string
+		retryAfter bool
 	}{
-		{fmt.Errorf("buffer: %w", log.ErrOverloaded), 429, "2"}, {errors.New("disk on fire"), 500, ""}, {nil, 200, ""},
+		{fmt.Errorf("buffer: %w", log.ErrOverloaded), 429, true}, {errors.New("disk on fire"), 500, false}, {nil, 200, false},
 	} {
 		m.fail(c.err)
 		w := send(d, "/v1/track", ok, "Authorization", keyed, "Origin", "https://shop.example")
-		if w.Code != c.status || w.Header().Get("Retry-After") != c.retryAfter || w.Header().Get("Access-Control-Expose-Headers") != "Retry-After" {
+		if w.Code != c.status || (w.Header().Get("Retry-After") != "") != c.retryAfter || w.Header().Get("Access-Control-Expose-Headers") != "Retry-After" {
 			t.Errorf("%v: %d %v", c.err, w.Code, w.Header())
 		}
 	}

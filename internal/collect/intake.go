@@ -23,7 +23,7 @@ type scratch struct {
 	inflate     inflater
 	charged     int64 // bytes accounted against Limits.InFlightBytes
 
-	doc     tape.Doc
+	doc     *tape.Doc // while the request has a seat
 	base    event.Base
 	event   event.Event
 	verdict event.Verdict
@@ -47,10 +47,23 @@ func (d *Doors) acquire() *scratch {
 
 // release gives s back. It may not be called when records that point into s may still be in use.
 func (d *Doors) release(s *scratch) {
-	if cap(s.wire)+cap(s.plain)+cap(s.slab)+cap(s.report) > keepBytes || cap(s.doc.Nodes) > keepBytes/32 || cap(s.records) > 4096 {
+	if cap(s.wire)+cap(s.plain)+cap(s.slab)+cap(s.report) > keepBytes || cap(s.records) > 4096 {
 		return
 	}
 	d.scratch.Put(s)
+}
+
+// sit waits for a seat: more requests than can be worked on at once wait with their bodies alone. Thousands that were all
+// begun would each hold a parsed body and half-made records, ten times what they sent.
+func (d *Doors) sit(s *scratch) { s.doc = <-d.seats }
+
+// rise gives the seat back.
+func (d *Doors) rise(s *scratch) {
+	if cap(s.doc.Nodes) > keepBytes/32 {
+		s.doc = new(tape.Doc)
+	}
+	d.seats <- s.doc
+	s.doc = nil
 }
 
 // collect takes the events of one POST request.
@@ -59,6 +72,10 @@ func (d *Doors) collect(w http.ResponseWriter, r *http.Request, rt route) {
 	setReadDeadline(w, time.Now().Add(d.cfg.Limits.BodyTimeout)) // a socket's deadline is by the machine's clock
 	if d.closed.Load() {
 		d.refuse(w, notReady())
+		return
+	}
+	if d.full != nil && d.full() { // before any work: it would be done again when the sender comes back
+		d.refuse(w, overloaded("the log cannot take more events right now"))
 		return
 	}
 	var from *sender
@@ -75,32 +92,36 @@ func (d *Doors) collect(w http.ResponseWriter, r *http.Request, rt route) {
 		d.refuse(w, fault)
 		return
 	}
-	if fault := d.parse(s); fault != nil {
+	report := rt.kind == validate || r.Header.Get("Myelin-Validate") == "report"
+	from, fault := d.work(r, rt, from, s, received, report)
+	if fault != nil {
 		d.refuse(w, fault)
 		d.release(s)
 		return
 	}
+	d.finish(w, r, rt, from, s, report)
+}
+
+// work makes records of the body in s; whom it is from is looked up in it if that is not known.
+func (d *Doors) work(r *http.Request, rt route, from *sender, s *scratch, received int64, report bool) (*sender, *refusal) {
+	d.sit(s)
+	defer d.rise(s)
+	if fault := d.parse(s); fault != nil {
+		return nil, fault
+	}
 	if from == nil {
 		var fault *refusal
-		if from, fault = d.sender(bodyKey(&s.doc)); fault != nil {
-			d.refuse(w, fault)
-			d.release(s)
-			return
+		if from, fault = d.sender(bodyKey(s.doc)); fault != nil {
+			return nil, fault
 		}
 	}
 	retries := r.Header.Get("X-Retry-Count")
 	s.base = event.Base{Source: from.Name, Type: rt.typ, ReceivedAt: received, BatchContext: -1, BatchIntegrations: -1, Retry: retries != "" && retries != "0"}
-	d.finish(w, r, rt, from, s)
+	return from, d.intake(rt, from, s, report)
 }
 
-// finish stores the events of the parsed body in s and answers.
-func (d *Doors) finish(w http.ResponseWriter, r *http.Request, rt route, from *sender, s *scratch) {
-	report := rt.kind == validate || r.Header.Get("Myelin-Validate") == "report"
-	if fault := d.intake(rt, from, s, report); fault != nil {
-		d.refuse(w, fault)
-		d.release(s)
-		return
-	}
+// finish stores the events that work has made and answers.
+func (d *Doors) finish(w http.ResponseWriter, r *http.Request, rt route, from *sender, s *scratch, report bool) {
 	if rt.kind == validate {
 		d.metrics.request("validated")
 		answer(w, appendReport(nil, s))
@@ -134,6 +155,7 @@ func (d *Doors) parse(s *scratch) *refusal {
 
 // intake makes records of the body's events.
 func (d *Doors) intake(rt route, from *sender, s *scratch, report bool) *refusal {
+	s.slab = grow(s.slab, len(s.body)+len(s.body)/2) // as much as most need
 	list := -1
 	switch {
 	case rt.kind == single:
@@ -141,7 +163,7 @@ func (d *Doors) intake(rt route, from *sender, s *scratch, report bool) *refusal
 		list = 0
 	case s.doc.Kind(0) == tape.Object:
 		if s.doc.Get(0, "batch") >= 0 {
-			list = s.base.ReadBatch(&s.doc, 0)
+			list = s.base.ReadBatch(s.doc, 0)
 			if list < 0 {
 				return notABatch("batch is not an array")
 			}
@@ -159,14 +181,14 @@ func (d *Doors) intake(rt route, from *sender, s *scratch, report bool) *refusal
 		return &refusal{status: http.StatusRequestEntityTooLarge, code: "too_many_events", message: fmt.Sprintf("the batch has %d events; %d is the most", n, d.cfg.Limits.BatchEvents),
 			hint: "Send smaller batches: Segment's SDKs send at most 250 events."}
 	}
-	if shared := s.base.SharedBytes(&s.doc); shared > event.MaxEventBytes {
+	if shared := s.base.SharedBytes(s.doc); shared > event.MaxEventBytes {
 		return sharedTooLarge(shared)
 	}
 	for i := range s.doc.Elements(list) {
 		d.take(from, s, i, report)
 		s.base.Position++
 		if len(s.slab) > d.cfg.Limits.RecordBytes {
-			return sharedTooLarge(s.base.SharedBytes(&s.doc))
+			return sharedTooLarge(s.base.SharedBytes(s.doc))
 		}
 	}
 	return nil
@@ -185,7 +207,7 @@ func notABatch(why string) *refusal {
 func (d *Doors) take(from *sender, s *scratch, i int, report bool) {
 	e, v := &s.event, &s.verdict
 	v.Reset()
-	event.Read(e, &s.doc, i, &s.base, v)
+	event.Read(e, s.doc, i, &s.base, v)
 	if e.Type != event.Unknown && d.judge != nil {
 		d.judge.Judge(from.Name, e, v)
 	}

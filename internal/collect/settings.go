@@ -82,24 +82,33 @@ func (d *Doors) pixelEvent(r *http.Request, typ event.Type, received int64) *ref
 	}
 	s := d.acquire()
 	s.body = body
-	if fault := d.parse(s); fault != nil {
-		d.release(s)
-		return fault
-	}
-	key := headerKey(r)
-	if key == "" {
-		key = bodyKey(&s.doc)
-	}
-	from, fault := d.sender(key)
+	from, fault := d.pixelWork(r, typ, s, received)
 	if fault != nil {
 		d.release(s)
 		return fault
 	}
-	s.base = event.Base{Source: from.Name, Type: typ, ReceivedAt: received, BatchContext: -1, BatchIntegrations: -1}
-	d.take(from, s, 0, false)
 	if fault := d.store(r.Context(), from, s); fault != nil {
 		return fault
 	}
 	d.release(s)
 	return nil
+}
+
+func (d *Doors) pixelWork(r *http.Request, typ event.Type, s *scratch, received int64) (*sender, *refusal) {
+	d.sit(s)
+	defer d.rise(s)
+	if fault := d.parse(s); fault != nil {
+		return nil, fault
+	}
+	key := headerKey(r)
+	if key == "" {
+		key = bodyKey(s.doc)
+	}
+	from, fault := d.sender(key)
+	if fault != nil {
+		return nil, fault
+	}
+	s.base = event.Base{Source: from.Name, Type: typ, ReceivedAt: received, BatchContext: -1, BatchIntegrations: -1}
+	d.take(from, s, 0, false)
+	return from, nil
 }

@@ -109,6 +109,9 @@ func (p *Producer) Append(ctx context.Context, records []*kgo.Record) error {
 	return fmt.Errorf("%w: %w", ErrOverloaded, err)
 }
 
+// Full reports whether Append would most likely refuse what comes now.
+func (p *Producer) Full() bool { return p.inFlight.Load() > p.cfg.MaxBytes-p.cfg.MaxBytes/16 }
+
 // permanent reports whether trying again is of no use.
 func permanent(err error) bool {
 	var broker *kerr.Error
