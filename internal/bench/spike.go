@@ -18,25 +18,28 @@ import (
 )
 
 // The spike: a quiet installation of which, within a second, everybody wants something. Half of the connections speak HTTP, half
-// Kafka; each sends the next events as soon as the last were acknowledged, and comes back when it is told to.
+// Kafka, and half of those have a quota; each sends the next events as soon as the last were acknowledged, and comes back when it
+// is told to. What they send first is prepared before, and more than the server holds at once: some must be slowed.
 
 const (
-	spikeEvents = 10  // per request
-	calmRate    = 100 // events per second before and after
+	spikeEvents = 100     // per request, some 60 KB
+	spikeQuota  = 2 << 20 // bytes per second, of the Kafka clients that have a quota together
+	calmRate    = 100     // events per second before and after
 	calmSenders = 16
 )
 
 // spikeRun is what a run has seen.
 type spikeRun struct {
-	s      *server
-	kafka  string
-	next   atomic.Int64 // events get numbers
-	acked  *bitmap
-	slowed atomic.Int64 // told to come back: 429, or a throttle
-	failed atomic.Int64
-	why    atomic.Value // string: the first failure
-	events atomic.Int64 // acknowledged in the spike
-	maxRSS atomic.Int64
+	s       *server
+	kafka   string
+	next    atomic.Int64 // events get numbers
+	acked   *bitmap
+	refused atomic.Int64 // told to come back later: 429
+	slowed  atomic.Int64 // taken, and told to wait: throttled
+	failed  atomic.Int64
+	why     atomic.Value // string: the first failure
+	events  atomic.Int64 // acknowledged in the spike
+	maxRSS  atomic.Int64
 }
 
 // bitmap is a set of numbers below its size.
@@ -82,16 +85,18 @@ func spike(ctx context.Context, cfg Config) ([]Figure, error) {
 	if _, err := run.calm(ctx, 2*time.Second); err != nil { // warms up
 		return nil, err
 	}
+	if err := run.limit(ctx); err != nil {
+		return nil, err
+	}
 	before, err := run.calm(ctx, time.Duration(cfg.Seconds)*time.Second/2)
 	if err != nil {
 		return nil, err
 	}
 	p99 := percentile(before, 99)
-	began := time.Now()
-	if err := run.storm(ctx, connections, time.Duration(cfg.Seconds)*time.Second); err != nil {
+	stormed, err := run.storm(ctx, connections, time.Duration(cfg.Seconds)*time.Second)
+	if err != nil {
 		return nil, err
 	}
-	stormed := time.Since(began)
 	ended := time.Now()
 	recovered, after, err := run.recovery(ctx, ended, 2*p99)
 	if err != nil {
@@ -106,7 +111,8 @@ func spike(ctx context.Context, cfg Config) ([]Figure, error) {
 	return []Figure{
 		{"spike: acknowledged events per second, " + strconv.Itoa(connections) + " connections", fmt.Sprintf("%.0f (before: %d)", float64(run.events.Load())/stormed.Seconds(), calmRate), "—", true},
 		{"spike: acknowledged events lost", fmt.Sprint(lost), "0", lost == 0},
-		{"spike: requests that failed (slowed: " + fmt.Sprint(run.slowed.Load()) + ")", fmt.Sprintf("%d %s", run.failed.Load(), why), "0", run.failed.Load() == 0},
+		{"spike: clients that failed", fmt.Sprintf("%d %s", run.failed.Load(), why), "0", run.failed.Load() == 0},
+		{"spike: clients slowed (answers 429, answers throttled)", fmt.Sprintf("%d, %d", run.refused.Load(), run.slowed.Load()), "> 0", run.refused.Load() > 0 && run.slowed.Load() > 0},
 		{"spike: largest memory (RSS)", fmt.Sprintf("%d MB", rss>>20), "≤ 2048 MB", rss <= 2<<30},
 		{"spike: ack p99 before, and at last after", round(p99) + ", " + round(after), "—", true},
 		{"spike: until the ack p99 was back under twice its earlier value", round(recovered), "≤ 10 s", recovered <= 10*time.Second},
@@ -160,18 +166,53 @@ func (r *spikeRun) calm(ctx context.Context, lasts time.Duration) ([]time.Durati
 	return took, g.Wait()
 }
 
+// shot is a request with the numbers of its events.
+type shot struct {
+	from int64
+	n    int
+	body []byte
+}
+
+// load makes a request with n events of its own: for HTTP, or if part is not negative, for Kafka.
+func (r *spikeRun) load(n int, part int32, client string) (shot, error) {
+	from := r.next.Add(int64(n)) - int64(n)
+	if from+int64(n) >= spikeMost {
+		return shot{}, fmt.Errorf("more than %d events", spikeMost)
+	}
+	if part < 0 {
+		return shot{from, n, batch(int(from), n)}, nil
+	}
+	return shot{from, n, produceRequest(client, part, orders(int(from), n))}, nil
+}
+
+// took notes that a shot was acknowledged.
+func (r *spikeRun) took(s shot) {
+	for i := range int64(s.n) {
+		r.acked.set(s.from + i)
+	}
+}
+
 // storm opens all connections within a second and lets each send as fast as it is answered.
-func (r *spikeRun) storm(ctx context.Context, connections int, lasts time.Duration) error {
-	deadline := time.Now().Add(lasts)
+func (r *spikeRun) storm(ctx context.Context, connections int, lasts time.Duration) (time.Duration, error) {
+	clients := make([]func(context.Context, time.Time) error, connections)
+	for i := range clients {
+		send, part, client := r.overHTTP, int32(-1), ""
+		if i%2 == 1 {
+			send, part, client = r.overKafka, int32(i/2%4), [...]string{limitedClient, "free"}[i/2%2]
+		}
+		first, err := r.load(spikeEvents, part, client)
+		if err != nil {
+			return 0, err
+		}
+		clients[i] = func(ctx context.Context, deadline time.Time) error { return send(ctx, deadline, first, client) }
+	}
+	began := time.Now()
+	deadline := began.Add(lasts)
 	var all sync.WaitGroup
-	for i := range connections {
+	for i, send := range clients {
 		all.Go(func() {
 			if pause(ctx, time.Duration(i)*time.Second/time.Duration(connections)) != nil {
 				return
-			}
-			send := r.overHTTP
-			if i%2 == 1 {
-				send = r.overKafka
 			}
 			if err := send(ctx, deadline); err != nil && ctx.Err() == nil {
 				r.failed.Add(1)
@@ -180,30 +221,39 @@ func (r *spikeRun) storm(ctx context.Context, connections int, lasts time.Durati
 		})
 	}
 	all.Wait()
-	return ctx.Err()
+	return time.Since(began), ctx.Err()
 }
 
-func (r *spikeRun) overHTTP(ctx context.Context, deadline time.Time) error {
+func (r *spikeRun) overHTTP(ctx context.Context, deadline time.Time, next shot, _ string) error {
 	c := &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 1, MaxConnsPerHost: 1}}
 	defer c.CloseIdleConnections()
-	for time.Now().Before(deadline) {
-		if err := r.sendHTTP(ctx, c, spikeEvents); err != nil {
+	for {
+		if err := r.post(ctx, c, next); err != nil {
 			return err
 		}
-		r.events.Add(spikeEvents)
+		r.events.Add(int64(next.n))
+		if !time.Now().Before(deadline) {
+			return nil
+		}
+		var err error
+		if next, err = r.load(spikeEvents, -1, ""); err != nil {
+			return err
+		}
 	}
-	return nil
 }
 
 // sendHTTP sends n events until they are acknowledged; it comes back when it is told to.
 func (r *spikeRun) sendHTTP(ctx context.Context, c *http.Client, n int) error {
-	from := r.next.Add(int64(n)) - int64(n)
-	if from+int64(n) >= spikeMost {
-		return fmt.Errorf("more than %d events", spikeMost)
+	s, err := r.load(n, -1, "")
+	if err != nil {
+		return err
 	}
-	body := batch(int(from), n)
+	return r.post(ctx, c, s)
+}
+
+func (r *spikeRun) post(ctx context.Context, c *http.Client, s shot) error {
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.s.base+"/v1/batch", bytes.NewReader(body))
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.s.base+"/v1/batch", bytes.NewReader(s.body))
 		if err != nil {
 			return err
 		}
@@ -216,12 +266,10 @@ func (r *spikeRun) sendHTTP(ctx context.Context, c *http.Client, n int) error {
 		resp.Body.Close()
 		switch resp.StatusCode {
 		case http.StatusOK:
-			for i := range int64(n) {
-				r.acked.set(from + i)
-			}
+			r.took(s)
 			return nil
 		case http.StatusTooManyRequests:
-			r.slowed.Add(1)
+			r.refused.Add(1)
 			seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
 			if err != nil {
 				return fmt.Errorf("429 without Retry-After: %w", err)
@@ -235,54 +283,54 @@ func (r *spikeRun) sendHTTP(ctx context.Context, c *http.Client, n int) error {
 	}
 }
 
-func (r *spikeRun) overKafka(ctx context.Context, deadline time.Time) error {
+func (r *spikeRun) overKafka(ctx context.Context, deadline time.Time, next shot, client string) error {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp", r.kafka)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	for part := int32(0); time.Now().Before(deadline); part++ {
-		if err := r.sendKafka(ctx, c, part%4); err != nil {
+	for part := int32(0); ; part++ {
+		throttle, err := r.sendKafka(ctx, c, next)
+		if err != nil {
 			return err
 		}
-		r.events.Add(spikeEvents)
+		r.events.Add(int64(next.n))
+		if throttle > 0 {
+			r.slowed.Add(1)
+			if err := pause(ctx, min(throttle, time.Until(deadline))); err != nil {
+				return err
+			}
+		}
+		if !time.Now().Before(deadline) {
+			return nil
+		}
+		if next, err = r.load(spikeEvents, part%4, client); err != nil {
+			return err
+		}
 	}
-	return nil
 }
 
-func (r *spikeRun) sendKafka(ctx context.Context, c net.Conn, part int32) error {
-	from := r.next.Add(spikeEvents) - spikeEvents
-	if from+spikeEvents >= spikeMost {
-		return fmt.Errorf("more than %d events", spikeMost)
-	}
-	request := produceRequest(part, orders(int(from), spikeEvents))
+// sendKafka sends a request and returns how long the answer says to wait.
+func (r *spikeRun) sendKafka(ctx context.Context, c net.Conn, s shot) (throttle time.Duration, err error) {
 	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
-		return err
+		return 0, err
 	}
-	if _, err := c.Write(request); err != nil {
-		return err
+	if _, err := c.Write(s.body); err != nil {
+		return 0, err
 	}
 	var size [4]byte
 	if _, err := io.ReadFull(c, size[:]); err != nil {
-		return err
+		return 0, err
 	}
 	answer := make([]byte, binary.BigEndian.Uint32(size[:]))
 	if _, err := io.ReadFull(c, answer); err != nil {
-		return err
+		return 0, err
 	}
-	throttle, err := produceAnswer(answer)
-	if err != nil {
-		return err
+	if throttle, err = produceAnswer(answer); err == nil {
+		r.took(s)
 	}
-	for i := range int64(spikeEvents) {
-		r.acked.set(from + i)
-	}
-	if throttle > 0 {
-		r.slowed.Add(1)
-		return pause(ctx, throttle)
-	}
-	return nil
+	return throttle, err
 }
 
 // recovery is how long after the storm a second of calm sending had a p99 below the goal and kept it.

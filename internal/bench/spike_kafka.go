@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -16,7 +17,7 @@ import (
 
 // produceRequest is a framed produce request for the doorstep with one record per event. Thousands of whole clients would weigh
 // more than what they measure.
-func produceRequest(part int32, events []string) []byte {
+func produceRequest(client string, part int32, events []string) []byte {
 	var records []byte
 	for i, e := range events {
 		var b []byte
@@ -46,8 +47,8 @@ func produceRequest(part int32, events []string) []byte {
 	out = binary.BigEndian.AppendUint16(out, uint16(req.Key()))
 	out = binary.BigEndian.AppendUint16(out, uint16(req.Version))
 	out = binary.BigEndian.AppendUint32(out, 1)
-	out = binary.BigEndian.AppendUint16(out, 5)
-	out = append(out, "spike"...)
+	out = binary.BigEndian.AppendUint16(out, uint16(len(client)))
+	out = append(out, client...)
 	out = req.AppendTo(out)
 	binary.BigEndian.PutUint32(out, uint32(len(out)-4))
 	return out
@@ -75,6 +76,30 @@ func produceAnswer(b []byte) (throttle time.Duration, err error) {
 		}
 	}
 	return time.Duration(resp.ThrottleMillis) * time.Millisecond, nil
+}
+
+// limitedClient is the client id of those that have a quota.
+const limitedClient = "limited"
+
+// limit gives them their quota.
+func (r *spikeRun) limit(ctx context.Context) error {
+	c, err := kgo.NewClient(kgo.SeedBrokers(r.kafka))
+	if err != nil {
+		return fmt.Errorf("setting a quota: %w", err)
+	}
+	defer c.Close()
+	id := limitedClient
+	set, err := kadm.NewClient(c).AlterClientQuotas(ctx, []kadm.AlterClientQuotaEntry{{
+		Entity: kadm.ClientQuotaEntity{{Type: "client-id", Name: &id}},
+		Ops:    []kadm.AlterClientQuotaOp{{Key: "producer_byte_rate", Value: spikeQuota}},
+	}})
+	if err == nil {
+		err = set[0].Err
+	}
+	if err != nil {
+		return fmt.Errorf("setting a quota: %w", err)
+	}
+	return nil
 }
 
 // missing reads what was released and returns how many acknowledged events are not there. It waits as long as more come.
