@@ -67,6 +67,7 @@ type Quotas struct {
 	active  atomic.Bool
 	muted   atomic.Int64 // answers that told a client to wait
 	waits   atomic.Int64 // nanoseconds that they were told to wait
+	turn    sync.Mutex   // one change at a time: it builds on what the last one left
 	mu      struct {
 		sync.Mutex
 		rates   map[Entity]map[string]float64
@@ -153,6 +154,8 @@ func (q *Quotas) Check(e Entity, changes map[string]*float64) error {
 
 // Change makes changes durable that Check found nothing wrong with.
 func (q *Quotas) Change(e Entity, changes map[string]*float64) error {
+	q.turn.Lock()
+	defer q.turn.Unlock()
 	q.mu.Lock()
 	rates := maps.Clone(q.mu.rates[e])
 	full := rates == nil && len(q.mu.rates) >= maxEntries
