@@ -170,7 +170,8 @@ func (g *group) fetch() {
 // reading is how far a partition has been read.
 func (g *group) reading(in *input, p *part) reading {
 	known := g.reader.Known(in.topic, p.n) // before behind: what is fetched in between is unread
-	return reading{behind: g.behind(in.topic, p), known: known, beside: known.Tick == in.newest.sent}
+	_, end := g.reader.Ends(in.topic, p.n)
+	return reading{behind: g.behind(in.topic, p), known: known, beside: known.Tick == in.newest.sent, empty: end == 0}
 }
 
 // behind reports whether a partition has records that were not read yet, as far as is known.

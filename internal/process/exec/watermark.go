@@ -62,6 +62,8 @@ type reading struct {
 	// brought the newest records that the stream has read.
 	known  log.Moment
 	beside bool
+	// empty: nothing was ever written to it, as far as is known.
+	empty bool
 }
 
 // advance moves the watermark on. newest is the tick at which the newest records that the stream has read were there.
@@ -74,7 +76,7 @@ func (w *watermark) advance(newest uint64, of func(part int32) reading) int64 {
 	least, asOf, sure := int64(math.MaxInt64), int64(math.MaxInt64), uint64(math.MaxUint64)
 	for n, p := range w.Parts {
 		r := of(n)
-		if !r.behind && r.known.Clock-p.Seen >= w.idle {
+		if !r.behind && (r.known.Clock-p.Seen >= w.idle || r.empty && p.Max == op.NoTime) {
 			asOf = min(asOf, r.known.Clock)
 			if !r.beside {
 				sure = min(sure, r.known.Tick)

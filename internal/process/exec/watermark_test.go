@@ -90,6 +90,20 @@ func TestWatermark(t *testing.T) {
 			t.Errorf("reaches says %d", at)
 		}
 	})
+	t.Run("a partition that was never written holds nobody", func(t *testing.T) {
+		w := fresh(2)
+		w.observe(0, start+1*sec, start+1*sec, start+1*sec)
+		check(t, w.advance(1, func(p int32) reading {
+			return reading{known: log.Moment{Clock: start + 1*sec, Tick: 1}, empty: p == 1}
+		}), start-4*sec)
+	})
+	t.Run("records without a time that counts are as good as none", func(t *testing.T) {
+		w := fresh(2)
+		w.observe(0, start+1*sec, start+1*sec, start+1*sec)
+		w.observe(1, op.NoTime, start+2*sec, start+2*sec)
+		w.observe(0, start+3*sec, start+3*sec, start+3*sec)
+		check(t, w.advance(1, read(start+3*sec)), start-2*sec)
+	})
 	t.Run("a time in the future counts as now", func(t *testing.T) {
 		w := fresh(1)
 		w.observe(0, start+100000*sec, start+1*sec, start+1*sec)
