@@ -30,6 +30,11 @@ type Ctx struct {
 	// Replaces is set when whoever takes the output keeps it by the query's key, so that a new row makes the old one of its key go:
 	// that need not be taken back first.
 	Replaces bool
+	// Shown finds the row that is kept under a key of the query, as stored bytes of the columns that are not part of the key, with all
+	// that was let out so far. nil: nobody knows.
+	Shown func(key []byte) (value []byte, ok bool)
+	// Remember is how many groups are kept in memory besides the rows that are shown, where those tell all. 0: 32,768.
+	Remember int
 	// Failed is told of each row that could not be computed; the row has no part in the result.
 	Failed func(b *vec.Batch, row int, err error)
 	// Late is told of each row that came after its window was given up.
@@ -108,6 +113,7 @@ type Pipeline struct {
 	// ops and sources in the order in which they feed each other: an input comes before its consumer, and the right side of a
 	// join before the left.
 	steps []step
+	query *plan.Query
 	// replaced is the aggregation whose old rows nobody needs to see go; nil: none.
 	replaced *plan.Aggregate
 	// first is the same of a TopN.
@@ -144,7 +150,7 @@ type step struct {
 
 // Build compiles a bound query whose output goes to out.
 func Build(q *plan.Query, ctx *Ctx, out func(b *vec.Batch)) (*Pipeline, error) {
-	p := &Pipeline{Ctx: ctx, Schema: q.Root.Schema()}
+	p := &Pipeline{Ctx: ctx, Schema: q.Root.Schema(), query: q}
 	if ctx.Replaces && q.Key != nil {
 		p.replaced, p.first = topAggregate(q.Root), topFirst(q.Root)
 	}
