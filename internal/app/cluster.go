@@ -139,18 +139,20 @@ func (n *node) followChanges(ctx context.Context, x *nodes) {
 
 // followControl takes in what people make and drop through other processes.
 func (n *node) followControl(ctx context.Context) {
-	news := false
-	follow(ctx, n, n.desired.table, func(key string, value []byte) {
-		changed, err := n.desired.registry.Learn(key, value)
-		if err != nil {
-			n.Log.Warn("following what other processes make", "error", err)
+	newest := map[string][]byte{}
+	follow(ctx, n, n.desired.table, func(key string, value []byte) { newest[key] = value }, func() {
+		news := false
+		for key, value := range newest {
+			changed, err := n.desired.registry.Learn(key, value)
+			if err != nil {
+				n.Log.Warn("following what other processes make", "error", err)
+			}
+			news = news || changed
 		}
-		news = news || changed
-	}, func() {
+		clear(newest)
 		if !news {
 			return
 		}
-		news = false
 		if err := n.applyObjects(ctx); err != nil && ctx.Err() == nil {
 			n.Log.Warn("following what other processes make", "error", err)
 		}

@@ -87,7 +87,7 @@ func (n *node) openTrust(context.Context) error {
 		var err error
 		n.release, err = trust.NewRelease(trust.ReleaseConfig{
 			Topics: n.governed, Quarantine: quarantineTopic, Node: n.nodeName(), FS: n.folder.fs, Dir: n.folder.path("trust"),
-			Clock: n.Clock, Logger: n.Log, Repeated: n.repeats.add,
+			Clock: n.Clock, Logger: n.Log, Repeated: n.repeats.add, Shared: n.broker == nil,
 		}, n.cluster, n.judge, n.sealer, n.metrics)
 		if err != nil {
 			return err

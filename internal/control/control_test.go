@@ -114,3 +114,34 @@ func TestWhatPeopleMadeSurvivesARestart(t *testing.T) {
 		t.Errorf("the store still has %v", store)
 	}
 }
+
+func TestARegistryLearnsWhatOthersMake(t *testing.T) {
+	r, err := Open(t.Context(), memory{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Reconcile([]Object{{Name: "a", Kind: View, SQL: "1"}}, false); err != nil {
+		t.Fatal(err)
+	}
+	before := r.Changed()
+	text := []byte(`{"name":"v","kind":"view","sql":"SELECT 1","owner":"people"}`)
+	for i, want := range []bool{true, false} {
+		if changed, err := r.Learn("v", text); err != nil || changed != want {
+			t.Fatalf("learning it for the %d. time: changed %v, %v", i+1, changed, err)
+		}
+	}
+	select {
+	case <-before:
+	default:
+		t.Error("nobody was told")
+	}
+	if changed, _ := r.Learn("a", nil); changed {
+		t.Error("a file's object was removed by somebody else")
+	}
+	if _, err := r.Learn("x", []byte("{")); err == nil {
+		t.Error("an object that cannot be read was learnt")
+	}
+	if changed, err := r.Learn("v", nil); err != nil || !changed || !slices.Equal(names(r), []string{"a"}) {
+		t.Errorf("after the removal there are %v", names(r))
+	}
+}

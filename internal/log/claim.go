@@ -54,7 +54,7 @@ func (c *Claim) Save(ctx context.Context, values map[string][]byte) error {
 func (c *Claim) Close() { c.client.CloseAllowingRebalance() }
 
 // Follow hands over every change of the table, from the first that is kept on, until ctx ends; nil values are keys that were
-// removed. It calls caughtUp each time when there is nothing more for now.
+// removed. It calls caughtUp each time when there is nothing more.
 func (t *Table) Follow(ctx context.Context, each func(key string, value []byte), caughtUp func()) error {
 	starts, err := offsets(ctx, func() (kadm.ListedOffsets, error) { return t.cluster.admin.ListStartOffsets(ctx, t.topic) })
 	if err != nil {
@@ -64,6 +64,7 @@ func (t *Table) Follow(ctx context.Context, each func(key string, value []byte),
 	client, err := t.cluster.NewClient(
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{t.topic: {0: kgo.NewOffset().At(first.Offset)}}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(time.Second),
+		kgo.KeepControlRecords(), // they let us see the end of a partition that ends in a marker
 	)
 	if err != nil {
 		return err
@@ -77,7 +78,17 @@ func (t *Table) Follow(ctx context.Context, each func(key string, value []byte),
 		if errs := fetches.Errors(); len(errs) > 0 {
 			return fmt.Errorf("following topic %s: %w", t.topic, errs[0].Err)
 		}
-		fetches.EachRecord(func(r *kgo.Record) { each(string(r.Key), r.Value) })
-		caughtUp()
+		at := int64(-1)
+		fetches.EachRecord(func(r *kgo.Record) {
+			if !r.Attrs.IsControl() {
+				each(string(r.Key), r.Value)
+			}
+			at = r.Offset + 1
+		})
+		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+			if at >= 0 && at >= p.HighWatermark {
+				caughtUp()
+			}
+		})
 	}
 }

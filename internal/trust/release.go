@@ -55,6 +55,8 @@ type ReleaseConfig struct {
 	// Repeated is told the source of each event that was dropped because it had come before; of a transaction that was rolled
 	// back, too. nil: nobody.
 	Repeated func(source []byte)
+	// Shared says that other processes are members of the group, too.
+	Shared bool
 
 	grace time.Duration // endGrace, but in tests
 }

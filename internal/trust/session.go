@@ -14,7 +14,8 @@ import (
 const (
 	transactionTimeout = 30 * time.Second
 	sessionTimeout     = 6 * time.Second
-	endGrace           = 5 * time.Second // for the last transaction when the process stops
+	heartbeats         = 500 * time.Millisecond // so that a member's end is soon known to the others
+	endGrace           = 5 * time.Second        // for the last transaction when the process stops
 )
 
 // session is one membership in the group, until ctx ends or a fault after which it is not known what was committed. Both
@@ -32,7 +33,7 @@ func (r *Release) session(ctx context.Context) error {
 		kgo.ConsumerGroup(r.cfg.Group), kgo.InstanceID(name), kgo.TransactionalID(name), kgo.ConsumeTopics(inputs...),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchMaxBytes(16<<20), kgo.FetchMaxPartitionBytes(4<<20),
-		kgo.TransactionTimeout(transactionTimeout), kgo.SessionTimeout(sessionTimeout),
+		kgo.TransactionTimeout(transactionTimeout), kgo.SessionTimeout(sessionTimeout), kgo.HeartbeatInterval(heartbeats),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerBatchMaxBytes(1<<20),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { r.assigned.add(parts) }),
 		kgo.OnOffsetsFetched(func(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
@@ -72,6 +73,7 @@ func (r *Release) loop(ctx context.Context, s *kgo.GroupTransactSession, inputs 
 			return wrapf(err, "reading the doorsteps")
 		}
 		if r.assigned.changed.Swap(false) {
+			r.endOrphans(ctx)
 			if err := r.recall(ctx); err != nil {
 				return err
 			}

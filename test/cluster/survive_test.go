@@ -52,11 +52,17 @@ type world struct {
 	sent     atomic.Int64
 	prices   map[string]int64 // by message; of the feeder until it ended
 	persons  map[string][2]int64
+
+	times struct {
+		sync.Mutex
+		of map[string][]time.Time // when the events of each person were sent
+	}
 }
 
 func newWorld(t *testing.T, nodes int) *world {
 	k := startKafka(t)
 	w := &world{t: t, kafka: k, up: make([]atomic.Bool, nodes), prices: map[string]int64{}, persons: map[string][2]int64{}}
+	w.times.of = map[string][]time.Time{}
 	files := map[string]string{"sql/shop.sql": shop["sql/shop.sql"]}
 	files["myelin.yaml"] = strings.ReplaceAll(shop["myelin.yaml"], "BROKERS", `"`+strings.Join(k.brokers(), `","`)+`"`)
 	var g errgroup.Group
@@ -104,6 +110,9 @@ func (w *world) feed(ctx context.Context, perSecond int) error {
 		w.persons[user] = [2]int64{p[0] + 1, p[1] + price}
 		rec := &kgo.Record{Topic: "events.in", Key: []byte(user), Value: []byte(value), Headers: []kgo.RecordHeader{{Key: "source", Value: []byte("backend")}}}
 		w.sent.Add(1)
+		w.times.Lock()
+		w.times.of[user] = append(w.times.of[user], time.Now())
+		w.times.Unlock()
 		w.producer.Produce(context.Background(), rec, func(_ *kgo.Record, err error) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -126,21 +135,26 @@ func (w *world) feed(ctx context.Context, perSecond int) error {
 	return failed
 }
 
-// probes are queries whose answers grow with every event, one for each task that has views.
-var probes = []string{`SELECT n FROM total`, `SELECT sum(n) FROM per_person`, `SELECT sum(n) FROM per_second`}
+// probes are queries whose answers grow with every event, one for each task that has views; perPerson tells of each person, and so of
+// each partition.
+var probes = []string{`SELECT n FROM total`, `SELECT user_key, n FROM per_person`, `SELECT sum(n) FROM per_second`}
 
-// freshness watches how long each probe stands still, asked of every process that is up: the best answer counts, for a client asks another
-// process when one is gone.
+const perPerson = 1
+
+// freshness watches how long each probe stands still, and how long the events of each person take until they are shown. It asks every
+// process that is up: the best answer counts, for a client asks another process when one is gone.
 type freshness struct {
-	mu    sync.Mutex
-	since [3]time.Time // of the last change
-	n     [3]int64
-	worst [3]time.Duration
+	mu     sync.Mutex
+	since  [3]time.Time // of the last change
+	n      [3]int64
+	shown  map[string]int64 // events by person
+	oldest time.Time        // when the first event was sent that is not shown
+	worst  [3]time.Duration
 }
 
 func (w *world) probe(ctx context.Context, f *freshness) {
 	now := time.Now()
-	f.since = [3]time.Time{now, now, now}
+	f.since, f.shown = [3]time.Time{now, now, now}, map[string]int64{}
 	var g errgroup.Group
 	for i := range w.nodes {
 		for p := range probes {
@@ -149,7 +163,7 @@ func (w *world) probe(ctx context.Context, f *freshness) {
 				defer tick.Stop()
 				for ctx.Err() == nil {
 					if w.up[i].Load() {
-						f.look(p, w.ask(ctx, i, p))
+						w.look(f, p, w.ask(ctx, i, p))
 					}
 					select {
 					case <-tick.C:
@@ -163,25 +177,51 @@ func (w *world) probe(ctx context.Context, f *freshness) {
 	_ = g.Wait()
 }
 
-func (w *world) ask(ctx context.Context, i, p int) int64 {
+// ask returns the rows of a probe as numbers by person; "" for those that tell of no person.
+func (w *world) ask(ctx context.Context, i, p int) map[string]int64 {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	rows, err := w.nodes[i].query(ctx, probes[p])
-	if err != nil || len(rows) != 1 {
-		return 0
+	if err != nil {
+		return nil
 	}
-	n, _ := strconv.ParseInt(fmt.Sprint(rows[0][0]), 10, 64)
-	return n
+	out := map[string]int64{}
+	for _, r := range rows {
+		person := ""
+		if p == perPerson {
+			person = fmt.Sprint(r[0])
+		}
+		out[person], _ = strconv.ParseInt(fmt.Sprint(r[len(r)-1]), 10, 64)
+	}
+	return out
 }
 
-func (f *freshness) look(p int, n int64) {
+func (w *world) look(f *freshness, p int, answer map[string]int64) {
+	w.times.Lock()
+	defer w.times.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now := time.Now()
-	f.worst[p] = max(f.worst[p], now.Sub(f.since[p]))
-	if n > f.n[p] {
-		f.n[p], f.since[p] = n, now
+	now, sum := time.Now(), int64(0)
+	for person, n := range answer {
+		sum += n
+		if p == perPerson {
+			f.shown[person] = max(f.shown[person], n)
+		}
 	}
+	f.worst[p] = max(f.worst[p], now.Sub(f.since[p]))
+	if sum > f.n[p] {
+		f.n[p], f.since[p] = sum, now
+	}
+	if p != perPerson {
+		return
+	}
+	f.oldest = now
+	for person, sent := range w.times.of {
+		if n := f.shown[person]; n < int64(len(sent)) && sent[n].Before(f.oldest) {
+			f.oldest = sent[n]
+		}
+	}
+	f.worst[p] = max(f.worst[p], now.Sub(f.oldest))
 }
 
 // take returns the longest pause since the last call.
@@ -197,7 +237,7 @@ func (f *freshness) take() time.Duration {
 func (w *world) flowing(f *freshness, by int64) {
 	w.t.Helper()
 	f.mu.Lock()
-	from := f.n
+	from, began := f.n, time.Now()
 	f.mu.Unlock()
 	eventually(w.t, time.Minute, func() error {
 		f.mu.Lock()
@@ -206,6 +246,9 @@ func (w *world) flowing(f *freshness, by int64) {
 			if f.n[p] < from[p]+by {
 				return fmt.Errorf("%q stands at %d", probes[p], f.n[p])
 			}
+		}
+		if !f.oldest.After(began) {
+			return fmt.Errorf("an event that was sent at %s is not shown", f.oldest)
 		}
 		return nil
 	})
@@ -271,10 +314,10 @@ func (w *world) round(f *freshness, round int) {
 	w.t.Helper()
 	state := w.divided()
 	victim := round % len(w.nodes)
-	if round == 0 { // the keeper first
+	if round == 0 { // first one that surely has something to do
 		for i, n := range w.nodes {
-			for _, x := range state.Nodes {
-				if x.Keeper && x.Name == n.name {
+			for _, x := range state.Tasks {
+				if x.Node == n.name && slices.Contains(x.Views, "per_person") {
 					victim = i
 				}
 			}
