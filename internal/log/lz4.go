@@ -2,7 +2,6 @@ package log
 
 import (
 	"encoding/binary"
-	"math"
 	"slices"
 
 	"github.com/pierrec/lz4/v4"
@@ -47,7 +46,7 @@ func appendLZ4(dst, src []byte) (_ []byte, ok bool) {
 		}
 		stored := size>>31 != 0
 		n := int(size &^ (1 << 31))
-		if n > len(src)-at || n > blockSize || len(dst)-start > math.MaxInt32-blockSize {
+		if n > len(src)-at || n > blockSize || len(dst)-start > maxInflated-blockSize {
 			return dst[:start], false
 		}
 		block := src[at : at+n]

@@ -88,7 +88,7 @@ func (c *Cluster) NewReader(cfg ReaderConfig) (*Reader, error) {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	r := &Reader{cfg: cfg, client: client, dec: kgo.DefaultDecompressor(), ready: make(chan struct{}, 1), stop: stop}
+	r := &Reader{cfg: cfg, client: client, dec: inflate, ready: make(chan struct{}, 1), stop: stop}
 	r.mu.parts = map[partitionID]*partition{}
 	r.mu.brokers = map[int32]*brokerLoop{}
 	r.mu.kick = make(chan struct{})

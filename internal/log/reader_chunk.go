@@ -193,7 +193,7 @@ const (
 // NewChunk takes in record batches as brokers keep them, none of an aborted transaction. The chunk may keep raw.
 func NewChunk(topic string, partition int32, raw []byte) (*Chunk, error) {
 	c := &Chunk{Topic: topic, Partition: partition}
-	return c, c.fill(raw, nil, kgo.DefaultDecompressor())
+	return c, c.fill(raw, nil, inflate)
 }
 
 // fill takes in the record batches of a fetch response. Batches of aborted transactions and markers are left out.
