@@ -8,8 +8,10 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"myelin/internal/broker"
+	"myelin/internal/broker/group"
 	"myelin/internal/broker/store"
 	"myelin/internal/config"
 	"myelin/internal/log"
@@ -69,6 +71,7 @@ func (n *node) openBroker() error {
 		Limits: broker.Limits{
 			Connections: n.cfg.Limits.KafkaConnections, PerAddress: n.cfg.Limits.KafkaConnectionsPerAddress, InflightBytes: n.cfg.Limits.KafkaMemoryBytes,
 		},
+		Groups: group.Config{OffsetsRetention: forever(n.cfg.Kafka.OffsetsRetention)}, ProducerRetention: forever(n.cfg.Kafka.ProducerRetention),
 		Log: n.Log, Telemetry: n.metrics,
 	})
 	if err != nil {
@@ -84,6 +87,14 @@ func (n *node) openBroker() error {
 		}
 	})
 	return nil
+}
+
+// forever is d, or if that is 0, which means for ever, a hundred years.
+func forever(d config.Duration) time.Duration {
+	if d == 0 {
+		d = config.Days(36_500)
+	}
+	return d.Std()
 }
 
 // advertised is where clients of the embedded broker are sent; "": where they came to.

@@ -67,6 +67,9 @@ type Config struct {
 	// TLS is spoken by what Serve listens on; nil: plain TCP.
 	TLS *tls.Config
 
+	// ProducerRetention is how long the sequence numbers of a producer that sends nothing are kept: 24 h.
+	ProducerRetention time.Duration
+
 	Limits Limits
 	Groups group.Config
 	Txns   txn.Config
@@ -102,6 +105,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.FetchBudget <= 0 {
 		c.FetchBudget = 256 << 20
+	}
+	if c.ProducerRetention <= 0 {
+		c.ProducerRetention = 24 * time.Hour
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))

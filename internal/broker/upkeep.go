@@ -8,10 +8,9 @@ import (
 )
 
 const (
-	upkeepEvery    = 15 * time.Second
-	snapshotEvery  = time.Minute
-	snapshotBytes  = 512 << 20      // of new data, which is what a restart would have to read
-	producerExpiry = 24 * time.Hour // Kafka's producer.id.expiration.ms
+	upkeepEvery   = 15 * time.Second
+	snapshotEvery = time.Minute
+	snapshotBytes = 512 << 20 // of new data, which is what a restart would have to read
 )
 
 // upkeep runs what has to be done now and then: snapshots, rewriting the coordinators' topics, forgetting the idle.
@@ -27,7 +26,7 @@ func (b *Broker) upkeep(ctx context.Context) {
 			return
 		}
 		now := b.cfg.Clock.Now()
-		expire := now.Add(-producerExpiry)
+		expire := now.Add(-b.cfg.ProducerRetention)
 		for _, p := range b.partitions() {
 			p.Expire(expire)
 			p.Trim()

@@ -51,6 +51,10 @@ type Kafka struct {
 	SASL       *SASL     `yaml:"sasl"`
 	// SessionLifetime is how long a login lasts before the client has to repeat it; 0: as long as the connection.
 	SessionLifetime Duration `yaml:"session_lifetime"`
+	// OffsetsRetention is how long the embedded broker keeps the offsets of a group without members; 0: for ever.
+	OffsetsRetention Duration `yaml:"offsets_retention"`
+	// ProducerRetention is how long it remembers the sequence numbers of a producer that sends nothing; 0: for ever.
+	ProducerRetention Duration `yaml:"producer_retention"`
 }
 
 // Postgres is the listener for SQL clients.
@@ -106,7 +110,7 @@ type Limits struct {
 func Default() Config {
 	return Config{
 		HTTP:     HTTP{Listen: "127.0.0.1:8080"},
-		Kafka:    Kafka{Listen: "127.0.0.1:9092"},
+		Kafka:    Kafka{Listen: "127.0.0.1:9092", OffsetsRetention: Days(7), ProducerRetention: Days(1)},
 		Postgres: Postgres{Listen: "127.0.0.1:5433"},
 		Topics:   map[string]Topic{"events": defaultTopic()},
 		Limits: Limits{
