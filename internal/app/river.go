@@ -36,7 +36,7 @@ type river struct {
 	postgres  net.Listener
 	meters    *meters
 
-	hearing, running, tailing, metering, answering *task
+	hearing, running, tailing, metering, answering, sparing *task
 }
 
 func (n *node) openRiver(ctx context.Context) error {
@@ -115,6 +115,7 @@ func (n *node) openAPI() error {
 	n.meters.add("serve", func() int64 { return n.work().out })
 	n.meters.add("activate", n.delivered)
 	n.metering = n.tasks.start("sampling rates", n.meters.run)
+	n.sparing = n.tasks.start("limiting garbage", spare)
 	n.queries, err = n.newQueries()
 	if err != nil {
 		return err
@@ -210,6 +211,7 @@ func (n *node) closeServe(ctx context.Context) error {
 		n.answering.stop()
 		n.tailing.stop()
 		n.metering.stop()
+		n.sparing.stop()
 	}
 	if n.front != nil {
 		errs = append(errs, n.front.close(ctx))

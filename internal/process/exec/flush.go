@@ -31,6 +31,8 @@ type flusher struct {
 	seq     uint64 // step of the last flush begun
 	at      int64  // its clock
 	waiting []waiter
+	looks   int
+	changed int // keys, when they were counted last
 
 	completed atomic.Uint64
 
@@ -45,6 +47,7 @@ type flushed struct {
 	cut     int64
 	told    int64 // offset in ServedTopic behind what was told up to here
 	changes []state.Change
+	live    int64 // keys there are
 }
 
 // waiter is told once a flush is durable.
@@ -81,27 +84,77 @@ func (f *flusher) maybe(clock int64) error {
 		w.done <- nil
 		return true
 	})
+	pending := f.dirty()
 	if f.busy {
+		if pending >= flushLimit*flushKeys {
+			f.task.hold = max(f.task.hold, f.started)
+		}
 		return nil
 	}
-	due := f.task.seq > f.seq && clock-f.at >= f.task.cfg.FlushEvery.Microseconds()
+	due := f.task.seq > f.seq && (pending >= flushKeys || clock-f.at >= f.task.cfg.FlushEvery.Microseconds())
 	if !f.asked && !due {
 		return nil
 	}
-	changes, err := f.task.collect()
+	began := time.Now()
+	changes, live, err := f.task.collect()
 	if err != nil {
 		return err
 	}
+	f.task.metrics.collectTime.Observe(time.Since(began))
 	f.asked, f.busy = false, true
 	f.started++
 	f.seq, f.at = f.task.seq, clock
-	f.work <- &flushed{number: f.started, seq: f.task.seq, cut: f.task.cut.Load(), told: f.task.tells.next.Load(), changes: changes}
+	f.work <- &flushed{number: f.started, seq: f.task.seq, cut: f.task.cut.Load(), told: f.task.tells.next.Load(), changes: changes, live: live}
 	return nil
 }
 
-// collect takes the keys that changed since the last flush, and what else a restart needs to know.
-func (t *task) collect() ([]state.Change, error) {
-	var changes []state.Change
+const (
+	// flushKeys is how many changed keys make a flush due before its time: the task stands still while they are collected, and a
+	// restart has the fewer records to read again.
+	flushKeys = 200_000
+	// flushLimit is how many times that may have changed before steps wait for the flush that is being written.
+	flushLimit = 4
+	// countEvery is after how many looks the changed keys are counted again.
+	countEvery = 16
+)
+
+// dirty is about how many keys have changed since the last flush began.
+func (f *flusher) dirty() int {
+	if f.looks++; f.looks%countEvery != 0 {
+		return f.changed
+	}
+	f.changed = 0
+	for _, g := range f.task.groups {
+		for _, j := range g.jobs {
+			for _, s := range j.stores() {
+				if p, ok := s.(interface{ Pending() int }); ok {
+					f.changed += p.Pending()
+				}
+			}
+		}
+	}
+	return f.changed
+}
+
+// keeper copies byte strings into large pieces of memory.
+type keeper struct{ free []byte }
+
+func (k *keeper) keep(prefix, b []byte) []byte {
+	const piece = 256 << 10
+	n := len(prefix) + len(b)
+	if n > cap(k.free)-len(k.free) {
+		k.free = make([]byte, 0, max(piece, n))
+	}
+	at := len(k.free)
+	k.free = append(append(k.free, prefix...), b...)
+	return k.free[at : at+n : at+n]
+}
+
+// collect takes the keys that changed since the last flush, and what else a restart needs to know. live is how many keys there are.
+func (t *task) collect() (changes []state.Change, live int64, err error) {
+	changes = make([]state.Change, 0, t.flush.changed+t.flush.changed/8)
+	t.flush.changed, t.flush.looks = 0, 0
+	var kept keeper
 	m := meta{Version: metaVersion, Step: t.seq, Clock: t.clock, NextID: t.nextID, Writer: t.fence.writer}
 	for _, g := range t.groups {
 		mg := metaGroup{ID: g.id, Positions: g.positions(), Marks: g.marks, Paused: g.paused}
@@ -113,10 +166,11 @@ func (t *task) collect() ([]state.Change, error) {
 			mg.Jobs = append(mg.Jobs, metaJob{ID: j.id, Name: j.name, Print: j.print.String(), Mark: j.mark})
 			take := func(number int, s state.Store) {
 				prefix := storeKey(j.id, number)
+				live += int64(s.Len())
 				s.Dirty(func(key, value []byte) {
-					c := state.Change{Key: append(prefix[:len(prefix):len(prefix)], key...)}
+					c := state.Change{Key: kept.keep(prefix, key)}
 					if value != nil {
-						c.Value = append([]byte{}, value...)
+						c.Value = kept.keep(nil, value)
 					}
 					changes = append(changes, c)
 				})
@@ -134,7 +188,7 @@ func (t *task) collect() ([]state.Change, error) {
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
 	t.gone = nil
@@ -142,7 +196,7 @@ func (t *task) collect() ([]state.Change, error) {
 	if err != nil {
 		panic("exec: " + err.Error()) // plain numbers and strings
 	}
-	return append(changes, state.Change{Key: metaKey, Value: b}), nil
+	return append(changes, state.Change{Key: metaKey, Value: b}), live, nil
 }
 
 // run writes flushes until ctx ends. Failures are retried for ever: steps go on meanwhile, and only a restart takes longer.
@@ -181,14 +235,17 @@ func (f *flusher) write(ctx context.Context, w *flushed) error {
 	if err := f.task.out.wait(ctx, w.seq); err != nil {
 		return err
 	}
-	recs := make([]*kgo.Record, len(w.changes))
-	for i, c := range w.changes {
-		recs[i] = &kgo.Record{Topic: f.txn.id, Key: c.Key, Value: c.Value}
-	}
-	if err := f.txn.commit(ctx, recs); err != nil {
+	last, err := f.txn.commitEach(ctx, func(yield func(*kgo.Record) bool) {
+		for _, c := range w.changes {
+			if !yield(&kgo.Record{Topic: f.txn.id, Key: c.Key, Value: c.Value}) {
+				return
+			}
+		}
+	})
+	if err != nil {
 		return err
 	}
-	mark, err := f.task.markOf(ctx, recs[len(recs)-1].Offset+1)
+	mark, err := f.task.markOf(ctx, last+1)
 	if err != nil {
 		return err
 	}
@@ -197,7 +254,7 @@ func (f *flusher) write(ctx context.Context, w *flushed) error {
 	}
 	f.task.cutTopic(ctx, f.task.cfg.own(StepsTopic), w.cut)
 	f.task.cutTopic(ctx, f.task.cfg.own(ServedTopic), w.told)
-	return f.rewrite(ctx, recs[len(recs)-1].Offset+1)
+	return f.rewrite(ctx, last+1, w.live)
 }
 
 // keep writes what the changelog has to the local copy. One that proves damaged is made anew from the changelog.
@@ -239,7 +296,7 @@ const (
 
 // rewrite writes all live keys to the changelog again and cuts off what lies before, once most of it is outdated. Brokers that
 // compact leave nothing to do; until they have, it is long all the same.
-func (f *flusher) rewrite(ctx context.Context, next int64) error {
+func (f *flusher) rewrite(ctx context.Context, next, live int64) error {
 	t := f.task
 	if f.began < 0 {
 		starts, err := t.startOffsets(ctx, f.txn.id)
@@ -247,13 +304,6 @@ func (f *flusher) rewrite(ctx context.Context, next int64) error {
 			return err
 		}
 		f.began = first(starts)
-	}
-	if next-f.began < rewriteAfter {
-		return nil
-	}
-	live := int64(0)
-	if err := t.disk.Each(nil, func(_, _ []byte) error { live++; return nil }); err != nil {
-		return err
 	}
 	if next-f.began < rewriteAfter+4*live {
 		return nil

@@ -172,20 +172,22 @@ type metrics struct {
 
 	state               *telemetry.Gauge
 	stepTime, flushTime *telemetry.Histogram
+	collectTime         *telemetry.Histogram
 }
 
 func newMetrics(r *telemetry.Registry, labels ...string) metrics {
 	return metrics{
-		steps:     r.Counter("myelin_process_steps_total", "Steps taken by continuous queries.", labels...),
-		rows:      r.Counter("myelin_process_rows_total", "Records read by continuous queries.", labels...),
-		results:   r.Counter("myelin_process_results_total", "Rows that continuous queries let out, and took back.", labels...),
-		state:     r.Gauge("myelin_process_state_bytes", "Size in memory of the state of continuous queries and of the rows of their views.", labels...),
-		errs:      r.Counter("myelin_process_row_errors_total", "Rows that a continuous query could not compute, and records that are no JSON objects.", labels...),
-		misfits:   r.Counter("myelin_process_misfits_total", "Values that were not of their column's type, and are NULL.", labels...),
-		ahead:     r.Counter("myelin_process_ahead_rows_total", "Rows whose time is too far ahead of the clock to count.", labels...),
-		late:      r.Counter("myelin_process_late_rows_total", "Rows that came after their window had been given up.", labels...),
-		flushes:   r.Counter("myelin_process_flushes_total", "Times the state was made durable.", labels...),
-		stepTime:  r.Histogram("myelin_process_step_seconds", "Time from the start of a step until it was published.", labels...),
-		flushTime: r.Histogram("myelin_process_flush_seconds", "Time to make the state durable.", labels...),
+		steps:       r.Counter("myelin_process_steps_total", "Steps taken by continuous queries.", labels...),
+		rows:        r.Counter("myelin_process_rows_total", "Records read by continuous queries.", labels...),
+		results:     r.Counter("myelin_process_results_total", "Rows that continuous queries let out, and took back.", labels...),
+		state:       r.Gauge("myelin_process_state_bytes", "Size in memory of the state of continuous queries and of the rows of their views.", labels...),
+		errs:        r.Counter("myelin_process_row_errors_total", "Rows that a continuous query could not compute, and records that are no JSON objects.", labels...),
+		misfits:     r.Counter("myelin_process_misfits_total", "Values that were not of their column's type, and are NULL.", labels...),
+		ahead:       r.Counter("myelin_process_ahead_rows_total", "Rows whose time is too far ahead of the clock to count.", labels...),
+		late:        r.Counter("myelin_process_late_rows_total", "Rows that came after their window had been given up.", labels...),
+		flushes:     r.Counter("myelin_process_flushes_total", "Times the state was made durable.", labels...),
+		stepTime:    r.Histogram("myelin_process_step_seconds", "Time from the start of a step until it was published.", labels...),
+		collectTime: r.Histogram("myelin_process_flush_pause_seconds", "Time for which steps stood still while changed keys were collected for a flush.", labels...),
+		flushTime:   r.Histogram("myelin_process_flush_seconds", "Time to make the state durable.", labels...),
 	}
 }

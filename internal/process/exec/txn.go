@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -28,7 +30,7 @@ func (t *txn) begin(ctx context.Context) error {
 	if t.once && t.taken {
 		return ErrFenced
 	}
-	cl, err := t.cluster.NewClient(kgo.TransactionalID(t.id), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.MaxBufferedRecords(1<<20))
+	cl, err := t.cluster.NewClient(kgo.TransactionalID(t.id), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.MaxBufferedRecords(1<<14))
 	if err != nil {
 		return err
 	}
@@ -43,12 +45,19 @@ func (t *txn) begin(ctx context.Context) error {
 // commit writes records, all or none. After an error it is not known which; the next begin settles it. The records' offsets are
 // set.
 func (t *txn) commit(ctx context.Context, recs []*kgo.Record) error {
-	err := t.begin(ctx)
+	_, err := t.commitEach(ctx, slices.Values(recs))
+	return err
+}
+
+// commitEach is commit for records that are made when it is their turn, so that not all are in memory at once. It returns the offset
+// of the last.
+func (t *txn) commitEach(ctx context.Context, recs iter.Seq[*kgo.Record]) (last int64, err error) {
+	err = t.begin(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err = t.client.BeginTransaction(); err == nil {
-		if err = t.produce(ctx, recs); err != nil {
+		if last, err = t.produce(ctx, recs); err != nil {
 			_ = t.client.EndTransaction(ctx, kgo.TryAbort) // the next begin fences what this leaves
 		} else {
 			err = t.client.EndTransaction(ctx, kgo.TryCommit)
@@ -59,29 +68,29 @@ func (t *txn) commit(ctx context.Context, recs []*kgo.Record) error {
 		if t.once {
 			err = errors.Join(ErrFenced, err)
 		}
-		return fmt.Errorf("committing a transaction as %s: %w", t.id, err)
+		return 0, fmt.Errorf("committing a transaction as %s: %w", t.id, err)
 	}
-	return nil
+	return last, nil
 }
 
-func (t *txn) produce(ctx context.Context, recs []*kgo.Record) error {
+func (t *txn) produce(ctx context.Context, recs iter.Seq[*kgo.Record]) (last int64, err error) {
 	var mu sync.Mutex
-	var first error
-	for _, r := range recs {
-		t.client.Produce(ctx, r, func(_ *kgo.Record, err error) {
+	for r := range recs {
+		t.client.Produce(ctx, r, func(r *kgo.Record, perr error) { // waits while too much is on its way
 			mu.Lock()
 			defer mu.Unlock()
-			if first == nil {
-				first = err
+			last = max(last, r.Offset)
+			if err == nil {
+				err = perr
 			}
 		})
 	}
 	if err := t.client.Flush(ctx); err != nil {
-		return err
+		return 0, err
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	return first
+	return last, err
 }
 
 func (t *txn) close() {

@@ -340,6 +340,9 @@ func (m *Map) Load(key, value []byte) error {
 	return nil
 }
 
+// Pending is about how many keys Dirty would tell.
+func (m *Map) Pending() int { return len(m.dirty) + len(m.gone) }
+
 // Len implements Store.
 func (m *Map) Len() int { return m.live }
 

@@ -306,6 +306,9 @@ func (t *Table) checkRow(key, value []byte) (int, error) {
 	return 1, nil
 }
 
+// Pending is how many keys Dirty would tell.
+func (t *Table) Pending() int { return t.dirty.Len() }
+
 // Len implements Store.
 func (t *Table) Len() int { return t.tree.rows }
 
