@@ -66,6 +66,9 @@ func explain(g *Group) (explanation, nextStep string) {
 		"fixed":       "They were repaired and went on.",
 		"warn":        "They went on as they are.",
 	}[g.Status]
+	if g.Status == "quarantined" && g.Waiting == 0 && g.Replayed+g.Discarded > 0 {
+		fate = "None of them waits in quarantine any more."
+	}
 	developer := fmt.Sprintf("Ask the team of %s to correct it", from)
 	switch event.Code(g.Code) {
 	case event.UnplannedEvent:
@@ -73,7 +76,7 @@ func explain(g *Group) (explanation, nextStep string) {
 			"If the event is wanted, add it to the plan; if not, ask the team of " + from + " to stop sending it."
 	case event.MisspelledEvent:
 		return say(fate, "%s sends %s, but the tracking plan calls this event %s.", from, quote(g.Got), quote(g.Expected)),
-			developer + ", or list the other spelling under aliases of the event in the plan."
+			developer + ", or add the other spelling to the event in the plan."
 	case event.RequiredMissing:
 		return say(fate, "%s from %s comes without %s, which every such event must have.", what, from, prop),
 			developer + ", or make the property optional in the plan."
@@ -95,7 +98,7 @@ func explain(g *Group) (explanation, nextStep string) {
 	case event.AdditionalProperty:
 		if meant, ok := strings.CutPrefix(g.Expected, "the planned property "); ok {
 			return say(fate, "%s from %s carries %s; the tracking plan calls it %s.", what, from, prop, quote(meant)),
-				developer + ", or list the other spelling under on_error: {rename: …} of the property in the plan."
+				developer + ", or add the other spelling to the property in the plan: then it is put right on the way in."
 		}
 		return say(fate, "%s from %s carries %s, which is not in the tracking plan.", what, from, prop),
 			"If the property is wanted, add it to the plan; if not, ask the team of " + from + " to stop sending it."
@@ -146,13 +149,20 @@ func quote(s string) string {
 	return "“" + s + "”"
 }
 
-// article puts a or an before a bare type name, and says string as people do: text.
+// kindWords are the types of values as people call them.
+var kindWords = map[string]string{"string": "text", "number": "a number", "integer": "a whole number", "boolean": "yes or no", "array": "a list",
+	"object": "a group of values", "null": "empty"}
+
+// article says a type, a list of types, or a type with a value as people do.
 func article(s string) string {
-	switch s {
-	case "string", "number", "boolean":
-		return "a " + s
-	case "integer", "array", "object":
-		return "an " + s
+	if word, ok := kindWords[s]; ok {
+		return word
+	}
+	if types := strings.Split(s, ", "); len(types) > 1 && kindWords[types[0]] != "" {
+		for i, t := range types {
+			types[i] = article(t)
+		}
+		return strings.Join(types, " or ")
 	}
 	for _, kind := range [...]string{"string ", "number ", "boolean "} {
 		if value, ok := strings.CutPrefix(s, kind); ok {
@@ -167,7 +177,7 @@ func lower(s string) string { return strings.ToLower(s[:1]) + s[1:] }
 // fixable tells about coercion where it would help.
 func fixable(g *Group) string {
 	if g.Status == "quarantined" && strings.HasPrefix(g.Got, "string ") && (strings.HasPrefix(g.Expected, "number") || strings.HasPrefix(g.Expected, "integer")) {
-		return ". If the text holds a number, on_error: {coerce: number} in the plan repairs it."
+		return ". If the text holds a number, the plan can turn it into one on the way in."
 	}
 	return "."
 }

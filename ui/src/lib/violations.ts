@@ -74,10 +74,10 @@ export function inWords(v: Finding, event: string): string {
 
 const steps: Record<string, (who: string) => string> = {
   unplanned_event: (who) => `If the event is wanted, add it to the plan; else ask ${who} to stop sending it.`,
-  misspelled_event: (who) => `Ask ${who} to use the plan’s spelling, or list this one under aliases of the event in the plan.`,
+  misspelled_event: (who) => `Ask ${who} to use the plan’s spelling, or add this one to the event in the plan.`,
   plan_missing: () => 'Mend the file of the plan (the banner says where) and run myelin apply.',
   required_missing: (who) => `Ask ${who} to send this field every time, or make it optional in the plan.`,
-  type_mismatch: (who) => `Ask ${who} to send the right kind of value. Numbers sent as text can be repaired by the plan: on_error: {coerce: number}.`,
+  type_mismatch: (who) => `Ask ${who} to send the right kind of value. Numbers sent as text can be put right by the plan on the way in.`,
   additional_property: (who) => `If the field is useful, add it to the plan; else ask ${who} to stop sending it.`,
   enum_violation: (who) => `If the value is a new one, add it to the list in the plan; else ask ${who} to correct it.`,
   no_id: (who) => `Ask ${who} to send a userId or an anonymousId with every call.`,
