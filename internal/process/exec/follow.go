@@ -76,10 +76,12 @@ func (e *Engine) Follow(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+		again := 100 * time.Millisecond
 		if err != nil && !errors.Is(err, errMissed) {
 			e.cfg.Log.Warn("following the views of another process; trying again", "task", e.cfg.Task, "error", err)
+			again = time.Second
 		}
-		if err != nil && !pause(ctx, 200*time.Millisecond) {
+		if err != nil && !pause(ctx, again) {
 			return nil
 		}
 	}
@@ -144,8 +146,8 @@ func (f *follower) run(ctx context.Context) error {
 		case <-f.kick:
 			return nil
 		case <-refresh.C:
-			if err := f.catchUpDisk(ctx); err != nil {
-				return err
+			if err := f.catchUpDisk(ctx); err != nil && ctx.Err() == nil { // taking over does it again
+				f.cfg.Log.Debug("copying the state of another process", "task", f.cfg.Task, "error", err)
 			}
 		case <-ctx.Done():
 			return nil
