@@ -65,6 +65,32 @@ func TestTheRiverOnARealKafka(t *testing.T) {
 	s.send("wk_web", track("m1", "u1", "Order Completed", map[string]any{"order_id": "o1", "total": 10.25, "currency": "EUR"}))
 	s.send("wk_web", track("m7", "u2", "Order Completed", map[string]any{"order_id": "o7", "total": 0.75, "currency": "EUR"}))
 	s.eventuallyRows(`SELECT campaign, orders, revenue FROM revenue ORDER BY campaign`, "autumn|3|16.00")
+
+	// What waits in quarantine there is repaired and comes back, once.
+	broken := track("m8", "u2", "Order Completed", map[string]any{"order_id": "o8", "total": "many", "currency": "EUR"})
+	s.send("wk_web", broken)
+	request := `"filter":{"messageIds":["m8"]},"repairs":[{"op":"set","path":"/properties/total","value":4}]`
+	var preview struct{ Matched, WouldPass int64 }
+	eventually(t, 30*time.Second, func() error {
+		if s.ask("/api/quarantine/preview", "{"+request+"}", &preview); preview.Matched != 1 || preview.WouldPass != 1 {
+			return fmt.Errorf("the preview says %+v", preview)
+		}
+		return nil
+	})
+	var job struct {
+		ID, State string
+		Accepted  int64
+	}
+	for range 2 { // the second one finds nothing left to do
+		s.ask("/api/quarantine/replay", "{"+request+"}", &job)
+		eventually(t, 30*time.Second, func() error {
+			if err := s.get("/api/quarantine/jobs/"+job.ID, &job); err != nil || job.State != "done" {
+				return fmt.Errorf("the job is %+v, %v", job, err)
+			}
+			return nil
+		})
+	}
+	s.eventuallyRows(`SELECT count(*), sum(total) FROM order_completed WHERE order_id = 'o8'`, "1|4")
 	s.stop()
 }
 
