@@ -41,6 +41,8 @@ due, so a stall counts in full.
 TEXT
   cat "$brokers"
 } >"$out"
+echo "==> continuous SQL beside Flink, Kafka Streams and Spark (about 25 minutes; MYELIN_BENCH_QUICK=1: 8)"
+go run ./bench/engines -doc "$out" ${MYELIN_BENCH_QUICK:+-quick}
 echo "==> written to $out"
 echo "==> rehearsing how soon faults are found (docs/detection.md)"
 MYELIN_SOAK_SEEDS="${MYELIN_SOAK_SEEDS:-20}" MYELIN_DETECTION="$PWD/docs/detection.md" go test -count=1 -timeout 1h -run TestDetectionSeeds ./internal/trust/drill

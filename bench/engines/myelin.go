@@ -1,0 +1,220 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const myelinName = "Myelin"
+
+func runMyelin(ctx context.Context, b *bench) error {
+	for _, q := range queries() {
+		if !b.asked(q.name) || q.myelin == "" {
+			continue
+		}
+		if err := b.forget(ctx); err != nil {
+			return err
+		}
+		r, err := b.myelinQuery(ctx, q)
+		if err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			r = result{engine: myelinName, query: q.name, problem: err.Error()}
+		}
+		b.note(r)
+	}
+	return nil
+}
+
+// myelinQuery runs a query over the whole topic, from an empty folder, in a process of its own.
+func (b *bench) myelinQuery(ctx context.Context, q query) (result, error) {
+	r := result{engine: myelinName, query: q.name, events: int64(b.events)}
+	began := time.Now()
+	s, err := b.serveMyelin(ctx, "kafka: {brokers: [\""+b.brokers+"\"]}\n", myelinTables+q.myelin, "process,serve")
+	if err != nil {
+		return r, err
+	}
+	defer s.stop()
+	profiled := b.profile(s, q.name)
+	for {
+		m, err := s.metrics(ctx)
+		if err != nil {
+			return r, err
+		}
+		if n := m["myelin_process_rows_total"]; n >= float64(b.events) {
+			r.cpu, r.wall = s.cpu(), time.Since(began).Seconds()
+			break
+		}
+		if time.Since(began) > 3*time.Minute {
+			return r, errors.New("it did not finish within three minutes")
+		}
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return r, err
+		}
+	}
+	// The size of the state is told once a second.
+	if err := pause(ctx, 1200*time.Millisecond); err != nil {
+		return r, err
+	}
+	m, err := s.metrics(ctx)
+	if err != nil {
+		return r, err
+	}
+	<-profiled
+	r.peak, r.state, r.rows = peakOf(s.cmd.Process.Pid), int64(m["myelin_process_state_bytes"]), int64(m["myelin_process_results_total"])
+	if n := m["myelin_process_row_errors_total"]; n > 0 {
+		return r, fmt.Errorf("%.0f rows could not be computed", n)
+	}
+	return r, nil
+}
+
+// server is a running myelin.
+type server struct {
+	cmd                     *exec.Cmd
+	dir                     string
+	http, kafka, sql, pprof string
+	ended                   chan struct{}
+	output                  bytes.Buffer
+	client                  http.Client
+}
+
+// serveMyelin starts myelin on a new folder.
+func (b *bench) serveMyelin(ctx context.Context, yaml, statements, roles string) (*server, error) {
+	dir, err := os.MkdirTemp(b.dir, "myelin-")
+	if err != nil {
+		return nil, fmt.Errorf("making a scratch folder: %w", err)
+	}
+	for name, text := range map[string]string{"myelin.yaml": yaml, "sql/bench.sql": statements} {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+			return nil, fmt.Errorf("writing the project: %w", err)
+		}
+	}
+	s := &server{dir: dir, ended: make(chan struct{})}
+	for _, to := range []*string{&s.http, &s.kafka, &s.sql, &s.pprof} {
+		if *to, err = freePorts(); err != nil {
+			return nil, err
+		}
+	}
+	s.cmd = exec.CommandContext(ctx, b.binary, "serve", "--project", dir, "--data", filepath.Join(dir, "data"),
+		"--http", s.http, "--kafka", s.kafka, "--postgres", s.sql, "--roles", roles, "--profile", s.pprof)
+	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(syscall.SIGTERM) }
+	s.cmd.Stderr = &s.output
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting %s: %w", b.binary, err)
+	}
+	ready := make(chan struct{})
+	go func() {
+		defer close(s.ended)
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			if strings.HasPrefix(lines.Text(), "ready") {
+				close(ready)
+			}
+		}
+		_ = s.cmd.Wait() // how it ended does not matter to a measurement
+	}()
+	select {
+	case <-ready:
+		return s, s.problems(ctx)
+	case <-s.ended:
+		return nil, fmt.Errorf("myelin ended before it was ready: %s", strings.TrimSpace(s.output.String()))
+	}
+}
+
+// problems reports what is wrong with the files.
+func (s *server) problems(ctx context.Context) error {
+	text, err := s.get(ctx, "/api/problems")
+	if err != nil {
+		return err
+	}
+	if bytes.Contains(text, []byte(`"message"`)) {
+		s.stop()
+		return fmt.Errorf("%s", text)
+	}
+	return nil
+}
+
+func (s *server) stop() {
+	_ = s.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	kill := time.AfterFunc(30*time.Second, func() { _ = s.cmd.Process.Kill() })
+	defer kill.Stop()
+	<-s.ended
+	_ = os.RemoveAll(s.dir)
+}
+
+func (s *server) cpu() float64 { return cpuOf(s.cmd.Process.Pid) }
+
+func (s *server) get(ctx context.Context, path string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, "GET", "http://"+s.http+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("asking myelin: %w; it said: %s", err, strings.TrimSpace(s.output.String()))
+	}
+	defer resp.Body.Close()
+	return io.ReadAll(resp.Body)
+}
+
+// metrics are those without labels.
+func (s *server) metrics(ctx context.Context) (map[string]float64, error) {
+	text, err := s.get(ctx, "/metrics")
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]float64{}
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if n, err := strconv.ParseFloat(value, 64); err == nil {
+			out[name] = n
+		}
+	}
+	return out, nil
+}
+
+// profile takes a CPU profile of the next seconds, if profiles are asked for.
+func (b *bench) profile(s *server, name string) (done <-chan struct{}) {
+	closed := make(chan struct{})
+	if b.profiles == "" {
+		close(closed)
+		return closed
+	}
+	go func() {
+		defer close(closed)
+		resp, err := http.Get("http://" + s.pprof + "/debug/pprof/profile?seconds=2")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "taking a profile:", err)
+			return
+		}
+		defer resp.Body.Close()
+		f, err := os.Create(filepath.Join(b.profiles, name+".pprof"))
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "taking a profile:", err)
+			return
+		}
+		_, err = io.Copy(f, resp.Body)
+		if err = errors.Join(err, f.Close()); err != nil {
+			fmt.Fprintln(os.Stderr, "taking a profile:", err)
+		}
+	}()
+	return closed
+}
