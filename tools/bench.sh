@@ -3,12 +3,15 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=docs/benchmarks.md
-table=$(mktemp) brokers=$(mktemp)
-trap 'rm -f "$table" "$brokers"' EXIT
+table=$(mktemp) brokers=$(mktemp) collectors=$(mktemp)
+trap 'rm -f "$table" "$brokers" "$collectors"' EXIT
 seconds=${MYELIN_BENCH_SECONDS:-20}
 
 echo "==> myelin bench ($seconds s a load)"
 bin/myelin bench --seconds "$seconds" | tee "$table"
+
+echo "==> the collector beside Apache Flume (about two minutes)"
+go run ./bench/collectors | tee "$collectors"
 
 echo "==> the broker beside Apache Kafka (about ten minutes)"
 go run ./bench/brokers | tee "$brokers"
@@ -30,6 +33,16 @@ How each is measured: `internal/bench`. *Cold start*: from `exec` on an empty fo
 seconds, with a view over `events`. *Collector*: roles `log,collect`, 16 connections, batches of 100 order events of about
 600 bytes, each checked against a plan and in the log after fdatasync before the answer. *Latency*: single events at a steady
 rate; each is timed from when it was due until the row that it changed arrives over server-sent events.
+
+## The collector beside another
+
+`bench/collectors`: both take batches of 100 order events over HTTP on loopback and have each batch on disk by a sync before they answer.
+Myelin (`--roles log,collect`) also checks each event against a plan. The peer is Apache Flume from Maven Central, with its HTTP source and its
+file channel at their defaults, one sync per transaction; it checks nothing and drops no repeats.
+
+TEXT
+  cat "$collectors"
+  cat <<'TEXT'
 
 ## The broker beside Apache Kafka
 
