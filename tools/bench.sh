@@ -44,6 +44,10 @@ TEXT
   cat "$collectors"
   cat <<'TEXT'
 
+Closer peers could not be had from package registries: Snowplow's collector is not on Maven Central
+(`snowplow-stream-collector-http4s-core`), and Jitsu's (`github.com/jitsucom/jitsu/server`), RudderStack's and Redpanda Connect were not to be
+had as Go modules.
+
 ## The broker beside Apache Kafka
 
 `bench/brokers`: both brokers on this machine, the same client (franz-go: idempotent, acks=all, no compression, no linger), alternating
