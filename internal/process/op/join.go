@@ -55,6 +55,9 @@ func (p *Pipeline) buildJoin(n *plan.Join, out sink) error {
 	if n.AsOf != nil {
 		return p.buildAsOf(n, out)
 	}
+	if j := newPairs(p, n, out); j != nil {
+		return p.binary(n.Left, n.Right, j)
+	}
 	lt, rt := typesOf(n.Left.Schema()), typesOf(n.Right.Schema())
 	j := &join{ctx: p.Ctx, kind: n.Kind, lookup: n.Lookup, nulls: n.NullSafe, nleft: len(lt), types: append(append([]vec.Type{}, lt...), rt...), out: out}
 	j.bounds = newJoinBounds(p.Ctx, n)

@@ -118,6 +118,8 @@ type Pipeline struct {
 	replaced *plan.Aggregate
 	// first is the same of a TopN.
 	first *plan.TopN
+	// shared are the aggregations that are built once for several consumers.
+	shared []*shared
 	// panes are those of the aggregation whose input is built next; nil: none.
 	panes *panes
 	// Of a query that runs once, while it does: where its scans' rows come from. work is the rows of plan.Work.
@@ -153,6 +155,9 @@ func Build(q *plan.Query, ctx *Ctx, out func(b *vec.Batch)) (*Pipeline, error) {
 	p := &Pipeline{Ctx: ctx, Schema: q.Root.Schema(), query: q}
 	if ctx.Replaces && q.Key != nil {
 		p.replaced, p.first = topAggregate(q.Root), topFirst(q.Root)
+	}
+	if !ctx.Batch {
+		p.shared = findShared(q.Root)
 	}
 	if err := p.build(q.Root, out); err != nil {
 		return nil, err
@@ -197,7 +202,7 @@ func (p *Pipeline) operator(n plan.Node, out sink) error {
 	case *plan.Window:
 		return p.buildWindow(n, out)
 	case *plan.Aggregate:
-		return p.buildAggregate(n, out)
+		return p.buildOnce(n, out)
 	case *plan.Join:
 		return p.buildJoin(n, out)
 	case *plan.Sort:

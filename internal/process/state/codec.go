@@ -141,6 +141,7 @@ func appendArray(dst []byte, v *vec.Vector, i int, canonical bool) []byte {
 type Rows struct {
 	types []vec.Type
 	batch vec.Batch
+	view  vec.Batch // what Batch gave
 }
 
 // NewRows returns an empty collection of rows of the given types.
@@ -165,20 +166,20 @@ func (r *Rows) Reset() {
 // Len is the number of rows.
 func (r *Rows) Len() int { return r.batch.N }
 
-// Batch is the rows collected so far. It lives until the next Reset.
+// Batch is the rows collected so far. It lives until the next call of Batch or Reset.
 func (r *Rows) Batch() *vec.Batch {
-	b := r.batch
-	if len(b.Diff) == 0 {
-		b.Diff = nil
+	r.view = r.batch
+	if len(r.view.Diff) == 0 {
+		r.view.Diff = nil
 	}
-	return &b
+	return &r.view
 }
 
 // Detach gives the rows away and starts anew.
 func (r *Rows) Detach() *vec.Batch {
-	b := r.Batch()
+	b := *r.Batch()
 	*r = *NewRows(r.types)
-	return b
+	return &b
 }
 
 // Append decodes the bytes of one row from the front of b and returns what follows it.
