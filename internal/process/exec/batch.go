@@ -44,7 +44,8 @@ func runBatch(ctx context.Context, q *plan.Query, env fn.Env, rows op.Rows, o ru
 			out := *b
 			out.Diff = nil
 			if !yield(&out, nil) {
-				stopped, c.Stop = true, true
+				stopped = true
+				c.Enough()
 			}
 		})
 		if err != nil {

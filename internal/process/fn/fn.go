@@ -20,6 +20,27 @@ type Env struct {
 	Params []*vec.Vector
 	// Zone is the session's time zone; nil is UTC, which continuous queries always use.
 	Zone *time.Location
+	// Interrupted reports whether nobody wants what is being computed any more; nil: somebody always does.
+	Interrupted func() bool
+
+	work int  // done since Interrupted was last asked
+	over bool // it said so
+}
+
+// lookEvery is how much work is done before Interrupted is asked again.
+const lookEvery = 1 << 13
+
+// Worked reports whether to give up, after so much more work: a unit is what takes about as long as comparing two values. What can
+// go on for long over one row, or over many, calls it as it goes.
+func (e *Env) Worked(units int) bool {
+	if e.Interrupted == nil || e.over {
+		return e.over
+	}
+	if e.work += units; e.work >= lookEvery {
+		e.work = 0
+		e.over = e.Interrupted()
+	}
+	return e.over
 }
 
 // Fail records that a row could not be computed. The kernel sets its value to NULL.

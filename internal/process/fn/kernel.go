@@ -46,15 +46,27 @@ func rows(f func(c *cx, i int)) Kernel {
 		}
 		if sel == nil {
 			for i := range n {
-				f(c, i)
+				c.row(f, i)
 			}
 			return
 		}
 		for _, i := range sel {
-			f(c, int(i))
+			c.row(f, int(i))
 		}
 	}
 }
+
+// row computes a row, as NULL once nobody wants it.
+func (c *cx) row(f func(c *cx, i int), i int) {
+	if c.env.Interrupted != nil && c.env.Worked(rowWork) {
+		c.setNull(i)
+		return
+	}
+	f(c, i)
+}
+
+// rowWork is what a row of a function takes, in units of Env.Worked.
+const rowWork = 16
 
 func (c *cx) at(k, i int) int {
 	if k < len(c.step) {
@@ -106,6 +118,7 @@ func (c *cx) setFinite(i int, x float64, finite bool) {
 func (c *cx) text(i int, f func(dst []byte) []byte) {
 	start := len(c.out.Buf)
 	c.out.Buf = f(c.out.Buf)
+	c.env.Worked((len(c.out.Buf) - start) / 64) // copying takes little
 	c.out.CloseBytes(i, start)
 }
 

@@ -200,6 +200,7 @@ func withRegexp(c *cx, i int, pattern []byte, flags string, f func(*expression))
 		c.matcher, c.flags, c.pattern = re, flags, string(pattern)
 	}
 	f(c.matcher)
+	c.env.Worked(len(c.bytes(0, i))) // each byte takes about a unit
 }
 
 func compile(pattern, flags string) (*expression, error) {

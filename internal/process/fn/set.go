@@ -41,12 +41,12 @@ type setRow struct {
 	stuck error
 }
 
-// more counts a row; it is false if there are too many.
+// more counts a row; it is false if there are too many, or nobody wants them any more.
 func (r *setRow) more() bool {
 	if r.left--; r.left < 0 {
 		r.stuck = errManyRows
 	}
-	return r.left >= 0
+	return r.left >= 0 && !r.env.Worked(1)
 }
 
 func setOf(f func(r *setRow) error) func(*Env, []*vec.Vector, int, int, []*vec.Vector) error {

@@ -202,6 +202,9 @@ func (a *aggregate) Flush(wm int64) {
 		if a.rows.Len() >= letRows {
 			a.let()
 		}
+		if a.ctx.Env.Worked(1) {
+			return
+		}
 	}
 	a.touched, a.olds = a.touched[:0], a.olds[:0]
 	a.expire(wm)

@@ -108,6 +108,9 @@ func (j *join) Push(in int, b *vec.Batch) {
 	}
 	stored := !j.lookup || in == 1
 	for k := range b.Rows() {
+		if j.ctx.Env.Worked(1) {
+			return
+		}
 		i := rowAt(b, k)
 		sign := b.Sign(i)
 		j.buf = state.AppendKey(j.buf[:0], me.kcols, i)
@@ -152,9 +155,26 @@ func (j *join) probe(in int, other *side, b *vec.Batch, i int, key []byte, sign 
 	if !ok {
 		return 0
 	}
+	total := int64(0)
+	for at := other.heads.At(head)[0]; at != 0; {
+		at = j.collect(in, other, b, i, at)
+		total += j.meet(in, other, sign)
+		if j.rows.Len() >= letRows {
+			j.let()
+		}
+		if j.ctx.Env.Worked(8 * len(j.cand)) {
+			break
+		}
+	}
+	return total
+}
+
+// collect makes candidates of row i of b and of the other side's rows from at on, as many as are looked at at once. It returns where to
+// go on, 0 at the end.
+func (j *join) collect(in int, other *side, b *vec.Batch, i int, at uint64) uint64 {
 	j.pair.Reset()
 	j.cand = j.cand[:0]
-	for at := other.heads.At(head)[0]; at != 0; {
+	for at != 0 && len(j.cand) < letRows {
 		id := uint32(at - 1)
 		p := other.rows.At(id)
 		at = p[joinNext]
@@ -163,6 +183,11 @@ func (j *join) probe(in int, other *side, b *vec.Batch, i int, key []byte, sign 
 			j.cand = append(j.cand, id)
 		}
 	}
+	return at
+}
+
+// meet lets out the candidates that the condition holds for and tells the matched rows. It returns their number.
+func (j *join) meet(in int, other *side, sign int64) int64 {
 	pairs := j.pair.Batch()
 	pairs.Diff = nil
 	j.sel = allRows(j.sel[:0], pairs.N)
@@ -348,6 +373,9 @@ func (j *join) Flush(wm int64) {
 	s.rows.Each(func(id uint32) {
 		p := s.rows.At(id)
 		if p[joinMatches] != 0 {
+			return
+		}
+		if j.ctx.Env.Worked(8) {
 			return
 		}
 		one.Reset()

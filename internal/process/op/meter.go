@@ -67,6 +67,9 @@ func (c *clockwork) end() {
 func (p *Pipeline) metered(m, consumer *meter, out sink) sink {
 	c := &p.clock
 	return func(b *vec.Batch) {
+		if p.Ctx.interrupted() {
+			return
+		}
 		m.rows += int64(b.Rows())
 		before := c.enter(consumer)
 		out(b)

@@ -14,7 +14,9 @@ type Rows func(ctx context.Context, scan *plan.Scan) iter.Seq2[*vec.Batch, error
 
 // RunOnce runs a pipeline over all rows that its sources have, to the end. The pipeline's Ctx must have Batch set.
 func (p *Pipeline) RunOnce(ctx context.Context, rows Rows) error {
-	p.run, p.rows, p.Ctx.Interrupted = ctx, rows, ctx.Err
+	p.run, p.rows = ctx, rows
+	p.interruptible(ctx)
+	p.settleLimits()
 	for _, s := range p.steps {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -27,16 +29,15 @@ func (p *Pipeline) RunOnce(ctx context.Context, rows Rows) error {
 			return err
 		}
 		if p.Ctx.Err != nil {
-			return p.Ctx.Err
+			return p.Ctx.ended()
 		}
 	}
 	return nil
 }
 
-// drain pushes all rows of a source, or as many as anybody wants: only with a single source may an operator that has enough
-// speak for the whole pipeline.
+// drain pushes all rows of a source, or as many as anybody wants.
 func (p *Pipeline) drain(ctx context.Context, s *Source, rows Rows) error {
-	enough := func() bool { return p.Ctx.Err != nil || p.Ctx.Stop && len(p.Sources) == 1 }
+	enough := func() bool { return p.Ctx.Err != nil || p.Ctx.Stop }
 	if enough() {
 		return nil
 	}

@@ -57,7 +57,6 @@ func (r *recursive) take(b *vec.Batch) {
 			if r.p.Ctx.Err == nil {
 				r.p.Ctx.Err = &TooManyRows{Name: r.node.Name, Max: r.node.MaxRows}
 			}
-			r.p.Ctx.Stop = true
 			return
 		}
 	}
@@ -78,12 +77,12 @@ func (e *TooManyRows) Error() string {
 func (e *TooManyRows) SQLState() string { return "54001" }
 
 func (r *recursive) Flush(int64) {
-	for r.next.Len() > 0 && r.p.Ctx.Err == nil && !r.p.Ctx.Stop {
+	for r.next.Len() > 0 && r.p.Ctx.Err == nil && !r.p.Ctx.Stop && !r.p.Ctx.interrupted() {
 		r.now, r.next = r.next, r.now
 		r.next.Reset()
 		b := r.now.Batch()
 		b.Diff = nil
-		r.out(b)
+		chunks(b, func(b *vec.Batch) bool { r.out(b); return r.p.Ctx.Err == nil })
 		if err := r.round(b); err != nil && r.p.Ctx.Err == nil {
 			r.p.Ctx.Err = err
 		}
@@ -92,7 +91,7 @@ func (r *recursive) Flush(int64) {
 
 // round runs the step over the rows of the round before.
 func (r *recursive) round(before *vec.Batch) error {
-	ctx := &Ctx{Env: r.p.Ctx.Env, Batch: true, Watermark: NoTime}
+	ctx := &Ctx{Env: r.p.Ctx.Env, Batch: true, Watermark: NoTime, Interrupted: func() error { return r.p.Ctx.Err }}
 	p := &Pipeline{Ctx: ctx, Schema: r.node.Schema(), work: before}
 	if err := p.build(r.node.Step, r.take); err != nil {
 		return err
@@ -111,13 +110,16 @@ func (r *recursive) rows(ctx context.Context, s *plan.Scan) iter.Seq2[*vec.Batch
 					yield(nil, err)
 					return
 				}
+				if r.p.Ctx.interrupted() {
+					return
+				}
 				for k := range b.Rows() {
 					rows.AppendFrom(b.Cols, rowAt(b, k), 1)
 				}
 			}
 			b := rows.Batch()
 			b.Diff = nil
-			kept = []*vec.Batch{b}
+			chunks(b, func(b *vec.Batch) bool { kept = append(kept, b); return true })
 			r.kept[s] = kept
 		}
 		for _, b := range kept {
@@ -131,6 +133,7 @@ func (r *recursive) rows(ctx context.Context, s *plan.Scan) iter.Seq2[*vec.Batch
 // work gives the rows of the round before, once.
 type work struct {
 	plain
+	ctx *Ctx
 	b   *vec.Batch
 	out sink
 }
@@ -139,12 +142,12 @@ func (w *work) Push(int, *vec.Batch) {}
 
 func (w *work) Flush(int64) {
 	if w.b != nil && w.b.N > 0 {
-		w.out(w.b)
+		chunks(w.b, func(b *vec.Batch) bool { w.out(b); return w.ctx.Err == nil })
 	}
 	w.b = nil
 }
 
 func (p *Pipeline) buildWork(_ *plan.Work, out sink) error {
-	p.steps = append(p.steps, step{op: &work{b: p.work, out: out}})
+	p.steps = append(p.steps, step{op: &work{ctx: p.Ctx, b: p.work, out: out}})
 	return nil
 }

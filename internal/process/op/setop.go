@@ -71,6 +71,9 @@ func (s *setOp) Flush(int64) {
 			want, is, sign = is, want, -1
 		}
 		for range want - is {
+			if s.ctx.Env.Worked(1) {
+				return
+			}
 			if _, err := state.DecodeRow(s.rows.Open(sign), s.m.Key(id)); err != nil {
 				panic("op: state holds a corrupt key")
 			}

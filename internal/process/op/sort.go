@@ -22,6 +22,8 @@ type sorter struct {
 	seen   int64
 	sel    []int32
 	out    sink
+	top    bool // its limit ends the run
+	alone  bool // its limit ends the one source
 
 	limit, offset int64 // limit < 0: none
 }
@@ -96,7 +98,10 @@ func (s *sorter) cut(b *vec.Batch) {
 		s.out(&vec.Batch{Cols: b.Cols, N: b.N, Sel: s.sel, Diff: b.Diff})
 	}
 	if s.limit >= 0 && s.passed >= s.limit {
-		s.ctx.Stop = true
+		s.ctx.Stop = s.ctx.Stop || s.alone
+		if s.top {
+			s.ctx.Enough()
+		}
 	}
 }
 
@@ -104,6 +109,9 @@ func (s *sorter) cut(b *vec.Batch) {
 func (s *sorter) order() []int32 {
 	idx := allRows(nil, s.rows.Len())
 	slices.SortStableFunc(idx, func(a, b int32) int {
+		if s.ctx.Env.Worked(1) {
+			return 0 // all the same: it ends soon
+		}
 		for k, v := range s.vals {
 			if c := compareKey(v, int(a), int(b), s.node.Keys[k]); c != 0 {
 				return c
@@ -160,7 +168,7 @@ func (s *sorter) Flush(int64) {
 	}
 	all := s.rows.Batch()
 	out := state.NewRows(typesOf(s.node.Schema()))
-	for len(idx) > 0 {
+	for len(idx) > 0 && !s.ctx.Env.Worked(letRows) {
 		n := min(len(idx), letRows)
 		out.Reset()
 		for _, i := range idx[:n] {

@@ -84,6 +84,10 @@ func (w *windows) run(rows []int32) []*vec.Vector {
 			c.fold.begin()
 		}
 		for pos := range rows {
+			if w.ctx.Env.Worked(1) {
+				w.outs[i].AppendNull()
+				continue
+			}
 			if err := w.value(c, pos, w.outs[i]); err != nil {
 				if w.outs[i].Len() == pos {
 					w.outs[i].AppendNull()
@@ -98,6 +102,9 @@ func (w *windows) run(rows []int32) []*vec.Vector {
 // arrange sorts rows and finds the peers.
 func (w *windows) arrange(rows []int32) {
 	slices.SortFunc(rows, func(a, b int32) int {
+		if w.ctx.Env.Worked(1) {
+			return 0
+		}
 		if c := w.compare(a, b); c != 0 {
 			return c
 		}

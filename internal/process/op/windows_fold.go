@@ -124,6 +124,7 @@ func (f *folder) value(w *windows, at frame, out *vec.Vector) error {
 
 // push adds the rows at the positions from start up to end, or takes them back, but for the one at keep.
 func (f *folder) push(w *windows, start, end int, sign int8, keep int) error {
+	w.ctx.Env.Worked(end - start)
 	f.sel = f.sel[:0]
 	for at := start; at < end; at++ {
 		if r := w.rows[at]; at != keep && (f.passes == nil || f.passes[r]) {

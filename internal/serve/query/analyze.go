@@ -18,7 +18,7 @@ func (e *Engine) analyze(s *Session, q *plan.Query) *Statement {
 	st.Run = func(ctx context.Context, args []*vec.Vector) (Rows, error) {
 		snap := e.cfg.Views.Snapshot()
 		env := fn.Env{Now: e.cfg.Clock.Now().UnixMicro(), Params: args, Zone: s.Zone()}
-		ops, err := e.cfg.Analyze(ctx, q, env, e.rowsOf(q, snap, args, e.recent))
+		ops, err := e.measure(ctx, q, env, e.rowsOf(q, snap, args, e.recent))
 		if err != nil {
 			return nil, dataError(err, q.Faults)
 		}
@@ -40,6 +40,26 @@ func (e *Engine) analyze(s *Session, q *plan.Query) *Statement {
 		return Static(&vec.Batch{Cols: []*vec.Vector{lines}, N: lines.Len()}), nil
 	}
 	return st
+}
+
+// measure runs a query within one of the engine's slots and within its memory.
+func (e *Engine) measure(ctx context.Context, q *plan.Query, env fn.Env, rows op.Rows) ([]op.Operator, error) {
+	select {
+	case e.slots <- struct{}{}:
+		defer func() { <-e.slots }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	g := newGuard(e.cfg.MaxMemory, cancel)
+	g.start()
+	defer g.stop()
+	ops, err := e.cfg.Analyze(ctx, q, env, rows)
+	if err != nil && ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return ops, err
 }
 
 // operatorLine is one line of EXPLAIN ANALYZE.

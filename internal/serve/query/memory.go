@@ -19,7 +19,7 @@ const guardEvery = 100 * time.Millisecond
 // account: it cancels only what is still there after a collection.
 type guard struct {
 	limit  uint64
-	base   uint64 // heap in bytes when the query began
+	base   uint64 // heap in bytes when the query began, or after the first collection since
 	cancel context.CancelCauseFunc
 
 	mu struct {
@@ -61,7 +61,9 @@ func (g *guard) look() {
 	if g.mu.timer == nil {
 		return
 	}
-	if heap() > g.base+g.limit {
+	now := heap()
+	g.base = min(g.base, now) // what was there at first may have been garbage
+	if now > g.base+g.limit {
 		runtime.GC()
 		if heap() > g.base+g.limit {
 			g.cancel(ErrMemory)
