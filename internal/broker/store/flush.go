@@ -15,6 +15,7 @@ type flusher struct {
 	unflushed atomic.Int64      // bytes durable but not yet in their segment
 	press     int64             // unflushed bytes at which flushing begins
 	stage     []byte
+	direct    int // batches from so many bytes on are not copied to be written with others
 	files     handles
 	saved     position    // what the newest checkpoint covers
 	swaps     []*swap     // decided, to be made with the next checkpoint
@@ -29,7 +30,7 @@ type flusher struct {
 
 func newFlusher(s *Store, press int64) *flusher {
 	return &flusher{
-		s: s, kick: make(chan struct{}, 1), jobs: make(chan func() error), press: press,
+		s: s, kick: make(chan struct{}, 1), jobs: make(chan func() error), press: press, direct: int(min(64<<10, s.cfg.CacheBytes/64)),
 		files: handles{fs: s.fs, root: s.topicsDir, max: s.cfg.MaxOpenFiles, bySegment: map[*segment]*openSegment{}, dirs: map[*Partition]bool{}},
 	}
 }
@@ -173,19 +174,15 @@ func (f *flusher) flush(p *Partition) error {
 			return nil
 		}
 		p.mu.Unlock()
-		f.stage = f.stage[:0]
-		for _, e := range run {
-			f.stage = append(f.stage, e.ch.buf[e.at:e.at+e.n]...)
-		}
 		seg := run[0].seg
 		file, err := f.files.file(p, seg)
 		if err != nil {
 			return err
 		}
-		if _, err := file.f.WriteAt(f.stage, run[0].pos); err != nil {
+		n, err := f.write(file, run)
+		if err != nil {
 			return fmt.Errorf("writing segment %s: %w", offsetName(seg.base), err)
 		}
-		n := int64(len(f.stage))
 		p.mu.Lock()
 		seg.flushed = run[0].pos + n
 		p.mu.flushed += len(run)
@@ -196,13 +193,40 @@ func (f *flusher) flush(p *Partition) error {
 		}
 		f.unflushed.Add(-n)
 		f.s.cache.flushed()
-		if cap(f.stage) > 2*stageBytes {
-			f.stage = nil
-		}
 		if err := file.wrote(run[len(run)-1].pos + int64(run[len(run)-1].n)); err != nil {
 			return err
 		}
 	}
+}
+
+// write writes neighbouring batches to a segment file: large ones from where they are, small ones gathered first.
+func (f *flusher) write(file *openSegment, run []tailEntry) (n int64, err error) {
+	pos := run[0].pos
+	f.stage = f.stage[:0]
+	out := func(b []byte) error {
+		if len(b) == 0 {
+			return nil
+		}
+		_, err := file.f.WriteAt(b, pos+n)
+		n += int64(len(b))
+		return err
+	}
+	for _, e := range run {
+		b := e.ch.buf[e.at : e.at+e.n]
+		if len(b) < f.direct {
+			f.stage = append(f.stage, b...)
+			continue
+		}
+		if err := out(f.stage); err != nil {
+			return n, err
+		}
+		f.stage = f.stage[:0]
+		if err := out(b); err != nil {
+			return n, err
+		}
+	}
+	err = out(f.stage)
+	return n, err
 }
 
 // do runs fn on the flusher's goroutine and waits for it.

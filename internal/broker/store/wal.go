@@ -38,7 +38,7 @@ type wal struct {
 		total    int64
 		rotated  time.Time
 		consumed int // rotations since the last checkpoint
-		before   int // and in the interval before that
+		before   int // most in an interval before that, slowly forgotten
 	}
 }
 
@@ -115,7 +115,8 @@ func (w *wal) lacking() bool {
 	return len(w.mu.ready) < target && (len(w.mu.free) > 0 || w.mu.total+w.mu.want <= w.limit)
 }
 
-// release frees the files whose frames a checkpoint up to seq covers. As many are kept for use as were lately needed.
+// release frees the files whose frames a checkpoint up to seq covers. As many are kept for use as were lately needed: how many
+// that is changes from one checkpoint to the next, and a new file costs as much as all that is written to it later.
 func (w *wal) release(seq uint64) error {
 	w.mu.Lock()
 	n := 0
@@ -125,7 +126,7 @@ func (w *wal) release(seq uint64) error {
 	w.mu.free = append(w.mu.free, w.mu.used[:n]...)
 	w.mu.used = append([]*walFile(nil), w.mu.used[n:]...)
 	keep := max(w.mu.consumed, w.mu.before, 1)
-	w.mu.before, w.mu.consumed = w.mu.consumed, 0
+	w.mu.before, w.mu.consumed = max(w.mu.consumed, w.mu.before-(w.mu.before+7)/8), 0
 	var drop []*walFile
 	if extra := len(w.mu.free) - keep; extra > 0 {
 		drop = append(drop, w.mu.free[:extra]...)
