@@ -15,7 +15,7 @@ go test -count=1 -timeout 3h -v -run 'Kill|Crash|Survive|PowerCut|Seeds|Random' 
   echo "\`make soak\` writes this page. Last run on $(date -u +%Y-%m-%d): $MYELIN_SOAK_ROUNDS kill -9 rounds, $MYELIN_SOAK_SEEDS seeds of simulated crashes, $MYELIN_SOAK_EVENTS events of which one in twenty is broken, repaired and replayed."
   echo
   echo '```'
-  grep -E '^(--- |ok |FAIL)|acknowledged' "$log" | sed 's/^ *//'
+  grep -E '^(--- |ok |FAIL)|acknowledged|rounds, |queries, ' "$log" | sed 's/^ *//'
   echo '```'
 } >docs/soak.md
 grep -q '^FAIL' "$log" && exit 1
