@@ -34,8 +34,11 @@ import type {
   TopicInfo,
   TopicMessages,
   View,
+  ViewLedger,
   ViewOperator,
+  ViewPause,
   ViewRows,
+  ViewVerification,
 } from './schema';
 
 /** An answer that was not a success, in the words of the server where it gave any. */
@@ -116,6 +119,12 @@ export const api = {
 
   operators: (name: string, signal?: AbortSignal) =>
     call<{ operators: ViewOperator[] }>(`/api/views/${encodeURIComponent(name)}/operators`, { signal }).then((r) => list(r.operators)),
+
+  ledger: (name: string, signal?: AbortSignal) => call<ViewLedger>(`/api/views/${encodeURIComponent(name)}/ledger`, { signal }),
+
+  verifyView: (name: string) => post<ViewVerification>(`/api/views/${encodeURIComponent(name)}/verify`, {}),
+
+  pauseView: (name: string, on: boolean) => post<ViewPause>(`/api/views/${encodeURIComponent(name)}/${on ? 'pause' : 'resume'}`, {}),
 
   sinks: (signal?: AbortSignal) => call<{ sinks: Sink[] }>('/api/sinks', { signal }).then((r) => list(r.sinks)),
 

@@ -31,7 +31,10 @@ export type {
   TopicInfo,
   TopicMessage,
   TopicMessages,
+  ViewLedger,
   ViewOperator,
+  ViewPause,
+  ViewVerification,
 } from './schema.gen';
 
 export type Audit = gen.AuditLog;
