@@ -26,7 +26,7 @@ type config struct {
 	latency                   time.Duration
 	queries, engines          []string
 	quick                     bool
-	profiles, doc             string
+	profiles, doc, memory     string
 }
 
 func main() {
@@ -45,11 +45,12 @@ func main() {
 	flag.Int64Var(&cfg.rate, "rate", 100_000, "events a second of event time")
 	flag.IntVar(&cfg.warm, "warm", 500_000, "events that the JVMs warm up with before what is measured")
 	flag.DurationVar(&cfg.latency, "latency", 15*time.Second, "how long each latency is measured")
-	flag.Func("only", "`list` of queries, such as q1,q5, and of latency", list(&cfg.queries))
+	flag.Func("only", "`list` of queries, such as q1,q5, and of latency; nothing prints what -memory has", list(&cfg.queries))
 	flag.Func("engines", "`list` of "+strings.Join(engineNames, ","), list(&cfg.engines))
 	flag.BoolVar(&cfg.quick, "quick", false, "fewer events, and of the other engines fewer queries")
 	flag.StringVar(&cfg.profiles, "profiles", "", "`folder` for CPU profiles of Myelin, one a query")
 	flag.StringVar(&cfg.doc, "doc", "", "Markdown `file` whose marked section is written anew with the tables")
+	flag.StringVar(&cfg.memory, "memory", "", "JSON `file` of figures of earlier runs: those that are not measured now are taken from there, all are kept there")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -125,6 +126,20 @@ func run(ctx context.Context, cfg config) error {
 	}
 	defer os.RemoveAll(dir)
 	b := &bench{config: cfg, dir: dir, missing: map[string]string{}}
+	if err := b.all(ctx); err != nil {
+		return err
+	}
+	if err := b.recall(); err != nil {
+		return err
+	}
+	return b.report(os.Stdout)
+}
+
+// all measures what is asked for.
+func (b *bench) all(ctx context.Context) error {
+	if len(b.queries) == 1 && b.queries[0] == "nothing" {
+		return nil // only the tables of earlier runs
+	}
 	stop, err := b.startKafka(ctx)
 	if err != nil {
 		return err
@@ -152,7 +167,7 @@ func run(ctx context.Context, cfg config) error {
 			return fmt.Errorf("measuring latencies: %w", err)
 		}
 	}
-	return b.report(os.Stdout)
+	return nil
 }
 
 // startKafka starts the Kafka that all engines read from.

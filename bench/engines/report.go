@@ -5,8 +5,10 @@ import (
 	"io"
 	"math"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
+	"time"
 )
 
 // The goals: events per core-second, as a multiple of the other engine's.
@@ -60,7 +62,8 @@ func (b *bench) report(w io.Writer) error {
 
 func (b *bench) tables(w io.Writer) {
 	fmt.Fprintf(w, "\n## Continuous SQL beside other engines\n\n%s\n", about)
-	fmt.Fprintf(w, "\n%d events of about 310 bytes, %d a second of event time.\n\n", b.events, b.rate)
+	fmt.Fprintf(w, "\nMeasured on %s: %d cores, %s of about 310 bytes, %d a second of event time.\n\n",
+		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), b.counts(), b.rate)
 	fmt.Fprintln(w, "| query | Myelin, events per core-second | CPU | wall | peak memory | state | Flink 2.3.0, events per core-second | CPU | wall | peak memory | state | ratio |")
 	fmt.Fprintln(w, "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
 	var ratios []float64
@@ -103,6 +106,20 @@ func (b *bench) tables(w io.Writer) {
 			fmt.Fprintf(w, "\n%s is missing: %s.\n", name, why)
 		}
 	}
+}
+
+// counts is how many events the queries read.
+func (b *bench) counts() string {
+	least, most := int64(math.MaxInt64), int64(0)
+	for _, r := range b.results {
+		if r.problem == "" {
+			least, most = min(least, r.events), max(most, r.events)
+		}
+	}
+	if least < most {
+		return fmt.Sprintf("%d to %d events", least, most)
+	}
+	return fmt.Sprintf("%d events", most)
 }
 
 func cells(r result, ok bool) string {
