@@ -26,7 +26,7 @@ type Postgres struct {
 }
 
 // timeout bounds each question.
-const timeout = 20 * time.Second
+const timeout = 5 * time.Minute
 
 // Main runs the tests of a package with a PostgreSQL, nil where none is installed, and gives the code to exit with.
 func Main(m *testing.M, pg **Postgres) int {
