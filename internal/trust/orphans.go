@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -54,7 +56,7 @@ func (r *Release) tryEndOrphans(ctx context.Context) error {
 		if err := r.endOrphan(ctx, id); err != nil {
 			return err
 		}
-		r.cfg.Logger.Info("ended the transaction that a killed process left open", "transactionalId", id)
+		r.cfg.Logger.Warn("ended the transaction that a killed process left open", "transactionalId", id)
 	}
 	return nil
 }
@@ -70,4 +72,16 @@ func (r *Release) endOrphan(ctx context.Context, id string) error {
 		return fmt.Errorf("ending the transaction of %s: %w", id, err)
 	}
 	return nil
+}
+
+// leave gives the partitions to the other members at once: brokers would keep them for a static member that may come back.
+func (r *Release) leave(instance string) {
+	if !r.cfg.Shared {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	if _, err := r.cluster.Admin().LeaveGroup(ctx, kadm.LeaveGroup(r.cfg.Group).InstanceIDs(instance)); err != nil {
+		r.cfg.Logger.Warn("leaving the group of the release", "error", err)
+	}
 }

@@ -46,7 +46,12 @@ func (r *Release) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer func() {
+		s.Close()
+		if ctx.Err() != nil {
+			r.leave(name)
+		}
+	}()
 	if _, _, err := s.Client().ProducerID(ctx); err != nil { // ends what a predecessor left open, before anything is fetched
 		return wrapf(err, "becoming the owner of the transactional id "+name)
 	}

@@ -224,11 +224,11 @@ func (w *world) look(f *freshness, p int, answer map[string]int64) {
 	f.worst[p] = max(f.worst[p], now.Sub(f.oldest))
 }
 
-// take returns the longest pause since the last call.
-func (f *freshness) take() time.Duration {
+// take returns the longest pause of each probe since the last call.
+func (f *freshness) take() [3]time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	worst := slices.Max(f.worst[:])
+	worst := f.worst
 	f.worst = [3]time.Duration{}
 	return worst
 }
@@ -373,8 +373,10 @@ func (w *world) round(f *freshness, round int) {
 
 func (w *world) tell(f *freshness, round int, what string) {
 	w.t.Helper()
-	pause := f.take()
-	w.t.Logf("round %d: %s: views stood still for %.1f s", round, what, pause.Seconds())
+	each := f.take()
+	pause := slices.Max(each[:])
+	w.t.Logf("round %d: %s: views stood still for %.1f s (total %.1f s, an event of a person %.1f s, per_second %.1f s)",
+		round, what, pause.Seconds(), each[0].Seconds(), each[1].Seconds(), each[2].Seconds())
 	if pause > pauseLimit && os.Getenv("MYELIN_SOAK_ROUNDS") != "" {
 		w.t.Errorf("round %d: %s: views stood still for %s; %s is allowed", round, what, pause, pauseLimit)
 	}
