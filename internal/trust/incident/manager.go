@@ -239,6 +239,7 @@ func (m *Manager) merge(i *Incident, f *watch.Finding) {
 		i.Members = append(i.Members, memberOf(f))
 	}
 	i.UpdatedAt = later(i.UpdatedAt, f.At)
+	i.Affected = max(i.Affected, f.Affected)
 	if f.Open {
 		m.grow(i, f)
 		return
@@ -260,7 +261,6 @@ func (m *Manager) grow(i *Incident, f *watch.Finding) {
 		i.step(f.At, Self, "reopened", "")
 	}
 	i.StartedAt = earlier(i.StartedAt, f.Since)
-	i.Affected = max(i.Affected, f.Affected)
 	if len(f.Causes) > 0 {
 		i.Causes = f.Causes
 	}

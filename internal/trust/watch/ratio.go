@@ -23,7 +23,8 @@ type ratio struct {
 	Open   bool       `json:"open"`
 	Since  float64    `json:"since"`
 	Worst  float64    `json:"worst"`
-	Bad    int64      `json:"bad"` // since it began
+	Bad    int64      `json:"bad"`    // since it began
+	Proven int64      `json:"proven"` // of them, without repeats
 	Calm   float64    `json:"calm"`
 	Proof  *evidence  `json:"proof"`
 }
@@ -71,19 +72,20 @@ func (r *ratio) sum(bad bool, f *Fact, p0, perWeek float64) bool {
 		}
 		return false
 	}
+	if r.Sum == 0 {
+		r.Began, r.Bad, r.Proven = f.At, 0, 0
+	}
+	r.Bad++
 	if r.repeat(f.User) {
 		return false
 	}
-	if r.Sum == 0 {
-		r.Began, r.Bad = f.At, 0
-	}
-	r.Bad++
+	r.Proven++
 	if r.Proof == nil {
 		r.Proof = &evidence{}
 	}
 	r.Proof.add(f)
 	r.Sum += math.Log(p1 / p0)
-	if r.Sum < limit || r.Bad < 4 {
+	if r.Sum < limit || r.Proven < 4 {
 		return false
 	}
 	r.Open, r.Since, r.Worst, r.Calm = true, r.Began, max(r.Rate, p1), 0

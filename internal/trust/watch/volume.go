@@ -134,7 +134,7 @@ func (v *volume) event(at float64) (out shift, found bool) {
 	if v.Stop {
 		if v.Back++; v.Back >= 3 {
 			v.Stop, v.Back, v.Rearm = false, 0, max(slot, v.Slot)
-			out, found = shift{kind: Missing, since: v.Since, at: int64(at)}, true
+			out, found = shift{kind: Missing, since: v.Since, at: int64(at), expected: v.over(float64(v.Since), at)}, true
 		}
 	} else if v.Way == 0 && at > v.Last && v.age() >= 2 {
 		gap := v.over(max(v.Last, min(v.awake, at)), at)

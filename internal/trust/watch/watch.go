@@ -234,15 +234,14 @@ func (s *source) isNew(f *Fact) bool {
 
 // ratio feeds a share and reports what it says.
 func (w *Watch) ratio(s *source, t *stream, name, property string, r *ratio, kind Kind, bad bool, f *Fact) {
-	proof := r.Proof
+	affected := r.Bad
 	opened, closed := r.add(bad, f, t.PerWeek)
 	if opened {
 		w.mu.out = append(w.mu.out, w.share(s, t, name, property, r, kind, f.At))
 	}
 	if closed {
-		_ = proof
 		w.mu.out = append(w.mu.out, Finding{Kind: kind, Source: s.Name, Event: name, Property: property, Since: clockTime(r.Since), At: clockTime(f.At),
-			Observed: r.Rate, Expected: r.usual(), Unit: "share"})
+			Observed: r.Rate, Expected: r.usual(), Unit: "share", Affected: affected})
 	}
 }
 
