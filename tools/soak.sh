@@ -8,7 +8,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
 go test -count=1 -timeout 3h -v -run 'Kill|Crash|Survive|PowerCut|Seeds|Random' \
-  ./test/e2e ./internal/broker/... ./internal/trust/... ./internal/process/... 2>&1 | tee "$log" | grep -E '^(=== RUN|--- |ok|FAIL|panic)' || status=$?
+  ./test/e2e ./internal/broker/... ./internal/trust/... ./internal/process/... ./test/cluster 2>&1 | tee "$log" | grep -E '^(=== RUN|--- |ok|FAIL|panic)' || status=$?
 {
   echo "# Soak runs"
   echo

@@ -41,6 +41,9 @@ CREATE SINK persons FROM per_person WITH (topic = 'persons', format = 'json');
 // pauseLimit is how long views may stand still after any process was lost, where the machine is there for nothing else (MYELIN_SOAK_ROUNDS).
 const pauseLimit = 10 * time.Second
 
+// maxRounds of about a minute each are enough for soak runs that count others in hundreds.
+const maxRounds = 20
+
 // world is everything that runs.
 type world struct {
 	t     *testing.T
@@ -297,7 +300,7 @@ func TestNodesSurviveTheLossOfAnyProcess(t *testing.T) {
 	w.flowing(f, 100)
 	f.take()
 	rounds, _ := strconv.Atoi(os.Getenv("MYELIN_SOAK_ROUNDS"))
-	for round := range max(rounds, 1) {
+	for round := range min(max(rounds, 1), maxRounds) {
 		w.round(f, round)
 	}
 	stop()
