@@ -13,7 +13,7 @@ need kcat kcat
 need psql postgresql-client
 need chromium chromium
 need mvn maven
-need java default-jre-headless
+need javac default-jdk-headless
 need python3 python3-venv
 need zip zip
 [ -d /usr/lib/postgresql/15 ] || packages+=(postgresql-15)
@@ -37,6 +37,9 @@ for folder in test/sdk test/clients; do
     (cd $folder && npm ci --no-audit --no-fund --loglevel=error && cp package-lock.json node_modules/.lock)
   fi
 done
+
+echo "==> installing PostgreSQL's JDBC driver (Maven Central)"
+test/clients/jdbc.sh fetch
 
 echo "==> installing Apache Kafka (Maven Central), the cluster that the end-to-end test runs on too"
 test/kafka/kafka.sh fetch

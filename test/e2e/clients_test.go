@@ -42,6 +42,33 @@ func TestKafkaClientsInOtherLanguages(t *testing.T) {
 	}
 }
 
+// TestPostgresClients drives the port of PostgreSQL's protocol with psycopg 3 and SQLAlchemy, node-postgres and pgjdbc: every type as
+// parameter and result, as text and binary, what they ask of the catalog, errors, cursors, pipelines, timeouts and cancelling.
+func TestPostgresClients(t *testing.T) {
+	if !sdk.Installed() {
+		t.Skip("the clients are not installed: run make test")
+	}
+	s := run(t, project{
+		"myelin.yaml":     "sources: []\n",
+		"sql/shop.sql":    "CREATE TABLE shop (id BIGINT PRIMARY KEY, name TEXT, price NUMERIC, since DATE) WITH (connector = 'file', path = 'tables/shop.csv');\n",
+		"tables/shop.csv": "id,name,price,since\n1,tea,3.50,2026-01-01\n2,jam,4.99,2026-02-01\n3,gum,0.50,2026-03-01\n",
+	})
+	folder := filepath.Join("..", "clients")
+	for name, args := range map[string][]string{
+		"psycopg": {sdk.Python(), filepath.Join(folder, "psycopg_sqlalchemy.py")},
+		"node":    {"node", filepath.Join(folder, "postgres.mjs")},
+		"jdbc":    {filepath.Join(folder, "jdbc.sh"), "run"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out, err := longCommand(2*time.Minute, args[0], append(args[1:], s.postgres)...)
+			if err != nil || !strings.Contains(out, " ok: ") {
+				t.Fatalf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
 // TestSarama drives the broker with IBM's Go client: admin, an idempotent producer, a transaction and a consumer group.
 func TestSarama(t *testing.T) {
 	s := run(t, project{}, "--roles", "log")
