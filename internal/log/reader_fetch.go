@@ -252,7 +252,9 @@ func (r *Reader) takePartition(
 	p.start, p.end, p.next = start, max(end, c.To), c.To
 	if c.To > from {
 		p.bytes += len(c.Buf)
-		p.inflates = max(1.1, 1.1*float64(len(c.Buf))/float64(len(fp.RecordBatches)))
+		if packed := len(fp.RecordBatches); packed > 0 { // none where records were deleted
+			p.inflates = max(1.1, 1.1*float64(len(c.Buf))/float64(packed))
+		}
 		p.chunks = append(p.chunks, c)
 	}
 	if c.To >= end {
