@@ -82,9 +82,15 @@ func (n *node) openActivate() error {
 	return err
 }
 
-// openServe opens what people and programs read, and at last the doors.
+// openServe opens the doors and, once views show what they showed before, what people and programs read.
 func (n *node) openServe(ctx context.Context) error {
+	if n.doors != nil {
+		n.doors.SetReady(true)
+	}
 	if n.has(RoleServe) {
+		if err := n.awaitViews(ctx); err != nil {
+			return err
+		}
 		if err := n.openAPI(); err != nil {
 			return err
 		}
@@ -95,10 +101,29 @@ func (n *node) openServe(ctx context.Context) error {
 	if n.front != nil {
 		n.front.setReady(n.readiness)
 	}
-	if n.doors != nil {
-		n.doors.SetReady(true)
-	}
 	return nil
+}
+
+// longestRestore is how long pages and ports wait for the state of the views. Beyond, they show what there is.
+const longestRestore = 2 * time.Minute
+
+// awaitViews waits until views have their state again: before, a query would answer with rows missing.
+func (n *node) awaitViews(ctx context.Context) error {
+	e, ok := n.engine.(*exec.Engine)
+	if !ok {
+		return nil
+	}
+	select {
+	case <-e.Shown():
+		return nil
+	case err := <-n.tasks.failed:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-n.Clock.After(longestRestore):
+		n.Log.Warn("views are still being restored; queries answer with what is there", "after", longestRestore)
+		return nil
+	}
 }
 
 func (n *node) openAPI() error {
