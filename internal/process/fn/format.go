@@ -367,7 +367,12 @@ func numberToChar(c *cx, i int, k vec.Kind) {
 		c.fail(i, err)
 		return
 	}
-	s, err := formatNumber(d, c.str(1, i))
+	tpl := c.str(1, i)
+	if k == vec.Float64 && scientific(tpl) && !strings.HasPrefix(tpl, "FM") {
+		c.out.SetString(i, floatSci(c.float(0, i), tpl))
+		return
+	}
+	s, err := formatNumber(d, tpl)
 	if err != nil {
 		c.fail(i, err)
 		return
@@ -378,6 +383,15 @@ func numberToChar(c *cx, i int, k vec.Kind) {
 func formatNumber(d vec.Decimal, tpl string) (string, error) {
 	fm := strings.HasPrefix(tpl, "FM")
 	tpl = strings.TrimPrefix(tpl, "FM")
+	if strings.EqualFold(tpl, "RN") {
+		return romanText(d, fm, tpl == "rn")
+	}
+	if scientific(tpl) {
+		if fm {
+			return "", errScientific
+		}
+		return decimalSci(d, tpl), nil
+	}
 	before, after, point := 0, 0, false
 	for _, r := range strings.ReplaceAll(strings.ReplaceAll(tpl, "D", "."), "G", ",") {
 		switch {
@@ -460,7 +474,7 @@ func numberText(tpl, ip, fp string, before int, neg, fm, overflow bool) string {
 			s = strings.TrimRight(s, "0")
 		}
 	}
-	if signed {
+	if signed || !strings.ContainsAny(tpl, "90") {
 		return s
 	}
 	trimmed := strings.TrimLeft(s, " ")

@@ -79,6 +79,7 @@ type window struct {
 	sel, base  []int32
 	first      []int64
 	panes      *panes // where rows go instead, nil: nowhere
+	meter      *meter // counts the rows that panes stand for
 	out        sink
 }
 
@@ -100,7 +101,7 @@ func (p *Pipeline) buildWindow(n *plan.Window, out sink) error {
 	t := schema[len(schema)-1].Type
 	w.start, w.end = vec.New(t, 0), vec.New(t, 0)
 	if w.panes, p.panes = p.panes, nil; w.panes != nil {
-		w.panes.win = w
+		w.panes.win, w.meter = w, p.at
 	}
 	return p.unary(n.Input, w)
 }
@@ -135,6 +136,7 @@ func (w *window) Push(_ int, b *vec.Batch) {
 	}
 	w.cols = append(append(w.cols[:0], b.Cols...), w.start, w.end)
 	if w.panes != nil && w.panes.take(b) {
+		w.meter.rows += int64(len(w.base)) * w.count
 		return
 	}
 	for n := range w.count {

@@ -17,3 +17,5 @@ SELECT substr('\x616263'::bytea, 2), substr('\x616263'::bytea, 0, 2), substr('\x
 SELECT substr('\x616263'::bytea, 2, -1)
 SELECT get_byte('\x61'::bytea, 1)
 SELECT string_agg(x, '\x2c'::bytea ORDER BY x), string_agg(x, NULL ORDER BY x DESC) FROM (VALUES ('\x62'::bytea), (NULL), ('\x61')) AS t(x)
+SELECT to_char(485, 'RN'), to_char(485, 'FMRN'), to_char(3999, 'rn'), to_char(0, 'RN'), to_char(4000, 'RN'), to_char(-5, 'RN'), to_char(4.5, 'FMRN'), to_char(12.4::float8, 'FMRN')
+SELECT to_char(0.0004859, '9.99EEEE'), to_char(-1234567.891, '9.999EEEE'), to_char(0, '9.9EEEE'), to_char(9.996, '9.99EEEE'), to_char(12345, '9EEEE'), to_char(-0.00012::float8, '9.99EEEE')
