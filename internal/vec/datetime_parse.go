@@ -216,7 +216,7 @@ func (f *loose) zoneWord(w string) (*time.Location, bool) {
 }
 
 func (f *loose) clockWord(w string) bool {
-	if w[1] == ':' {
+	if len(w) > 1 && w[1] == ':' {
 		w = "0" + w
 	}
 	clock, n, ok := parseClock([]byte(w))

@@ -160,6 +160,10 @@ func FuzzParseText(f *testing.F) {
 	} {
 		f.Add(uint8(i), s)
 	}
+	for i := range allTypes {
+		f.Add(uint8(i), ":")
+		f.Add(uint8(i), "1-2-3t4")
+	}
 	f.Fuzz(func(t *testing.T, kind uint8, text string) {
 		v := New(allTypes[int(kind)%len(allTypes)], 0)
 		if ParseText(v, []byte(text)) != nil {

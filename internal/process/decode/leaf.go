@@ -129,7 +129,7 @@ func (m *minute) time(b []byte, i int) (t int64, end int, ok bool) {
 	if n >= len(b) || b[n] != '"' {
 		return 0, 0, false
 	}
-	if date != m.date || clock != m.clock {
+	if date != m.date || clock != m.clock || date == 0 { // 0: none was read yet
 		all, ok := fastTime(b[:n])
 		if !ok {
 			return 0, 0, false
