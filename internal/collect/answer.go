@@ -58,3 +58,10 @@ func overloaded(why string) *refusal {
 	return &refusal{status: http.StatusTooManyRequests, code: "overloaded", retryAfter: 2 + rand.IntN(4),
 		message: why, hint: "Send the same request again after the seconds in Retry-After; events keep their messageId, so none is counted twice."}
 }
+
+// busy is overloaded for a request whose events are not known.
+func busy(why string) *refusal {
+	x := overloaded(why)
+	x.code = "too_busy"
+	return x
+}

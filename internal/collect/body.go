@@ -163,9 +163,7 @@ func (d *Doors) bodyFault(err error) *refusal {
 		return &refusal{status: http.StatusRequestEntityTooLarge, code: "too_large", message: fmt.Sprintf("the body is larger than %d bytes", d.cfg.Limits.BodyBytes),
 			hint: "Send smaller batches: Segment's SDKs stay below 500 KB."}
 	case errors.Is(err, errNoRoom):
-		x := overloaded("too many requests are being read at once")
-		x.code = "too_busy"
-		return x
+		return busy("too many requests are being read at once")
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &refusal{status: http.StatusTooManyRequests, code: "slow_body", retryAfter: 1, message: fmt.Sprintf("the body did not arrive within %s", d.cfg.Limits.BodyTimeout),
 			hint: "Send the request again."}

@@ -74,8 +74,8 @@ func (d *Doors) collect(w http.ResponseWriter, r *http.Request, rt route) {
 		d.refuse(w, notReady())
 		return
 	}
-	if d.full != nil && d.full() { // before any work: it would be done again when the sender comes back
-		d.refuse(w, overloaded("the log cannot take more events right now"))
+	if d.full != nil && rt.kind != validate && d.full() { // before any work: it would be done again when the sender comes back
+		d.refuse(w, busy("the log cannot take more events right now"))
 		return
 	}
 	var from *sender
