@@ -20,8 +20,9 @@ const (
 )
 
 // appendLZ4 appends what an LZ4 frame holds, block after block into dst itself. The frame's checksums are passed over: that of
-// the record batch has covered its bytes. ok is false, and dst as it was, for anything that is not a single plain frame.
-func appendLZ4(dst, src []byte) (_ []byte, ok bool) {
+// the record batch has covered its bytes. ok is false, and dst as it was, for anything that is not a single plain frame of limit
+// bytes at most.
+func appendLZ4(dst, src []byte, limit int) (_ []byte, ok bool) {
 	if len(src) < 7 || binary.LittleEndian.Uint32(src) != lz4Magic {
 		return dst, false
 	}
@@ -46,7 +47,7 @@ func appendLZ4(dst, src []byte) (_ []byte, ok bool) {
 		}
 		stored := size>>31 != 0
 		n := int(size &^ (1 << 31))
-		if n > len(src)-at || n > blockSize || len(dst)-start > maxInflated-blockSize {
+		if n > len(src)-at || n > blockSize || len(dst)-start > limit-blockSize {
 			return dst[:start], false
 		}
 		block := src[at : at+n]

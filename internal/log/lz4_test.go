@@ -34,7 +34,7 @@ func TestLZ4FramesOfAnyKind(t *testing.T) {
 			if err := w.Close(); err != nil {
 				t.Fatal(err)
 			}
-			got, ok := appendLZ4([]byte("before"), frame.Bytes())
+			got, ok := appendLZ4([]byte("before"), frame.Bytes(), maxInflated)
 			if !ok || string(got) != "before"+string(plain) {
 				t.Errorf("%s, %d bytes: read: %v, %d bytes", name, size, ok, len(got))
 			}
@@ -42,7 +42,7 @@ func TestLZ4FramesOfAnyKind(t *testing.T) {
 				bad := bytes.Clone(frame.Bytes())
 				bad[r.IntN(len(bad))] ^= byte(1 + r.IntN(255))
 				bad = bad[:r.IntN(len(bad)+1)]
-				if got, _ := appendLZ4([]byte("before"), bad); !bytes.HasPrefix(got, []byte("before")) {
+				if got, _ := appendLZ4([]byte("before"), bad, maxInflated); !bytes.HasPrefix(got, []byte("before")) {
 					t.Fatal("what was there before is gone")
 				}
 			}
@@ -59,7 +59,7 @@ func TestLZ4BlocksThatReferToOthers(t *testing.T) {
 	frame = append(frame, byte(len(second)), 0, 0, 0)
 	frame = append(append(frame, second...), 0, 0, 0, 0)
 	const want = "abcdef" + "X" + "defX" + "12345"
-	if got, ok := appendLZ4(nil, frame); !ok || string(got) != want {
+	if got, ok := appendLZ4(nil, frame, maxInflated); !ok || string(got) != want {
 		t.Errorf("got %q, %v, want %q", got, ok, want)
 	}
 	if got, err := kgo.DefaultDecompressor().Decompress(frame, kgo.CodecLz4); err == nil && string(got) != want {

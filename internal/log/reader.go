@@ -29,7 +29,7 @@ type ReaderConfig struct {
 type Reader struct {
 	cfg    ReaderConfig
 	client *kgo.Client
-	dec    kgo.Decompressor
+	dec    *inflater
 	ready  chan struct{}
 	stop   context.CancelFunc
 	group  errgroup.Group

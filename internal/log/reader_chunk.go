@@ -197,7 +197,7 @@ func NewChunk(topic string, partition int32, raw []byte) (*Chunk, error) {
 }
 
 // fill takes in the record batches of a fetch response. Batches of aborted transactions and markers are left out.
-func (c *Chunk) fill(raw []byte, aborted []kmsg.FetchResponseTopicPartitionAbortedTransaction, dec kgo.Decompressor) error {
+func (c *Chunk) fill(raw []byte, aborted []kmsg.FetchResponseTopicPartitionAbortedTransaction, dec *inflater) error {
 	abort := newAborts(aborted)
 	c.Buf = raw[:len(raw):len(raw)] // what follows belongs to other partitions
 	for at := 0; len(raw)-at >= batchHeader; {

@@ -24,10 +24,11 @@ var errInflated = fmt.Errorf("%w: more than %d MiB without compression", errBatc
 
 // inflater decompresses batches within the bound. It may be used from many goroutines.
 type inflater struct {
+	max                int // bytes that a batch may unfold to
 	gzips, lz4s, zstds sync.Pool
 }
 
-var inflate = new(inflater)
+var inflate = &inflater{max: maxInflated}
 
 // Decompress implements kgo.Decompressor.
 func (f *inflater) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
@@ -43,9 +44,9 @@ func (f *inflater) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byt
 		if err := r.Reset(bytes.NewReader(src)); err != nil {
 			return nil, err
 		}
-		return inflateAll(r)
+		return f.readAll(r)
 	case kgo.CodecSnappy:
-		return inflateSnappy(src)
+		return f.snappy(src)
 	case kgo.CodecLz4:
 		r, _ := f.lz4s.Get().(*lz4.Reader)
 		if r == nil {
@@ -53,12 +54,12 @@ func (f *inflater) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byt
 		}
 		defer f.lz4s.Put(r)
 		r.Reset(bytes.NewReader(src))
-		return inflateAll(r)
+		return f.readAll(r)
 	case kgo.CodecZstd:
 		d, _ := f.zstds.Get().(*zstd.Decoder)
 		if d == nil {
 			var err error
-			d, err = zstd.NewReader(nil, zstd.WithDecoderLowmem(true), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxInflated))
+			d, err = zstd.NewReader(nil, zstd.WithDecoderLowmem(true), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(f.max)))
 			if err != nil {
 				return nil, err
 			}
@@ -73,10 +74,10 @@ func (f *inflater) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byt
 	return nil, fmt.Errorf("%w: unknown compression %d", errBatch, codec)
 }
 
-func inflateAll(r io.Reader) ([]byte, error) {
+func (f *inflater) readAll(r io.Reader) ([]byte, error) {
 	var out bytes.Buffer
-	n, err := out.ReadFrom(io.LimitReader(r, maxInflated+1))
-	if err == nil && n > maxInflated {
+	n, err := out.ReadFrom(io.LimitReader(r, int64(f.max)+1))
+	if err == nil && n > int64(f.max) {
 		err = errInflated
 	}
 	return out.Bytes(), err
@@ -87,9 +88,9 @@ var xerial = []byte{130, 'S', 'N', 'A', 'P', 'P', 'Y', 0}
 
 const xerialHeader = 16
 
-func inflateSnappy(src []byte) ([]byte, error) {
+func (f *inflater) snappy(src []byte) ([]byte, error) {
 	if len(src) <= xerialHeader || !bytes.HasPrefix(src, xerial) {
-		return inflateBlock(nil, src)
+		return f.block(nil, src)
 	}
 	var plain []byte
 	for rest := src[xerialHeader:]; len(rest) > 0; {
@@ -101,7 +102,7 @@ func inflateSnappy(src []byte) ([]byte, error) {
 			return nil, io.ErrUnexpectedEOF
 		}
 		var err error
-		if plain, err = inflateBlock(plain, rest[:n]); err != nil {
+		if plain, err = f.block(plain, rest[:n]); err != nil {
 			return nil, err
 		}
 		rest = rest[n:]
@@ -109,13 +110,13 @@ func inflateSnappy(src []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// inflateBlock appends what is in a block of snappy, whose size is said before it is allocated.
-func inflateBlock(dst, src []byte) ([]byte, error) {
+// block appends what is in a block of snappy, whose size is said before it is allocated.
+func (f *inflater) block(dst, src []byte) ([]byte, error) {
 	n, err := s2.DecodedLen(src)
 	if err != nil {
 		return nil, err
 	}
-	if n > maxInflated-len(dst) {
+	if n > f.max-len(dst) {
 		return nil, errInflated
 	}
 	block, err := s2.Decode(nil, src)

@@ -49,9 +49,9 @@ func (c *Chunk) Release() {
 }
 
 // decompress appends the plain form of a batch's records to Buf.
-func (c *Chunk) decompress(packed []byte, codec kgo.CompressionCodecType, dec kgo.Decompressor) error {
+func (c *Chunk) decompress(packed []byte, codec kgo.CompressionCodecType, dec *inflater) error {
 	if codec == kgo.CodecLz4 {
-		b, ok := appendLZ4(c.Buf, packed)
+		b, ok := appendLZ4(c.Buf, packed, dec.max)
 		if c.Buf = b; ok {
 			return nil
 		}
