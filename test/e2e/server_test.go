@@ -90,6 +90,9 @@ func (s *server) write(p project) {
 // start runs the binary and waits for the line ready. It returns how long that took.
 func (s *server) start() time.Duration {
 	s.t.Helper()
+	if _, err := binary(); err != nil { // building it does not count
+		s.t.Fatal(err)
+	}
 	began := time.Now()
 	if err := s.launch(); err != nil {
 		s.t.Fatal(err)
