@@ -244,9 +244,7 @@ func TestASlowClientCannotHoldTheServer(t *testing.T) {
 				t.Errorf("slow one: %s", resp.Status)
 			}
 		})
-		if _, err := w.Write(oneEvent[:5]); err != nil {
-			t.Fatal(err)
-		}
+		_, _ = w.Write(oneEvent[:5]) // fails where the time was over before the first byte
 	}
 	wg.Wait()
 	if len(d.seats) != cap(d.seats) {
