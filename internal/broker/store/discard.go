@@ -34,6 +34,10 @@ func (d *discards) add(path string) {
 	d.mu.Lock()
 	d.mu.paths = append(d.mu.paths, path)
 	d.mu.Unlock()
+	d.nudge()
+}
+
+func (d *discards) nudge() {
 	select {
 	case d.kick <- struct{}{}:
 	default:
@@ -54,8 +58,19 @@ func (d *discards) next() (path string) {
 func (d *discards) run(stop <-chan struct{}) {
 	for {
 		for path := d.next(); path != ""; path = d.next() {
-			if err := d.remove(path, stop); err != nil {
+			err := d.remove(path, stop)
+			if isNoSpace(err) { // some file systems need room to free room: the janitor has it tried again
+				d.mu.Lock()
+				d.mu.paths = append(d.mu.paths, path)
+				d.mu.Unlock()
+				d.s.space.exhausted()
+				break
+			}
+			if err != nil {
 				d.s.fail(err)
+				return
+			}
+			if stopped(stop) {
 				return
 			}
 		}
@@ -64,6 +79,15 @@ func (d *discards) run(stop <-chan struct{}) {
 		case <-stop:
 			return
 		}
+	}
+}
+
+func stopped(stop <-chan struct{}) bool {
+	select {
+	case <-stop:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -112,7 +136,7 @@ func (d *discards) shrink(name string, stop <-chan struct{}) bool {
 		if !truncate(f, size) {
 			return true
 		}
-		if d.s.queue.isFull() {
+		if d.s.queue.isFull() && !stopped(stop) {
 			continue // who waits for space waits for this
 		}
 		select {

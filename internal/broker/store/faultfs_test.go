@@ -111,6 +111,13 @@ func (f *faultFile) Write(b []byte) (int, error) {
 	return f.File.Write(b)
 }
 
+func (f *faultFile) SyncTo(length int64) (bool, error) {
+	if err := f.fs.before(faultOp{kind: "send", path: f.name}); err != nil {
+		return false, err
+	}
+	return f.File.SyncTo(length)
+}
+
 func (f *faultFile) Sync() error {
 	if err := f.fs.before(faultOp{kind: "sync", path: f.name}); err != nil {
 		return err

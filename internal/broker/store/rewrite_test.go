@@ -83,7 +83,8 @@ func (m *rewritten) check(p *store.Partition, after *rewritten) error {
 	return nil
 }
 
-const rewrittenSegment = 4 << 10
+// rewrittenSegment is the segment size for a seed: small files are removed at once, large ones are set aside first.
+func rewrittenSegment(seed int) int64 { return []int64{4 << 10, 4 << 10, 12 << 10, 12 << 10}[seed%4] }
 
 // rewriteLoad appends, rewrites, checkpoints and deletes at the same time.
 func rewriteLoad(t *testing.T, s *store.Store, p *store.Partition, m *rewritten, seed uint64, steps int) {
@@ -161,9 +162,9 @@ func rewriteLoad(t *testing.T, s *store.Store, p *store.Partition, m *rewritten,
 	wg.Wait()
 }
 
-func newRewritten(t *testing.T, s *store.Store) *store.Partition {
+func newRewritten(t *testing.T, s *store.Store, segmentBytes int64) *store.Partition {
 	id := store.TopicID{1}
-	if err := s.CreateTopic(id, "t", 1, store.TopicConfig{SegmentBytes: rewrittenSegment}); err != nil {
+	if err := s.CreateTopic(id, "t", 1, store.TopicConfig{SegmentBytes: segmentBytes}); err != nil {
 		if expected(err) {
 			return nil
 		}
@@ -200,7 +201,7 @@ func TestRewriteSurvivesCrash(t *testing.T) {
 				return nil
 			}}
 			s := open(t, small(fs))
-			p := newRewritten(t, s)
+			p := newRewritten(t, s, rewrittenSegment(seed))
 			mu.Lock()
 			ready = true
 			mu.Unlock()
@@ -271,7 +272,7 @@ func TestRewriteSurvivesAFailingDisk(t *testing.T) {
 				return nil
 			}}
 			s := open(t, small(fs))
-			if p := newRewritten(t, s); p != nil {
+			if p := newRewritten(t, s, rewrittenSegment(seed)); p != nil {
 				rewriteLoad(t, s, p, m, uint64(seed), 150)
 			}
 			mu.Lock()

@@ -50,6 +50,9 @@ func (sp *space) look() (retry bool) {
 	full := wasExhausted || cfg.MinFreeBytes > 0 && free >= 0 && free < cfg.MinFreeBytes
 	if full {
 		sp.s.queue.setFull(true)
+		if err := sp.s.wal.shed(); err != nil && !isNoSpace(err) {
+			sp.s.fail(err)
+		}
 		return wasExhausted
 	}
 	if sp.s.queue.isFull() {

@@ -164,6 +164,7 @@ func (s *Store) tidy() {
 		if s.space.look() {
 			s.flusher.nudge()
 			s.wal.nudge()
+			s.discards.nudge()
 		}
 		select {
 		case <-s.life.stop:

@@ -13,10 +13,11 @@ import (
 // checkpoint, and only then made; once decided it is never taken back, because whether a checkpoint that failed is on disk
 // is not known. Files are the flusher's.
 type swap struct {
-	p    *Partition
-	old  []*segment
-	seg  *segment
-	made bool // in memory; its file may still have the swap name
+	p     *Partition
+	old   []*segment
+	seg   *segment
+	made  bool // in memory; its file may still have the swap name
+	named bool // its file has the segment's name: that is no longer the old one's
 }
 
 // spliced is segs with the swap made.
@@ -91,13 +92,16 @@ func (f *flusher) install(w *swap) {
 func (f *flusher) rename(w *swap) error {
 	fs := f.s.fs
 	name := fs.PathJoin(w.p.dir, offsetName(w.seg.base))
-	if old := w.old[0]; old.base == w.seg.base {
-		if err := f.s.discards.setAside(w.p, old); err != nil {
-			return err
+	if !w.named {
+		if old := w.old[0]; old.base == w.seg.base {
+			if err := f.s.discards.setAside(w.p, old); err != nil {
+				return err
+			}
 		}
-	}
-	if err := fs.Rename(name+swapSuffix, name+logSuffix); err != nil && !oserror.IsNotExist(err) {
-		return fmt.Errorf("replacing segment %s: %w", name, err)
+		if err := fs.Rename(name+swapSuffix, name+logSuffix); err != nil && !oserror.IsNotExist(err) {
+			return fmt.Errorf("replacing segment %s: %w", name, err)
+		}
+		w.named = true
 	}
 	f.files.dirs[w.p] = true
 	for _, s := range w.old[1:] {

@@ -142,6 +142,25 @@ func (w *wal) release(seq uint64) error {
 	return nil
 }
 
+// shed gives all but one of the files kept for use back to the disk, which is full.
+func (w *wal) shed() error {
+	w.mu.Lock()
+	n := max(len(w.mu.free)-1, 0)
+	drop := append([]*walFile(nil), w.mu.free[:n]...)
+	w.mu.free = append([]*walFile(nil), w.mu.free[n:]...)
+	w.mu.before = 0
+	w.mu.Unlock()
+	for i, f := range drop {
+		if err := w.remove(f); err != nil {
+			w.mu.Lock()
+			w.mu.free = append(w.mu.free, drop[i:]...)
+			w.mu.Unlock()
+			return err
+		}
+	}
+	return nil
+}
+
 // uncovered is the number of bytes in files that wait for a checkpoint.
 func (w *wal) uncovered() (n int64) {
 	w.mu.Lock()

@@ -1,0 +1,126 @@
+package store_test
+
+import (
+	"errors"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"myelin/internal/broker/store"
+	"myelin/internal/clock"
+)
+
+// TestASwapThatFailsHalfwayIsMadeLater lets the disk be full for the removal of an old segment, when its replacement has its
+// name already. What is tried again then must not take the replacement for an old segment.
+func TestASwapThatFailsHalfwayIsMadeLater(t *testing.T) {
+	mem := vfs.NewMem()
+	var armed atomic.Bool
+	fs := &faultFS{FS: mem, before: func(op faultOp) error {
+		old := op.kind == "rename" && strings.HasSuffix(op.path, ".log") && !strings.HasSuffix(op.path, "00000000000000000000.log")
+		if old && armed.CompareAndSwap(true, false) {
+			return syscall.ENOSPC
+		}
+		return nil
+	}}
+	s, p := one(t, small(fs), store.TopicConfig{SegmentBytes: 32 << 10})
+	defer closeStore(t, s)
+	for i := range 120 {
+		appendWait(t, p, makeBatch(1, int64(i), make([]byte, 1000)))
+	}
+	rewrite := func(filter func([]byte, store.Batch) ([]byte, error)) error {
+		_, err := p.Rewrite(t.Context(), store.Rewrite{UpTo: 1 << 60, Clean: 1 << 60, Filter: filter})
+		return err
+	}
+	if err := s.Checkpoint(); err != nil { // what is not in its file is not rewritten
+		t.Fatal(err)
+	}
+	if err := rewrite(dropping); err != nil { // leaves segments so small that two become one
+		t.Fatal(err)
+	}
+	if err := s.Checkpoint(); err != nil {
+		t.Fatal(err)
+	}
+	want := offsets(t, p, 0)
+	armed.Store(true)
+	keep := func(dst []byte, b store.Batch) ([]byte, error) { return append(dst, b...), nil }
+	if err := rewrite(keep); !errors.Is(err, store.ErrDiskFull) {
+		t.Fatalf("rewriting: %v", err)
+	}
+	for range 2 {
+		if err := s.Checkpoint(); err != nil {
+			t.Fatal(err)
+		}
+		if got := offsets(t, p, 0); len(got) != len(want) {
+			t.Fatalf("%d batches of %d are left", len(got), len(want))
+		}
+	}
+	if got := s.Problems(); len(got) > 0 {
+		t.Errorf("problems: %+v", got)
+	}
+}
+
+// TestAnErrorOfSendingStopsTheStore fails what sends a growing segment to the disk: whether its bytes got there is not known.
+func TestAnErrorOfSendingStopsTheStore(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	var broken atomic.Bool
+	fs := &faultFS{FS: mem, before: func(op faultOp) error {
+		if broken.Load() && op.kind == "send" && strings.HasSuffix(op.path, ".log") {
+			return syscall.ENOSPC // not even this is waited out
+		}
+		return nil
+	}}
+	cfg := small(fs)
+	cfg.MaxBatchBytes, cfg.WALFileBytes, cfg.CacheBytes, cfg.CheckpointBytes = 1<<20, 8<<20, 16<<20, 64<<20
+	s, p := one(t, cfg, store.TopicConfig{})
+	broken.Store(true)
+	n := 0
+	for ; n < 6; n++ { // large ones go to the segment without a copy
+		appendWait(t, p, makeBatch(1, int64(n), make([]byte, 900<<10)))
+	}
+	if err := s.Checkpoint(); !errors.Is(err, store.ErrStorage) {
+		t.Errorf("checkpoint: %v", err)
+	}
+	<-s.Failed()
+	if err := s.Close(); !errors.Is(err, store.ErrStorage) {
+		t.Errorf("Close: %v", err)
+	}
+	cfg.FS = mem.CrashClone(vfs.CrashCloneCfg{})
+	s = open(t, cfg)
+	if got := offsets(t, s.Partition(store.TopicID{1}, 0), 0); len(got) != n {
+		t.Errorf("%d of %d acknowledged batches are there", len(got), n)
+	}
+	closeStore(t, s)
+}
+
+// TestAFullDiskGetsKeptFilesBack: write-ahead files that are kept for use go when the disk is full.
+func TestAFullDiskGetsKeptFilesBack(t *testing.T) {
+	mem := vfs.NewMem()
+	mem.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: 10 << 20, TotalBytes: 20 << 20})
+	cfg := small(mem)
+	cfg.MinFreeBytes, cfg.CheckpointBytes = 1<<20, 8<<20
+	now := clock.NewManual(time.Unix(1e9, 0))
+	cfg.Clock = now
+	s, p := one(t, cfg, store.TopicConfig{})
+	for i := range 64 {
+		appendWait(t, p, makeBatch(1, int64(i), make([]byte, 10<<10)))
+	}
+	if err := s.Checkpoint(); err != nil {
+		t.Fatal(err)
+	}
+	before := s.Stats().WALBytes
+	if before < 8*cfg.WALFileBytes {
+		t.Fatalf("only %d bytes are kept", before)
+	}
+	mem.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: 1 << 19, TotalBytes: 20 << 20})
+	poll(t, "files to go", func() bool { now.Advance(time.Second); return s.Stats().WALBytes <= 4*cfg.WALFileBytes })
+	mem.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: 10 << 20, TotalBytes: 20 << 20})
+	poll(t, "room again", func() bool { now.Advance(time.Second); return !s.DiskFull() })
+	for i := range 64 {
+		appendWait(t, p, makeBatch(1, int64(i), make([]byte, 10<<10)))
+	}
+	closeStore(t, s)
+}
