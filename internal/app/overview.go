@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"myelin/internal/process/exec"
 	"myelin/internal/serve/api"
 	"myelin/internal/trust"
 )
@@ -123,7 +124,7 @@ func (n *node) ViewStatus(name string) (api.ViewStatus, bool) {
 		return api.ViewStatus{}, false
 	}
 	s := v.Status()
-	out := api.ViewStatus{Errors: s.Errors, Late: s.Late, RowsPerSec: s.RowsPerSec, LagMs: s.Lag.Milliseconds()}
+	out := api.ViewStatus{Errors: s.Errors, Late: s.Late, RowsPerSec: s.RowsPerSec, LagMs: s.Lag.Milliseconds(), Paused: s.Phase == exec.Paused}
 	if s.Watermark > 0 {
 		at := time.UnixMicro(s.Watermark).UTC()
 		out.Watermark = &at

@@ -9,7 +9,7 @@ const money = (v) => v.toFixed(2);
 
 function view(name, description, emit, columns, key, sql, kind = 'view') {
   return {
-    info: { name, kind, sql, columns: columns.map(([n, type]) => ({ name: n, type })), key, emit, description, errors: 0, late: 0 },
+    info: { name, kind, sql, columns: columns.map(([n, type]) => ({ name: n, type })), key, emit, description, errors: 0, late: 0, paused: false },
     rows: new Map(),
     subscribers: new Set(),
     changed: new Map(),
@@ -128,6 +128,7 @@ export const streams = ['events', 'product_viewed', 'products_searched', 'produc
   errors: 0,
   late: 0,
   updatedAt: null,
+  paused: false,
 }));
 
 const segments = ['new', 'loyal', 'vip', 'at risk'];

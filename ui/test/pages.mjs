@@ -13,6 +13,7 @@ import { sql } from './sql.mjs';
 import { states } from './states.mjs';
 import { trust } from './trust.mjs';
 import { topics } from './topics.mjs';
+import { upkeep } from './upkeep.mjs';
 
 const [given, shots = 'shots', only = ''] = process.argv.slice(2);
 const givenBase = given === 'mock' ? undefined : given;
@@ -122,7 +123,7 @@ await check('the types of the API are those of this server', async () => {
   must(!openapi || (await upToDate(openapi)), 'run: node scripts/schema.mjs ' + base);
 });
 
-for (const group of [keyboard, states, topics, sql, quarantine, trust]) await group({ browser, base, open, check, must, clean, shot, has, view: firstView });
+for (const group of [keyboard, states, topics, sql, upkeep, quarantine, trust]) await group({ browser, base, open, check, must, clean, shot, has, view: firstView });
 
 await browser.close();
 mock?.stop();

@@ -111,6 +111,7 @@ type ViewStatus struct {
 	Errors     int64      `json:"errors"`
 	Late       int64      `json:"late"`
 	UpdatedAt  *time.Time `json:"updatedAt"`
+	Paused     bool       `json:"paused" doc:"it stands still until it is resumed"`
 }
 
 // ViewColumn is a column of a view or an answer.

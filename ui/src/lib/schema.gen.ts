@@ -88,6 +88,25 @@ export interface Change {
   upserts: unknown[];
 }
 
+export interface Cluster {
+  node: string;
+  nodes: ClusterNode[];
+  tasks: ClusterTask[];
+}
+
+export interface ClusterNode {
+  address: string;
+  keeper: boolean;
+  name: string;
+  tasks: number[];
+}
+
+export interface ClusterTask {
+  node: string;
+  task: number;
+  views: string[];
+}
+
 export interface Deliveries {
   deliveries: Delivery[];
 }
@@ -1058,6 +1077,8 @@ export interface ViewInfo {
   lagMs: number;
   late: number;
   name: string;
+  /** it stands still until it is resumed */
+  paused: boolean;
   rows: number;
   rowsPerSec: number;
   sql: string;

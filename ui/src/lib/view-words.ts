@@ -9,7 +9,8 @@ export function describe(v: View): string {
   return v.key.length > 0 ? `One row per ${v.key.join(', ')}.` : 'A live answer.';
 }
 
-export function freshness(v: View): { tone: 'valid' | 'warn' | 'bad' | 'quiet'; icon: 'check' | 'clock' | 'warn' | 'table'; text: string } {
+export function freshness(v: View): { tone: 'valid' | 'warn' | 'bad' | 'quiet'; icon: 'check' | 'clock' | 'pause' | 'warn' | 'table'; text: string } {
+  if (v.paused) return { tone: 'warn', icon: 'pause', text: 'Paused' };
   if (v.errors > 0) return { tone: 'bad', icon: 'warn', text: 'Has errors' };
   if (v.kind === 'table') return { tone: 'quiet', icon: 'table', text: 'Loaded' };
   if (v.lagMs > 10_000) return { tone: 'warn', icon: 'clock', text: `${span(v.lagMs)} behind` };
