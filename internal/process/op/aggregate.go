@@ -1,6 +1,7 @@
 package op
 
 import (
+	"bytes"
 	"math"
 
 	"myelin/internal/process/eval"
@@ -280,14 +281,17 @@ func (a *aggregate) results(to []*vec.Vector, p []uint64) {
 	a.groups.results(p, to, a.rows.Len())
 }
 
-// unchanged reports whether was and now are the same.
+// unchanged reports whether was and now are the same, down to the digits of a number: a row is taken back as it was let out.
 func (a *aggregate) unchanged() bool {
 	for i, v := range a.was {
 		if !vec.Same(v, 0, a.now[i], 0) {
 			return false
 		}
 	}
-	return true
+	a.keyBuf = state.AppendRow(a.keyBuf[:0], a.was, 0)
+	n := len(a.keyBuf)
+	a.keyBuf = state.AppendRow(a.keyBuf, a.now, 0)
+	return bytes.Equal(a.keyBuf[:n], a.keyBuf[n:])
 }
 
 // emit appends the row of a group with the given call results.
