@@ -142,7 +142,7 @@ func (j *pairs) let(in int, other *pairSide, b *vec.Batch) {
 // begin forgets which rows are decoded.
 func (s *pairSide) begin() {
 	s.decoded.Reset()
-	s.stamp += 1 << 32
+	s.stamp += 2 * letRows // more than are decoded at once
 }
 
 // decode returns where a row lies in decoded.

@@ -184,6 +184,9 @@ func (l *rowLog) Load(key, value []byte) error {
 	return nil
 }
 
+// Pending is about how many keys Dirty would tell of.
+func (l *rowLog) Pending() int { return int(l.next-l.saved) + len(l.gone) }
+
 // Len implements state.Store.
 func (l *rowLog) Len() int { return l.live }
 

@@ -21,6 +21,9 @@ func TestRowLogKeepsWhatIsThere(t *testing.T) {
 			}
 			stored[string(k)] = string(v)
 		})
+		if l.Pending() != 0 {
+			t.Fatalf("%d rows are left to tell of", l.Pending())
+		}
 	}
 	for i := range 60_000 {
 		switch {
