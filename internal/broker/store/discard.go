@@ -178,6 +178,11 @@ func (d *discards) setAside(p *Partition, seg *segment) error {
 	} else if err != nil {
 		return fmt.Errorf("setting removed segment aside: %w", err)
 	}
+	for _, dir := range []string{d.s.topicsDir, p.dir} { // before it is cut: a file cut short must never have its old name
+		if err := syncDir(fs, dir); err != nil {
+			return err
+		}
+	}
 	d.add(aside)
 	return nil
 }
