@@ -66,8 +66,30 @@ func (n *node) openEngine() error {
 		return err
 	}
 	n.engine = e
-	n.running = n.tasks.start("running views", func(ctx context.Context) error { return onlyOne(e.Run(ctx)) })
+	n.running = n.tasks.start("running views", func(ctx context.Context) error { return n.runViews(ctx, e) })
 	return nil
+}
+
+// runViews runs the views. As long as they cannot start, because the disk is full or the cluster is away, it tries again: what can
+// be read stays readable, and what is sent is answered.
+func (n *node) runViews(ctx context.Context, e *exec.Engine) error {
+	for wait := time.Second; ; wait = min(2*wait, 15*time.Second) {
+		err := e.Run(ctx)
+		select {
+		case <-e.Shown():
+			return onlyOne(err)
+		default:
+		}
+		if err == nil || ctx.Err() != nil || errors.Is(err, exec.ErrFenced) {
+			return onlyOne(err)
+		}
+		n.Log.Error("views cannot start and will try again", "error", err, "in", wait)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-n.Clock.After(wait):
+		}
+	}
 }
 
 func (n *node) engineConfig() exec.Config {
@@ -82,15 +104,12 @@ func (n *node) openActivate() error {
 	return err
 }
 
-// openServe opens the doors and, once views show what they showed before, what people and programs read.
+// openServe opens the doors, and what people and programs read: queries wait for the views' state.
 func (n *node) openServe(ctx context.Context) error {
 	if n.doors != nil {
 		n.doors.SetReady(true)
 	}
 	if n.has(RoleServe) {
-		if err := n.awaitViews(ctx); err != nil {
-			return err
-		}
 		if err := n.openAPI(); err != nil {
 			return err
 		}
@@ -104,8 +123,8 @@ func (n *node) openServe(ctx context.Context) error {
 	return nil
 }
 
-// longestRestore is how long pages and ports wait for the state of the views. Beyond, they show what there is.
-const longestRestore = 2 * time.Minute
+// longestWait is how long a query waits for the state of the views after a restart.
+const longestWait = 25 * time.Second
 
 // awaitViews waits until views have their state again: before, a query would answer with rows missing.
 func (n *node) awaitViews(ctx context.Context) error {
@@ -116,13 +135,15 @@ func (n *node) awaitViews(ctx context.Context) error {
 	select {
 	case <-e.Shown():
 		return nil
-	case err := <-n.tasks.failed:
-		return err
+	default:
+	}
+	select {
+	case <-e.Shown():
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-n.Clock.After(longestRestore):
-		n.Log.Warn("views are still being restored; queries answer with what is there", "after", longestRestore)
-		return nil
+	case <-n.Clock.After(longestWait):
+		return &query.Error{Code: query.CodeStarting, Message: "the views are still being restored after a restart", Hint: "Try again in a moment; the log says what it waits for."}
 	}
 }
 
@@ -150,7 +171,7 @@ func (n *node) openAPI() error {
 		return err
 	}
 	cfg := api.Config{
-		Governance: n, Record: n.audit.Record, Topics: topics, Engine: n.queries, Explorer: n.queries, River: n, Judged: n, Quarantine: n, Planning: n, Events: n.tail, Views: n.directory, Status: n, Upkeep: n, Delivering: n, Files: n,
+		Governance: n, Record: n.audit.Record, Topics: topics, Engine: n.queries, Explorer: n.queries, River: n, Judged: n, Quarantine: n, Planning: n, Events: n.tail, Views: n.directory, Await: n.awaitViews, Status: n, Upkeep: n, Delivering: n, Files: n,
 		UI: ui.Files(), Metrics: n.metrics.Handler(), Ready: n.readiness, Access: n.apiAccess(),
 		Clock: n.Clock, Logger: n.Log, Version: n.Version,
 	}
@@ -177,7 +198,7 @@ func (n *node) apiAccess() api.Access {
 }
 
 func (n *node) newQueries() (*query.Engine, error) {
-	cfg := query.Config{Batch: exec.RunBatch, Continuous: exec.Check, Analyze: exec.Analyze, Operators: n.explainView, Streams: recent{n}, Views: n.directory, System: catalogs.New(n.directory, nil, n.Clock), Changer: n, Clock: n.Clock}
+	cfg := query.Config{Await: n.awaitViews, Batch: exec.RunBatch, Continuous: exec.Check, Analyze: exec.Analyze, Operators: n.explainView, Streams: recent{n}, Views: n.directory, System: catalogs.New(n.directory, nil, n.Clock), Changer: n, Clock: n.Clock}
 	return query.New(cfg)
 }
 

@@ -89,6 +89,7 @@ func (e *Engine) newJob(id uint32, name string, v *View, q *plan.Query, print fi
 		j.loose = state.NewRows(j.types)
 	} else if v.Table.Key() != nil {
 		j.ctx.Shown, j.ctx.Remember = v.Table.Current, e.cfg.Remember
+		j.ctx.ShownRows = func() int { return v.Table.Version().Rows() }
 	}
 	var err error
 	j.pipe, err = op.Build(q, j.ctx, j.take)

@@ -111,6 +111,9 @@ func (p *Pipeline) Report() []Operator {
 		if m.op == nil {
 			continue
 		}
+		if a, ok := m.op.(*aggregate); ok && a.shown != nil {
+			out[i].StateKeys = int64(p.Ctx.ShownRows()) // the view's own rows, which take no more memory
+		}
 		for _, s := range m.op.Stores() {
 			out[i].StateKeys += int64(s.Len())
 			out[i].StateBytes += s.Size()

@@ -33,6 +33,8 @@ type Ctx struct {
 	// Shown finds the row that is kept under a key of the query, as stored bytes of the columns that are not part of the key, with all
 	// that was let out so far. nil: nobody knows.
 	Shown func(key []byte) (value []byte, ok bool)
+	// ShownRows is how many such rows there are. It is given where Shown is.
+	ShownRows func() int
 	// Remember is how many groups are kept in memory besides the rows that are shown, where those tell all. 0: 32,768.
 	Remember int
 	// Failed is told of each row that could not be computed; the row has no part in the result.

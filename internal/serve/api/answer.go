@@ -86,7 +86,7 @@ func (s *Server) failWith(w http.ResponseWriter, r *http.Request, err error, sql
 		s.cfg.Logger.Error("an HTTP request failed", "path", r.URL.Path, "error", err)
 	case e.Code == query.CodeCanceled:
 		status = http.StatusRequestTimeout
-	case strings.HasPrefix(e.Code, "53"):
+	case strings.HasPrefix(e.Code, "53"), e.Code == query.CodeStarting:
 		status = http.StatusServiceUnavailable
 	}
 	s.fail(w, r, status, body)

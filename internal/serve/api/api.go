@@ -67,10 +67,12 @@ var ErrNotFound = errors.New("not found")
 
 // Config says what is served. Parts that are nil answer 503 until they are there.
 type Config struct {
-	River      River
-	Judged     Judged
-	Events     Events
-	Views      *view.Directory
+	River  River
+	Judged Judged
+	Events Events
+	Views  *view.Directory
+	// Await waits until views have their rows, after a restart. nil: they have them.
+	Await      func(ctx context.Context) error
 	Status     Status
 	Upkeep     Upkeep
 	Delivering Delivering

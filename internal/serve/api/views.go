@@ -72,6 +72,12 @@ func (s *Server) stored(w http.ResponseWriter, r *http.Request) *view.Entry {
 			Hint: "Make a materialized view over it, or look at /api/events."})
 		return nil
 	}
+	if s.cfg.Await != nil {
+		if err := s.cfg.Await(r.Context()); err != nil {
+			s.failWith(w, r, err, "")
+			return nil
+		}
+	}
 	return e
 }
 

@@ -46,6 +46,8 @@ type Config struct {
 	System  System  // nil: there is no system catalog
 	Changer Changer // nil: nothing can be changed
 	Streams Streams // nil: streams cannot be read
+	// Await waits until views have their rows, after a restart. nil: they have them.
+	Await func(ctx context.Context) error
 	// Continuous says what stands against running a query continuously; nil: nothing does.
 	Continuous func(*plan.Query) error
 	// Analyze runs a query and tells what its operators did; Operators does that of a running view. nil: EXPLAIN ANALYZE is not there.
@@ -180,6 +182,11 @@ func (e *Engine) recent(ctx context.Context, scan *plan.Scan) iter.Seq2[*vec.Bat
 func (e *Engine) runOver(
 	ctx context.Context, s *Session, q *plan.Query, snap *view.Snapshot, args []*vec.Vector, streams op.Rows,
 ) (Rows, error) {
+	if e.cfg.Await != nil && reads(q, snap) {
+		if err := e.cfg.Await(ctx); err != nil {
+			return nil, AsError(err)
+		}
+	}
 	rows := e.rowsOf(q, snap, args, streams)
 	// The query lives as long as its rows, which may be longer than the call that started it.
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -200,6 +207,18 @@ func (e *Engine) rowsOf(q *plan.Query, snap *view.Snapshot, args []*vec.Vector, 
 		}
 		return streams(ctx, scan)
 	}
+}
+
+// reads reports whether a query reads a view or table.
+func reads(q *plan.Query, snap *view.Snapshot) bool {
+	found := false
+	plan.Walk(q.Root, func(n plan.Node) {
+		if scan, ok := n.(*plan.Scan); ok {
+			entry, ok := snap.Lookup(scan.Relation.Schema, scan.Relation.Name)
+			found = found || ok && entry.Table != nil
+		}
+	})
+	return found
 }
 
 // pin takes a version of each table that a query reads, all as of one step.

@@ -35,6 +35,7 @@ const (
 	CodeTooManyConnections  = "53300"
 	CodeCanceled            = "57014"
 	CodeShutdown            = "57P01"
+	CodeStarting            = "57P03"
 	CodeInternal            = "XX000"
 )
 
