@@ -5,7 +5,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -18,13 +21,13 @@ const demoSecret = "whsec_ZGVtby1zZWNyZXQtY2hhbmdlLW1lLTAxMjM0NTY3"
 
 func demonstrate(ctx context.Context, args []string) error {
 	o := options()
-	fs := flag.NewFlagSet("demo", flag.ContinueOnError)
-	serveFlags(fs, &o)
-	fs.Lookup("project").DefValue, o.Project = "examples/shop", "examples/shop"
-	fs.Lookup("data").DefValue, o.Data = "data/demo", "data/demo"
-	seed := fs.Uint64("seed", 1, "decides who visits the shop and what they do")
-	hooks := fs.String("webhooks", "127.0.0.1:9999", "`address` of the demo's webhook receiver")
-	if err := parse(fs, args, false); err != nil {
+	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
+	serveFlags(flags, &o)
+	flags.Lookup("project").DefValue, o.Project = "examples/shop", "examples/shop"
+	flags.Lookup("data").DefValue, o.Data = "data/demo", "data/demo"
+	seed := flags.Uint64("seed", 1, "decides who visits the shop and what they do")
+	hooks := flags.String("webhooks", "127.0.0.1:9999", "`address` of the demo's webhook receiver")
+	if err := parse(flags, args, false); err != nil {
 		return err
 	}
 	receiver, err := demo.Listen(*hooks, demoSecret)
@@ -49,6 +52,7 @@ func runDemo(ctx context.Context, o app.Options, receiver *demo.Receiver, seed u
 	var shop errgroup.Group
 	shop.Go(func() error { return receiver.Run(receiving) })
 
+	past := closedFor(o.Data, time.Now())
 	opened := make(chan app.Addresses, 1)
 	served := make(chan error, 1)
 	go func() {
@@ -67,7 +71,9 @@ func runDemo(ctx context.Context, o app.Options, receiver *demo.Receiver, seed u
 		fmt.Printf("the demo shop is open: watch it at %s (Ctrl-C closes it)\n", a.UI)
 		visiting, closeShop := context.WithCancel(ctx)
 		closed := make(chan error, 1)
-		go func() { closed <- demo.New(demo.Config{BaseURL: a.UI, Seed: seed, Log: o.Log}).Run(visiting) }()
+		go func() {
+			closed <- demo.New(demo.Config{BaseURL: a.UI, Seed: seed, Past: past, Log: o.Log}).Run(visiting)
+		}()
 		select {
 		case err = <-served: // the server ended by itself
 			closeShop()
@@ -80,4 +86,25 @@ func runDemo(ctx context.Context, o app.Options, receiver *demo.Receiver, seed u
 	}
 	stopReceiving()
 	return errors.Join(err, shop.Wait())
+}
+
+// closedFor is how long the shop on a data folder has been closed: that much of its past is missing. 0: it is new.
+func closedFor(data string, now time.Time) time.Duration {
+	var last time.Time
+	_ = filepath.WalkDir(filepath.Join(data, "log"), func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // there is none yet, or its file has just gone
+		}
+		if info, err := d.Info(); err == nil && !d.IsDir() && info.ModTime().After(last) {
+			last = info.ModTime()
+		}
+		return nil
+	})
+	if last.IsZero() {
+		return 0
+	}
+	if gap := now.Sub(last); gap > 0 {
+		return min(gap, time.Hour)
+	}
+	return -1
 }
