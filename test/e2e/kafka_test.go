@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"path/filepath"
 	"strconv"
@@ -34,12 +35,13 @@ func startKafka(t *testing.T) string {
 // twoFreePorts finds a port whose successor is free, too: Kafka's controller takes that.
 func twoFreePorts(t *testing.T) int {
 	t.Helper()
-	for range 50 {
-		first, err := net.Listen("tcp", "127.0.0.1:0")
+	start := rand.IntN(1000)
+	for i := range 1000 { // below the ports that connections take by themselves
+		port := 22000 + 2*((start+i)%1000)
+		first, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
-			t.Fatal(err)
+			continue
 		}
-		port := first.Addr().(*net.TCPAddr).Port
 		second, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1))
 		first.Close()
 		if err == nil {

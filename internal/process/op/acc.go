@@ -196,7 +196,11 @@ func (a decSum) push(g *groups, at int, ids []uint32, b *vec.Batch, arg *vec.Vec
 		}
 		sum, err := loadDec(p).Add(d)
 		if err != nil {
-			return err
+			p[0] -= uint64(sign)
+			if !ints {
+				a.count(p, d.Scale, -sign)
+			}
+			return &rowError{k: k, err: err}
 		}
 		storeDec(p, sum)
 	}

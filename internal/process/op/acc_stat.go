@@ -37,9 +37,7 @@ func (*variance) words() int { return varSquares + 3 }
 func squares(p []uint64) []uint64 { return p[varSquares-1:] } // so that loadDec and storeDec find their words
 
 func (v *variance) push(g *groups, at int, ids []uint32, b *vec.Batch, arg *vec.Vector) error {
-	if err := v.decSum.push(g, at, ids, b, arg); err != nil {
-		return err
-	}
+	ints := arg.Type.Kind.InInts()
 	for k := range b.Rows() {
 		i := rowAt(b, k)
 		j := argAt(arg, i)
@@ -47,24 +45,34 @@ func (v *variance) push(g *groups, at int, ids []uint32, b *vec.Batch, arg *vec.
 			continue
 		}
 		var d vec.Decimal
-		if arg.Type.Kind.InInts() {
+		if ints {
 			d = vec.DecimalFromInt(arg.Ints[j])
 		} else {
 			d = arg.Decs[j]
 		}
 		sq, err := d.Mul(d)
 		if err != nil {
-			return err
+			return &rowError{k: k, err: err}
 		}
-		if b.Sign(i) < 0 {
-			sq = sq.Neg()
+		sign, scale := b.Sign(i), d.Scale
+		if sign < 0 {
+			d, sq = d.Neg(), sq.Neg()
 		}
-		p := squares(g.m.At(ids[i])[at:])
-		sum, err := loadDec(p).Add(sq)
+		p := g.m.At(ids[i])[at:]
+		sum, err := loadDec(p).Add(d)
 		if err != nil {
-			return err
+			return &rowError{k: k, err: err}
+		}
+		sqs, err := loadDec(squares(p)).Add(sq)
+		if err != nil {
+			return &rowError{k: k, err: err}
+		}
+		p[0] += uint64(sign)
+		if !ints {
+			v.count(p, scale, sign)
 		}
 		storeDec(p, sum)
+		storeDec(squares(p), sqs)
 	}
 	return nil
 }

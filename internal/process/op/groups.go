@@ -181,14 +181,47 @@ func (g *groups) fold(ids []uint32, b *vec.Batch) {
 		if c.in.Rows() == 0 {
 			continue
 		}
-		if err := c.acc.push(g, c.at, ids, &c.in, c.val); err != nil {
-			g.ctx.Env.Fail(rowAt(&c.in, 0), err)
-			g.ctx.failed(b)
+		for err := c.acc.push(g, c.at, ids, &c.in, c.val); err != nil; {
+			err = g.skip(c, ids, b, err)
 		}
 	}
 	for _, f := range g.settling {
 		f.settle(g, ids, b)
 	}
+}
+
+// rowError is what Push of an accumulator fails with: the rows before the failing one are taken, it and those behind it are not.
+type rowError struct {
+	k   int // which of the batch's rows
+	err error
+	all bool // those behind it are taken, too
+}
+
+func (e *rowError) Error() string { return e.err.Error() }
+func (e *rowError) Unwrap() error { return e.err }
+
+// skip reports the row that a call failed at, and goes on behind it: a row that errs is its own matter.
+func (g *groups) skip(c *call, ids []uint32, b *vec.Batch, err error) error {
+	at, ok := err.(*rowError)
+	if !ok {
+		g.ctx.Env.Fail(rowAt(&c.in, 0), err)
+		g.ctx.failed(b)
+		return nil
+	}
+	g.ctx.Env.Fail(rowAt(&c.in, at.k), at.err)
+	g.ctx.failed(b)
+	if at.all {
+		return nil
+	}
+	rest := make([]int32, 0, c.in.Rows()-at.k-1)
+	for k := at.k + 1; k < c.in.Rows(); k++ {
+		rest = append(rest, int32(rowAt(&c.in, k)))
+	}
+	c.in.Sel = rest
+	if len(rest) == 0 {
+		return nil
+	}
+	return c.acc.push(g, c.at, ids, &c.in, c.val)
 }
 
 // foldRow is fold for the one row in sel of a batch that prepare returned.
