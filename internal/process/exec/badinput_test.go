@@ -225,3 +225,19 @@ func TestTheClockJumps(t *testing.T) {
 		t.Errorf("after the jump on: %d late; %s", s.Late, w.rows("every"))
 	}
 }
+
+func TestARowThatASumCannotTakeLeavesTheOthersIn(t *testing.T) {
+	w := newWorld(t, 1)
+	const times = ` * 10000000000000000000000000000000000000::numeric`
+	w.mustDeclare(numbersDDL + `CREATE MATERIALIZED VIEW sums AS SELECT k, sum(n` + times + `) AS s, sum(DISTINCT n` + times + `) AS d, count(*) AS c FROM numbers GROUP BY k;`)
+	w.send("numbers", number(9, "a", 1), number(8, "a", 1), number(1, "b", 1), number(7, "a", 1), number(2, "b", 2)) // in one step
+	w.start()
+	w.settle()
+	const zeros = "0000000000000000000000000000000000000"
+	if got, want := w.rows("sums"), "a | 9"+zeros+" | 9"+zeros+" | 3\nb | 3"+zeros+" | 3"+zeros+" | 2"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if s := w.status("sums"); s.Errors == 0 || s.RecentErrors[0].Offset != 1 {
+		t.Errorf("%+v", s)
+	}
+}

@@ -200,7 +200,7 @@ func (a decSum) push(g *groups, at int, ids []uint32, b *vec.Batch, arg *vec.Vec
 			if !ints {
 				a.count(p, d.Scale, -sign)
 			}
-			return &rowError{k: k, err: err}
+			return &rowError{row: i, err: err}
 		}
 		storeDec(p, sum)
 	}

@@ -59,7 +59,7 @@ func (l *list) push(g *groups, at int, ids []uint32, b *vec.Batch, _ *vec.Vector
 		}
 		l.buf = state.AppendRow(l.buf[:0], l.cols, i)
 		if err := l.add(g, ids[i], at, l.buf, b.Sign(i)); err != nil {
-			return &rowError{k: k, err: err}
+			return &rowError{row: i, err: err}
 		}
 	}
 	return nil

@@ -52,7 +52,7 @@ func (v *variance) push(g *groups, at int, ids []uint32, b *vec.Batch, arg *vec.
 		}
 		sq, err := d.Mul(d)
 		if err != nil {
-			return &rowError{k: k, err: err}
+			return &rowError{row: i, err: err}
 		}
 		sign, scale := b.Sign(i), d.Scale
 		if sign < 0 {
@@ -61,11 +61,11 @@ func (v *variance) push(g *groups, at int, ids []uint32, b *vec.Batch, arg *vec.
 		p := g.m.At(ids[i])[at:]
 		sum, err := loadDec(p).Add(d)
 		if err != nil {
-			return &rowError{k: k, err: err}
+			return &rowError{row: i, err: err}
 		}
 		sqs, err := loadDec(squares(p)).Add(sq)
 		if err != nil {
-			return &rowError{k: k, err: err}
+			return &rowError{row: i, err: err}
 		}
 		p[0] += uint64(sign)
 		if !ints {

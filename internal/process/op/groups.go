@@ -190,9 +190,9 @@ func (g *groups) fold(ids []uint32, b *vec.Batch) {
 	}
 }
 
-// rowError is what Push of an accumulator fails with: the rows before the failing one are taken, it and those behind it are not.
+// rowError is what push of an accumulator fails with: the rows before the failing one are taken, it and those behind it are not.
 type rowError struct {
-	k   int // which of the batch's rows
+	row int
 	err error
 	all bool // those behind it are taken, too
 }
@@ -200,25 +200,32 @@ type rowError struct {
 func (e *rowError) Error() string { return e.err.Error() }
 func (e *rowError) Unwrap() error { return e.err }
 
+// behind are the rows of a batch behind one of them.
+func behind(b *vec.Batch, row int) []int32 {
+	var out []int32
+	found := false
+	for k := range b.Rows() {
+		i := rowAt(b, k)
+		if found {
+			out = append(out, int32(i))
+		}
+		found = found || i == row
+	}
+	return out
+}
+
 // skip reports the row that a call failed at, and goes on behind it: a row that errs is its own matter.
 func (g *groups) skip(c *call, ids []uint32, b *vec.Batch, err error) error {
 	at, ok := err.(*rowError)
 	if !ok {
-		g.ctx.Env.Fail(rowAt(&c.in, 0), err)
-		g.ctx.failed(b)
-		return nil
+		at = &rowError{row: rowAt(&c.in, 0), err: err, all: true}
 	}
-	g.ctx.Env.Fail(rowAt(&c.in, at.k), at.err)
+	g.ctx.Env.Fail(at.row, at.err)
 	g.ctx.failed(b)
 	if at.all {
 		return nil
 	}
-	rest := make([]int32, 0, c.in.Rows()-at.k-1)
-	for k := at.k + 1; k < c.in.Rows(); k++ {
-		rest = append(rest, int32(rowAt(&c.in, k)))
-	}
-	c.in.Sel = rest
-	if len(rest) == 0 {
+	if c.in.Sel = behind(&c.in, at.row); len(c.in.Sel) == 0 {
 		return nil
 	}
 	return c.acc.push(g, c.at, ids, &c.in, c.val)

@@ -1,8 +1,8 @@
 package op
 
 import (
+	"cmp"
 	"encoding/binary"
-	"slices"
 
 	"myelin/internal/process/plan"
 	"myelin/internal/process/state"
@@ -184,40 +184,20 @@ func (d *distinctAcc) push(g *groups, at int, ids []uint32, b *vec.Batch, arg *v
 		}
 		d.sel = append(d.sel, int32(i))
 	}
-	if len(d.sel) == 0 {
-		return nil
-	}
-	err := d.inner.push(g, at, ids, &vec.Batch{Cols: b.Cols, N: b.N, Sel: d.sel, Diff: d.diff[:b.N]}, arg)
-	var first *rowError
-	for err != nil { // the sets have taken all rows: what is left of them has to be added now
+	var first error
+	in := &vec.Batch{Cols: b.Cols, N: b.N, Sel: d.sel, Diff: d.diff[:b.N]}
+	for len(in.Sel) > 0 { // the sets have taken all rows: those behind one that fails have to be added now
+		err := d.inner.push(g, at, ids, in, arg)
 		e, ok := err.(*rowError)
 		if !ok {
-			return err
+			return cmp.Or(first, err)
 		}
 		if first == nil {
-			first = &rowError{k: slices.Index(rowsOf(b), d.sel[e.k]), err: e.err, all: true}
+			first = &rowError{row: e.row, err: e.err, all: true}
 		}
-		if d.sel = d.sel[e.k+1:]; len(d.sel) == 0 {
-			break
-		}
-		err = d.inner.push(g, at, ids, &vec.Batch{Cols: b.Cols, N: b.N, Sel: d.sel, Diff: d.diff[:b.N]}, arg)
+		in.Sel = behind(in, e.row)
 	}
-	if first != nil {
-		return first
-	}
-	return nil
-}
-
-// rowsOf are the numbers of a batch's rows.
-func rowsOf(b *vec.Batch) []int32 {
-	if b.Sel != nil {
-		return b.Sel
-	}
-	out := make([]int32, b.N)
-	for i := range out {
-		out[i] = int32(i)
-	}
-	return out
+	return first
 }
 
 func (d *distinctAcc) result(g *groups, p []uint64, out *vec.Vector) error {

@@ -182,7 +182,7 @@ func (e *Engine) recent(ctx context.Context, scan *plan.Scan) iter.Seq2[*vec.Bat
 func (e *Engine) runOver(
 	ctx context.Context, s *Session, q *plan.Query, snap *view.Snapshot, args []*vec.Vector, streams op.Rows,
 ) (Rows, error) {
-	if e.cfg.Await != nil && reads(q, snap) {
+	if _, read := tables(q, snap); e.cfg.Await != nil && len(read) > 0 {
 		if err := e.cfg.Await(ctx); err != nil {
 			return nil, AsError(err)
 		}
@@ -209,22 +209,8 @@ func (e *Engine) rowsOf(q *plan.Query, snap *view.Snapshot, args []*vec.Vector, 
 	}
 }
 
-// reads reports whether a query reads a view or table.
-func reads(q *plan.Query, snap *view.Snapshot) bool {
-	found := false
-	plan.Walk(q.Root, func(n plan.Node) {
-		if scan, ok := n.(*plan.Scan); ok {
-			entry, ok := snap.Lookup(scan.Relation.Schema, scan.Relation.Name)
-			found = found || ok && entry.Table != nil
-		}
-	})
-	return found
-}
-
-// pin takes a version of each table that a query reads, all as of one step.
-func (e *Engine) pin(q *plan.Query, snap *view.Snapshot) map[*plan.Relation]*state.Version {
-	var rels []*plan.Relation
-	var tables []*state.Table
+// tables are the tables that a query reads, with their relations.
+func tables(q *plan.Query, snap *view.Snapshot) (rels []*plan.Relation, tables []*state.Table) {
 	plan.Walk(q.Root, func(n plan.Node) {
 		if scan, ok := n.(*plan.Scan); ok {
 			if entry, ok := snap.Lookup(scan.Relation.Schema, scan.Relation.Name); ok && entry.Table != nil {
@@ -232,8 +218,14 @@ func (e *Engine) pin(q *plan.Query, snap *view.Snapshot) map[*plan.Relation]*sta
 			}
 		}
 	})
+	return rels, tables
+}
+
+// pin takes a version of each table that a query reads, all as of one step.
+func (e *Engine) pin(q *plan.Query, snap *view.Snapshot) map[*plan.Relation]*state.Version {
+	rels, read := tables(q, snap)
 	out := make(map[*plan.Relation]*state.Version, len(rels))
-	for i, v := range state.Pin(tables...) {
+	for i, v := range state.Pin(read...) {
 		out[rels[i]] = v
 	}
 	return out

@@ -128,10 +128,9 @@ func (w *Watch) shifted(s *source, t *stream, name string, sh shift) {
 			out.Causes = t.Mix.surplus(ratio)
 		}
 		out.Release = s.release(out.Causes, float64(sh.since))
-		out.Affected = int64(math.Abs(sh.expected - sh.observed))
 	}
-	if sh.kind == Missing && sh.expected > 0 {
-		out.Affected = int64(sh.expected)
+	if sh.open || sh.kind == Missing {
+		out.Affected = int64(math.Abs(sh.expected - sh.observed))
 	}
 	out.Series = t.Volume.recent(48)
 	w.mu.out = append(w.mu.out, out)

@@ -72,6 +72,7 @@ type source struct {
 	Mark     float64                `json:"mark"`  // how far the events' time has come
 	Clock    float64                `json:"clock"` // when that was
 	kept     int64                  // events since the last word of duplicates
+	fresh    bool                   // the event at hand is of a version that was first seen within newRelease, after others
 	dirty    bool
 }
 
@@ -204,6 +205,7 @@ func (w *Watch) forget(s *source) bool {
 }
 
 func (w *Watch) version(s *source, f *Fact) {
+	s.fresh = false
 	name := f.Dims[versionDimension]
 	if name == "" {
 		return
@@ -224,12 +226,7 @@ func (w *Watch) version(s *source, f *Fact) {
 	}
 	v.N++
 	v.Last = max(v.Last, f.At)
-}
-
-// isNew reports whether the event's version was first seen within newRelease, after others.
-func (s *source) isNew(f *Fact) bool {
-	v := s.Versions[f.Dims[versionDimension]]
-	return v != nil && len(s.Versions) > 1 && f.At-v.First < newRelease
+	s.fresh = len(s.Versions) > 1 && f.At-v.First < newRelease
 }
 
 // ratio feeds a share and reports what it says.
