@@ -1,13 +1,9 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
-	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -38,40 +34,8 @@ var outputs = map[string]struct {
 // TestKillLeavesOutputTopicsRight kills the process at random moments while events come in. What a consumer of committed records
 // finds in the topics must be what the queries give: each change once, steps in order, no key twice in a step.
 func TestKillLeavesOutputTopicsRight(t *testing.T) {
-	times := 3
-	if os.Getenv("MYELIN_SOAK_ROUNDS") != "" {
-		times = rounds()
-	}
-	rng := rand.New(rand.NewPCG(17, 18))
 	s := prepare(t, shop.with(project{"sql/shop.sql": outputsSQL}))
-	ctx, cancel := context.WithCancel(t.Context())
-	var senders sync.WaitGroup
-	l := &load{s: s, acked: map[string]bool{}}
-	for i := range 2 {
-		senders.Go(func() { l.mixed(ctx, fmt.Sprintf("k%d", i), rand.New(rand.NewPCG(19, uint64(i)))) })
-	}
-	for range times {
-		s.start()
-		before := l.count.Load()
-		eventually(t, 60*time.Second, func() error {
-			if l.count.Load() == before {
-				return fmt.Errorf("no acks in this round")
-			}
-			return nil
-		})
-		wait(t, time.Duration(rng.IntN(500))*time.Millisecond)
-		s.kill()
-	}
-	s.start()
-	cancel()
-	senders.Wait()
-	eventually(t, 60*time.Second, func() error {
-		b, err := s.balance()
-		if err == nil && b.Pending != 0 {
-			err = fmt.Errorf("%d events are still on the doorstep", b.Pending)
-		}
-		return err
-	})
+	l, times := killed(t, s, "k", 17, 60*time.Second, 60*time.Second)
 	changes := 0
 	for topic, o := range outputs {
 		want, err := s.query(o.query)

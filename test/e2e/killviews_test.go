@@ -45,25 +45,26 @@ func mixed() project {
 	return shop.with(project{"sql/shop.sql": b.String(), "tables/crm.csv": "user_id,segment,ltv\nm0-u1,vip,1200.5\nm1-u2,new,10\n"})
 }
 
-// TestKillLeavesEveryKindOfViewRight kills the process at random moments while events come in. At the end each view of the mix has the
-// rows that its query gives when it is run once over the topic, and the topic that a sink writes has each row once.
-func TestKillLeavesEveryKindOfViewRight(t *testing.T) {
-	times := 3
+// killed sends events of all kinds while it kills and starts s at random moments, three times or as a soak run says. It returns when all
+// that was acknowledged has left the doorstep. An acknowledgement may take as long as patience, the doorstep as long as settling.
+func killed(t *testing.T, s *server, name string, seed uint64, patience, settling time.Duration) (l *load, times int) {
+	t.Helper()
+	times = 3
 	if os.Getenv("MYELIN_SOAK_ROUNDS") != "" {
 		times = rounds()
 	}
-	rng := rand.New(rand.NewPCG(7, 8))
-	s := prepare(t, mixed())
+	rng := rand.New(rand.NewPCG(seed, seed+1))
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	var senders sync.WaitGroup
-	l := &load{s: s, acked: map[string]bool{}}
+	l = &load{s: s, acked: map[string]bool{}}
 	for i := range 2 {
-		senders.Go(func() { l.mixed(ctx, fmt.Sprintf("m%d", i), rand.New(rand.NewPCG(9, uint64(i)))) })
+		senders.Go(func() { l.mixed(ctx, fmt.Sprintf("%s%d", name, i), rand.New(rand.NewPCG(seed+2, uint64(i)))) })
 	}
 	for range times {
 		s.start()
 		before := l.count.Load()
-		eventually(t, 20*time.Second, func() error {
+		eventually(t, patience, func() error {
 			if l.count.Load() == before {
 				return fmt.Errorf("no acks in this round")
 			}
@@ -75,13 +76,21 @@ func TestKillLeavesEveryKindOfViewRight(t *testing.T) {
 	s.start()
 	cancel()
 	senders.Wait()
-	eventually(t, 30*time.Second, func() error {
+	eventually(t, settling, func() error {
 		b, err := s.balance()
 		if err == nil && b.Pending != 0 {
 			err = fmt.Errorf("%d events are still on the doorstep", b.Pending)
 		}
 		return err
 	})
+	return l, times
+}
+
+// TestKillLeavesEveryKindOfViewRight kills the process at random moments while events come in. At the end each view of the mix has the
+// rows that its query gives when it is run once over the topic, and the topic that a sink writes has each row once.
+func TestKillLeavesEveryKindOfViewRight(t *testing.T) {
+	s := prepare(t, mixed())
+	l, times := killed(t, s, "m", 7, 20*time.Second, 30*time.Second)
 	eventually(t, 30*time.Second, func() error { // what is read while the state is on its way back may lack rows
 		rows, err := s.query("SELECT count(*) FROM crm")
 		if err == nil && strings.Join(rows, "") != "2" {

@@ -318,5 +318,5 @@ func (r *Runner) append(ctx context.Context, e *entry) error {
 	if err := r.cluster.Client().ProduceSync(ctx, rec).FirstErr(); err != nil {
 		return fmt.Errorf("writing the ledger of quarantine: %w", err)
 	}
-	return r.ledger.await(ctx)
+	return r.ledger.awaitOffset(ctx, rec.Offset+1) // not await: a transaction of another node may be open before it
 }
