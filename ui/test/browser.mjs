@@ -28,6 +28,10 @@ export async function open(browser, { width = 1440, height = 900, theme = 'light
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
   page.complaints = [];
+  page.underWay = new Set(); // what was asked and not answered yet
+  const name = (r) => `${r.method()} ${new URL(r.url()).pathname}`;
+  page.on('request', (r) => page.underWay.add(name(r)));
+  for (const end of ['requestfinished', 'requestfailed']) page.on(end, (r) => page.underWay.delete(name(r)));
   page.on('pageerror', (e) => page.complaints.push(`page error: ${e.message}`));
   page.on('console', (m) => {
     if (m.type() === 'error' && !/Failed to load resource|ERR_/.test(m.text())) page.complaints.push(`console: ${m.text()}`);
@@ -41,4 +45,16 @@ export async function axe(page) {
   if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axeSource);
   const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
   return found.violations.flatMap((v) => v.nodes.map((n) => `${v.id} (${v.impact}) at ${n.target.join(' ')}: ${n.failureSummary.replaceAll('\n', ' ')}`));
+}
+
+/** What a reader sees on the page when a check fails: when, where, and what alerts and dialogs say. */
+export async function state(page) {
+  const seen = await page
+    .evaluate(() => {
+      const text = (e) => (e.innerText ?? '').replace(/\s+/g, ' ').trim().slice(0, 400);
+      const all = (what, selector) => [...document.querySelectorAll(selector)].map((e) => `${what}: "${text(e)}"`);
+      return [`heading: "${text(document.querySelector('h1') ?? document.body)}"`, ...all('alert', '[role=alert]'), ...all('dialog', 'dialog[open]')].join(', ');
+    })
+    .catch((e) => `the page does not answer: ${e.message}`);
+  return `${new Date().toISOString()} at ${page.url()}: ${seen}; complaints: ${page.complaints.join(' | ') || 'none'}; requests under way: ${[...page.underWay].join(' | ') || 'none'}`;
 }

@@ -1,5 +1,6 @@
 // Asking, mistakes in place, recipes, previews, and making a view, by keyboard.
 import { readdir, readFile } from 'node:fs/promises';
+import { state } from './browser.mjs';
 
 export async function sql({ browser, base, open, check, must, clean, shot, has }) {
   if (!(await has('/api/sql/functions'))) return;
@@ -15,6 +16,8 @@ export async function sql({ browser, base, open, check, must, clean, shot, has }
         await page.keyboard.insertText(text);
       });
       must(page.complaints.length === 0, page.complaints.join('\n'));
+    } catch (e) {
+      throw new Error(`${String(e.message ?? e).split('\n').slice(0, 8).join('\n')}\n${await state(page)}`);
     } finally {
       await page.context().close();
     }
@@ -82,5 +85,23 @@ export async function sql({ browser, base, open, check, must, clean, shot, has }
       const gone = await post('/api/query', { sql: 'DROP MATERIALIZED VIEW page_test_view' });
       must(gone.ok, await gone.text());
     }, { theme: 'dark' }),
+  );
+
+  await check('SQL: the look before a view is made is at the text that is there, also when the server takes its time to read it', () =>
+    visit('/sql', async (page, write) => {
+      const of = (name) => `CREATE MATERIALIZED VIEW ${name} AS SELECT event, count(*) AS n FROM events GROUP BY event`;
+      await write(of('page_test_before'));
+      await page.getByRole('button', { name: 'Create view' }).waitFor();
+      let answer;
+      const held = new Promise((resolve) => (answer = resolve));
+      await page.route('**/api/sql/explain', (r) => held.then(() => r.continue()).catch(() => {}));
+      await write(of('page_test_now'));
+      const asked = page.waitForRequest('**/api/sql/explain');
+      await page.getByRole('button', { name: 'Create view' }).click();
+      await asked;
+      must((await page.getByRole('dialog').count()) === 0, 'the dialog shows what it knows of the text before');
+      answer();
+      await page.getByRole('dialog').getByRole('heading', { name: 'Create the view page_test_now?' }).waitFor();
+    }),
   );
 }
