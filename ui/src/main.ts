@@ -3,5 +3,6 @@ import Gate from './Gate.svelte';
 import './fonts.css';
 import './tokens.css';
 import './base.css';
+import './parts.css';
 
 mount(Gate, { target: document.getElementById('app')! });
