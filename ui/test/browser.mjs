@@ -26,7 +26,7 @@ export async function launch() {
 export async function open(browser, { width = 1440, height = 900, theme = 'light', motion = 'reduce' } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, reducedMotion: motion });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(45_000);
   page.complaints = [];
   page.underWay = new Set(); // what was asked and not answered yet
   const name = (r) => `${r.method()} ${new URL(r.url()).pathname}`;
