@@ -117,7 +117,8 @@ func BenchmarkPath(b *testing.B) {
 				pub.Apply(uint64(i), func() { table.Publish() })
 				if i%batches == batches-1 {
 					for _, s := range append(p.Stores(), table) {
-						s.Dirty(func(k, v []byte) {})
+						for range s.Dirty() {
+						}
 					}
 				}
 			}

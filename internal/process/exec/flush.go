@@ -36,18 +36,11 @@ type flusher struct {
 
 	completed atomic.Uint64
 
-	// of the writing goroutine: where the changelog begins; -1: to be asked
-	began int64
-}
+	writing *flushed // the last flush begun
 
-// flushed is the state as of a step.
-type flushed struct {
-	number  uint64
-	seq     uint64
-	cut     int64
-	told    int64 // offset in ServedTopic behind what was told up to here
-	changes []state.Change
-	live    int64 // keys there are
+	// of the writing goroutine: where the changelog begins (-1: to be asked), and whose state is to go
+	began int64
+	gone  discarder
 }
 
 // waiter is told once a flush is durable.
@@ -86,25 +79,22 @@ func (f *flusher) maybe(clock int64) error {
 	})
 	pending := f.dirty()
 	if f.busy {
-		if pending >= flushLimit*flushKeys {
-			f.task.hold = max(f.task.hold, f.started)
-		}
 		return nil
 	}
-	due := f.task.seq > f.seq && (pending >= flushKeys || clock-f.at >= f.task.cfg.FlushEvery.Microseconds())
-	if !f.asked && !due {
+	since := clock - f.at
+	due := since >= f.task.cfg.FlushEvery.Microseconds() || pending >= flushMost || pending >= flushKeys && since >= flushApart.Microseconds()
+	if !f.asked && !(due && f.task.seq > f.seq) {
 		return nil
 	}
 	began := time.Now()
-	changes, live, err := f.task.collect()
-	if err != nil {
-		return err
-	}
+	w := f.task.collect()
 	f.task.metrics.collectTime.Observe(time.Since(began))
 	f.asked, f.busy = false, true
 	f.started++
 	f.seq, f.at = f.task.seq, clock
-	f.work <- &flushed{number: f.started, seq: f.task.seq, cut: f.task.cut.Load(), told: f.task.tells.next.Load(), changes: changes, live: live}
+	w.number, w.seq, w.cut, w.told = f.started, f.task.seq, f.task.cut.Load(), f.task.tells.next.Load()
+	w.tick, f.writing = f.wake, w
+	f.work <- w
 	return nil
 }
 
@@ -112,117 +102,73 @@ const (
 	// flushKeys is how many changed keys make a flush due before its time: the task stands still while they are collected, and a
 	// restart has the fewer records to read again.
 	flushKeys = 200_000
-	// flushLimit is how many times that may have changed before steps wait for the flush that is being written.
-	flushLimit = 4
+	// flushApart is how far apart such flushes are at least: a key that changes all the time is written as often as there are flushes.
+	flushApart = 3 * time.Second
+	// flushMost is how many keys may have changed: a flush is due then whenever the last one was. With those that are being written
+	// there may be flushSlack more, then steps wait for some to be written.
+	flushMost  = 800_000
+	flushSlack = 50_000
 	// countEvery is after how many looks the changed keys are counted again.
 	countEvery = 16
 )
 
 // dirty is about how many keys have changed since the last flush began.
 func (f *flusher) dirty() int {
-	if f.looks++; f.looks%countEvery != 0 {
-		return f.changed
-	}
-	f.changed = 0
-	for _, g := range f.task.groups {
-		for _, j := range g.jobs {
-			for _, s := range j.stores() {
-				if p, ok := s.(interface{ Pending() int }); ok {
-					f.changed += p.Pending()
-				}
-			}
-		}
+	if f.looks++; f.looks%countEvery == 0 {
+		f.changed = f.count()
 	}
 	return f.changed
 }
 
-// keeper copies byte strings into large pieces of memory.
-type keeper struct{ free []byte }
-
-func (k *keeper) keep(prefix, b []byte) []byte {
-	const piece = 256 << 10
-	n := len(prefix) + len(b)
-	if n > cap(k.free)-len(k.free) {
-		k.free = make([]byte, 0, max(piece, n))
+func (f *flusher) count() int {
+	n := 0
+	for _, g := range f.task.groups {
+		for _, j := range g.jobs {
+			for _, s := range j.stores() {
+				if p, ok := s.(interface{ Pending() int }); ok {
+					n += p.Pending()
+				}
+			}
+		}
 	}
-	at := len(k.free)
-	k.free = append(append(k.free, prefix...), b...)
-	return k.free[at : at+n : at+n]
+	return n
 }
 
-// collect takes the keys that changed since the last flush, and what else a restart needs to know. live is how many keys there are.
-func (t *task) collect() (changes []state.Change, live int64, err error) {
-	changes = make([]state.Change, 0, t.flush.changed+t.flush.changed/8)
-	t.flush.changed, t.flush.looks = 0, 0
-	var kept keeper
-	m := meta{Version: metaVersion, Step: t.seq, Clock: t.clock, NextID: t.nextID, Writer: t.fence.writer}
-	for _, g := range t.groups {
-		mg := metaGroup{ID: g.id, Positions: g.positions(), Marks: g.marks, Paused: g.paused}
-		for _, j := range g.jobs {
-			if j.broken { // it is not among the jobs of a next start, which then begins it anew
-				t.gone = append(t.gone, j.id)
-				continue
-			}
-			mg.Jobs = append(mg.Jobs, metaJob{ID: j.id, Name: j.name, Print: j.print.String(), Mark: j.mark})
-			take := func(number int, s state.Store) {
-				prefix := storeKey(j.id, number)
-				live += int64(s.Len())
-				s.Dirty(func(key, value []byte) {
-					c := state.Change{Key: kept.keep(prefix, key)}
-					if value != nil {
-						c.Value = kept.keep(nil, value)
-					}
-					changes = append(changes, c)
-				})
-			}
-			for i, s := range j.stores() {
-				take(i, s)
-			}
-			take(ledgerStore, ledger{j.stat()})
-		}
-		m.Groups = append(m.Groups, mg)
+// full reports whether steps have to wait for the flush that is being written. They go on as fast as that does, and are not stopped
+// until it is through.
+func (f *flusher) full() bool {
+	if !f.pending(f.started) || f.writing == nil {
+		return false
 	}
-	for _, id := range t.gone {
-		err := t.disk.Each(storeKey(id, 0)[:4], func(key, _ []byte) error {
-			changes = append(changes, state.Change{Key: append([]byte{}, key...)})
-			return nil
-		})
-		if err != nil {
-			return nil, 0, err
-		}
+	left := f.writing.left()
+	if f.changed+left+flushMost/8 < flushMost {
+		return false
 	}
-	t.gone = nil
-	b, err := json.Marshal(m)
-	if err != nil {
-		panic("exec: " + err.Error()) // plain numbers and strings
-	}
-	return append(changes, state.Change{Key: metaKey, Value: b}), live, nil
+	f.changed = f.count()
+	return f.changed+left >= flushMost+flushSlack
 }
 
 // run writes flushes until ctx ends. Failures are retried for ever: steps go on meanwhile, and only a restart takes longer.
 func (f *flusher) run(ctx context.Context) error {
 	for {
+		if len(f.gone.jobs) > 0 {
+			select {
+			case w := <-f.work:
+				if err := f.complete(ctx, w); err != nil {
+					return err
+				}
+			default:
+			}
+			err := f.insist(ctx, "removing the state of views that are gone", func() error { return f.discard(ctx) })
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		select {
 		case w := <-f.work:
-			began := time.Now()
-			for err := f.write(ctx, w); err != nil; err = f.write(ctx, w) {
-				if ctx.Err() != nil {
-					return ctx.Err()
-				}
-				if errors.Is(err, ErrFenced) {
-					return fmt.Errorf("making the state of views durable: %w", err)
-				}
-				f.task.cfg.Log.Warn("making the state of views durable failed; trying again", "error", err)
-				if !pause(ctx, 200*time.Millisecond) {
-					return ctx.Err()
-				}
-			}
-			f.task.metrics.flushes.Inc()
-			f.task.metrics.flushTime.Observe(time.Since(began))
-			f.completed.Store(w.number)
-			select {
-			case f.done <- struct{}{}:
-			default:
+			if err := f.complete(ctx, w); err != nil {
+				return err
 			}
 		case <-ctx.Done():
 			return ctx.Err()
@@ -230,18 +176,51 @@ func (f *flusher) run(ctx context.Context) error {
 	}
 }
 
+// complete makes a flush durable.
+func (f *flusher) complete(ctx context.Context, w *flushed) error {
+	began := time.Now()
+	if err := f.insist(ctx, "making the state of views durable", func() error { return f.write(ctx, w) }); err != nil {
+		return err
+	}
+	f.gone.add(w.gone)
+	f.task.metrics.flushes.Inc()
+	f.task.metrics.flushTime.Observe(time.Since(began))
+	f.completed.Store(w.number)
+	f.wake()
+	return nil
+}
+
+// wake tells the task that there is progress.
+func (f *flusher) wake() {
+	select {
+	case f.done <- struct{}{}:
+	default:
+	}
+}
+
+// insist tries until it goes well.
+func (f *flusher) insist(ctx context.Context, what string, try func() error) error {
+	for err := try(); err != nil; err = try() {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if errors.Is(err, ErrFenced) {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		f.task.cfg.Log.Warn(what+" failed; trying again", "error", err)
+		if !pause(ctx, 200*time.Millisecond) {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
 func (f *flusher) write(ctx context.Context, w *flushed) error {
 	// What was sent up to this step would not be computed again by a restart, so it must have been sent.
 	if err := f.task.out.wait(ctx, w.seq); err != nil {
 		return err
 	}
-	last, err := f.txn.commitEach(ctx, func(yield func(*kgo.Record) bool) {
-		for _, c := range w.changes {
-			if !yield(&kgo.Record{Topic: f.txn.id, Key: c.Key, Value: c.Value}) {
-				return
-			}
-		}
-	})
+	last, err := f.txn.commitEach(ctx, w.records(f.txn.id))
 	if err != nil {
 		return err
 	}
@@ -249,7 +228,7 @@ func (f *flusher) write(ctx context.Context, w *flushed) error {
 	if err != nil {
 		return err
 	}
-	if err := f.keep(ctx, w.changes, mark); err != nil {
+	if err := f.keep(ctx, w.changes(), mark); err != nil {
 		return err
 	}
 	f.task.cutTopic(ctx, f.task.cfg.own(StepsTopic), w.cut)
@@ -258,8 +237,12 @@ func (f *flusher) write(ctx context.Context, w *flushed) error {
 }
 
 // keep writes what the changelog has to the local copy. One that proves damaged is made anew from the changelog.
-func (f *flusher) keep(ctx context.Context, changes []state.Change, mark []byte) error {
-	err := f.task.disk.Apply(changes, mark)
+func (f *flusher) keep(ctx context.Context, changes state.Changes, mark []byte) error {
+	return f.heal(ctx, f.task.disk.Apply(changes, mark))
+}
+
+// heal makes a local copy anew that proved damaged.
+func (f *flusher) heal(ctx context.Context, err error) error {
 	var damage *state.DamageError
 	if !errors.As(err, &damage) {
 		return err
@@ -348,7 +331,7 @@ func (f *flusher) rewrite(ctx context.Context, next, live int64) error {
 	if err != nil {
 		return err
 	}
-	if err := t.disk.Apply(nil, mark); err != nil {
+	if err := t.disk.Apply(state.Told(nil), mark); err != nil {
 		return err
 	}
 	f.began = begin

@@ -206,7 +206,6 @@ func (f *follower) loadView(w want, mj metaJob, step uint64) error {
 	f.pub.Apply(step, func() {
 		w.view.Table.Clear()
 		err = f.disk.Each(prefix, func(key, value []byte) error { return w.view.Table.Load(key[len(prefix):], value) })
-		w.view.Table.Forget()
 	})
 	if err != nil {
 		return fmt.Errorf("loading the rows of %s: %w", w.name, err)
@@ -220,10 +219,7 @@ func (t *task) empty(which func(v *View) bool) {
 		if v.Table.Len() == 0 || !which(v) {
 			continue
 		}
-		t.pub.Apply(t.pub.Step(), func() {
-			v.Table.Clear()
-			v.Table.Forget()
-		})
+		t.pub.Apply(t.pub.Step(), v.Table.Clear)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"myelin/internal/log"
 	"myelin/internal/process/plan"
+	"myelin/internal/process/state"
 	"myelin/internal/vec"
 )
 
@@ -33,24 +34,26 @@ type ledgerCounts struct {
 }
 
 // Dirty implements state.Store.
-func (l ledger) Dirty(emit func(key, value []byte)) {
+func (l ledger) Dirty() state.Changes {
 	s := l.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.mu.noted {
-		return
+		return state.Told(nil)
 	}
 	s.mu.noted = false
+	var told []state.Change
 	put := func(key string, v any) {
 		b, err := json.Marshal(v)
 		if err != nil {
 			panic("exec: " + err.Error()) // plain numbers and strings
 		}
-		emit([]byte(key), b)
+		told = append(told, state.Change{Key: []byte(key), Value: b})
 	}
 	put("counts", ledgerCounts{s.errs.Load(), s.late.Load(), s.ahead.Load(), s.mu.misfits})
 	put("errors", s.mu.errors.last())
 	put("late", s.mu.late.last())
+	return state.Told(told)
 }
 
 // Load implements state.Store.

@@ -196,6 +196,47 @@ func TestAChangedViewIsComputedAnewAndADroppedOneLeavesNothing(t *testing.T) {
 	}
 }
 
+// TestTheStateOfADroppedViewGoesAlsoOverACrash drops a view with more keys than are removed at once, and crashes when some are gone.
+func TestTheStateOfADroppedViewGoesAlsoOverACrash(t *testing.T) {
+	w := newWorld(t, 1)
+	w.mustDeclare(numbersDDL + `CREATE MATERIALIZED VIEW few AS SELECT count(*) AS c FROM numbers;
+		CREATE MATERIALIZED VIEW many AS SELECT n, count(*) AS c FROM numbers GROUP BY n;`)
+	w.startQuick()
+	const keys = 2*discardBatch + 500
+	var recs []string
+	for i := range keys {
+		recs = append(recs, number(i, "k", i))
+	}
+	w.send("numbers", recs...)
+	w.settle()
+	if err := w.engine.Flush(w.ctx); err != nil {
+		t.Fatal(err)
+	}
+	stored := func() int {
+		live := map[string]bool{}
+		for _, r := range w.outRecords(StateTopic) {
+			if live[string(r.Key)] = true; r.Value == nil {
+				delete(live, string(r.Key))
+			}
+		}
+		return len(live)
+	}
+	if n := stored(); n < keys {
+		t.Fatalf("%d keys are stored", n)
+	}
+	w.objects.Views = w.objects.Views[:1]
+	w.apply()
+	if err := w.engine.Flush(w.ctx); err != nil {
+		t.Fatal(err)
+	}
+	w.crash()
+	w.until("the state of the dropped view has gone", func() bool { return stored() < 10 })
+	w.settle()
+	if got := w.rows("few"); got != fmt.Sprint(keys) {
+		t.Errorf("the other view shows %s", got)
+	}
+}
+
 func TestATableFollowsItsFile(t *testing.T) {
 	w := newWorld(t, 1)
 	path := filepath.Join(t.TempDir(), "crm.csv")

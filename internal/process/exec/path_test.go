@@ -171,14 +171,14 @@ func (p *path) step(pc piece) {
 func (p *path) flush() (keys, bytes int) {
 	var changes []state.Change
 	for _, s := range p.j.stores() {
-		s.Dirty(func(key, value []byte) {
+		for key, value := range s.Dirty() {
 			c := state.Change{Key: append([]byte{1, 2, 3, 4, 5}, key...)}
 			if value != nil {
 				c.Value = append([]byte{}, value...)
 			}
 			bytes += len(key) + len(value)
 			changes = append(changes, c)
-		})
+		}
 	}
 	return len(changes), bytes
 }

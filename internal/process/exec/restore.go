@@ -114,7 +114,7 @@ func (t *task) catchUpDisk(ctx context.Context) error {
 		}
 		mark, err := t.markOf(ctx, r.Offset+1)
 		if err == nil {
-			err = t.disk.Apply(changes, mark)
+			err = t.disk.Apply(state.Told(changes), mark)
 		}
 		changes = changes[:0]
 		return err
@@ -186,6 +186,9 @@ func (t *task) restoreGroups(ctx context.Context) error {
 	}
 	t.seq, t.clock, t.nextID = m.Step, m.Clock, m.NextID
 	t.writers.now, t.tells.last = m.Writer, m.Step
+	if t.gone, err = t.orphans(m); err != nil {
+		return err
+	}
 	wanted := m.usable(t.wanted())
 	for _, mg := range m.Groups {
 		g, err := t.newGroup(mg.ID)
@@ -284,10 +287,7 @@ func (t *task) restoreJob(g *group, w want, mj metaJob) error {
 		if _, ok := s.(*state.Table); ok {
 			loads.Go(func() (err error) {
 				t.pub.Apply(t.seq, func() { // readers may look at it at any time
-					if j.view.Table.Len() > 0 { // what it showed while another process had the task
-						j.view.Table.Clear()
-					}
-					j.view.Table.Forget()
+					j.view.Table.Clear() // what it showed while another process had the task
 					err = load()
 				})
 				return err

@@ -150,22 +150,40 @@ func (l *rowLog) each(f func(id uint64)) {
 
 func rowKey(dst []byte, id uint64) []byte { return binary.BigEndian.AppendUint64(dst, id) }
 
-// Dirty implements state.Store.
-func (l *rowLog) Dirty(emit func(key, value []byte)) {
-	var key, value []byte
-	for _, id := range l.gone {
-		key = rowKey(key[:0], id)
-		emit(key, nil)
+// Dirty implements state.Store. Rows never change, so that those added since are only pointed at.
+func (l *rowLog) Dirty() state.Changes {
+	if l.Pending() == 0 {
+		return state.Told(nil)
 	}
-	l.gone = l.gone[:0]
+	gone := l.gone
+	var added []addedRow
 	for id := max(l.saved, l.first<<pageBits); id < l.next; id++ {
 		if l.has(id) {
-			key = rowKey(key[:0], id)
-			value = append(binary.LittleEndian.AppendUint64(value[:0], l.words(id)[rowDue]), l.row(id)...)
-			emit(key, value)
+			added = append(added, addedRow{id, l.words(id)[rowDue], l.row(id)})
 		}
 	}
-	l.saved = l.next
+	l.gone, l.saved = nil, l.next
+	return func(yield func(key, value []byte) bool) {
+		var key, value []byte
+		for _, id := range gone {
+			if key = rowKey(key[:0], id); !yield(key, nil) {
+				return
+			}
+		}
+		for _, r := range added {
+			key = rowKey(key[:0], r.id)
+			value = append(binary.LittleEndian.AppendUint64(value[:0], r.due), r.row...)
+			if !yield(key, value) {
+				return
+			}
+		}
+	}
+}
+
+// addedRow is a row that is to be told of.
+type addedRow struct {
+	id, due uint64
+	row     []byte
 }
 
 // Load implements state.Store.

@@ -11,16 +11,16 @@ func TestRowLogKeepsWhatIsThere(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 7))
 	l, stored, have := &rowLog{}, map[string]string{}, map[uint64]string{}
 	flush := func() {
-		l.Dirty(func(k, v []byte) {
+		for k, v := range l.Dirty() {
 			if v == nil {
 				if _, ok := stored[string(k)]; !ok {
 					t.Fatal("a row goes that was not told of")
 				}
 				delete(stored, string(k))
-				return
+				continue
 			}
 			stored[string(k)] = string(v)
-		})
+		}
 		if l.Pending() != 0 {
 			t.Fatalf("%d rows are left to tell of", l.Pending())
 		}

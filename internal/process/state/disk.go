@@ -30,6 +30,17 @@ type Disk struct {
 // Change is one key of the changelog; a nil Value removes it.
 type Change struct{ Key, Value []byte }
 
+// Told makes changes of a list.
+func Told(list []Change) Changes {
+	return func(yield func(key, value []byte) bool) {
+		for _, c := range list {
+			if !yield(c.Key, c.Value) {
+				return
+			}
+		}
+	}
+}
+
 // diskMark is the key under which Disk keeps its place in the changelog. State keys begin with four bytes of a job's number,
 // which is never the highest. The last byte tells the format of the other keys.
 var diskMark = []byte{0xff, 0xff, 0xff, 0xff, 'q'}
@@ -115,23 +126,34 @@ func (d *Disk) Mark() ([]byte, error) {
 	return bytes.Clone(v), nil
 }
 
-// Apply makes changes and their mark durable, all or none. A DamageError says that the copy is to be made anew.
-func (d *Disk) Apply(changes []Change, mark []byte) error {
+// applyBytes is how much Apply writes at once.
+const applyBytes = 8 << 20
+
+// Apply makes changes and then their mark durable. If it fails or is cut short, some of the changes are there under the old mark: what
+// the changelog has from there on holds them all. A DamageError says that the copy is to be made anew.
+func (d *Disk) Apply(changes Changes, mark []byte) error {
 	d.using.RLock()
 	defer d.using.RUnlock()
 	if d.found.Load() {
 		return &DamageError{ErrCorrupt}
 	}
 	b := d.db.NewBatch()
-	defer b.Close()
+	defer func() { _ = b.Close() }()
 	var err error
 	var key []byte
-	for _, c := range changes {
-		key = appendDiskKey(key[:0], c.Key)
-		if c.Value == nil {
+	for k, v := range changes {
+		key = appendDiskKey(key[:0], k)
+		if v == nil {
 			err = errors.Join(err, b.Delete(key, nil))
 		} else {
-			err = errors.Join(err, b.Set(key, c.Value, nil))
+			err = errors.Join(err, b.Set(key, v, nil))
+		}
+		if b.Len() >= applyBytes {
+			err = errors.Join(err, b.Commit(pebble.NoSync), b.Close())
+			b = d.db.NewBatch()
+		}
+		if err != nil {
+			return fmt.Errorf("writing the local state: %w", err)
 		}
 	}
 	err = errors.Join(err, b.Set(diskMark, mark, nil))
@@ -140,6 +162,46 @@ func (d *Disk) Apply(changes []Change, mark []byte) error {
 	}
 	if err != nil {
 		return fmt.Errorf("writing the local state: %w", err)
+	}
+	return nil
+}
+
+// Owners are the first four bytes of the keys that there are: the numbers of jobs.
+func (d *Disk) Owners() ([]uint32, error) {
+	d.using.RLock()
+	defer d.using.RUnlock()
+	it, err := d.db.NewIter(nil)
+	if err != nil {
+		return nil, &DamageError{err}
+	}
+	var out []uint32
+	for ok := it.First(); ok; {
+		k := it.Key()
+		if bytes.Equal(k, diskMark) || len(k) < diskPrefix {
+			ok = it.Next()
+			continue
+		}
+		out = append(out, binary.BigEndian.Uint32(k))
+		next := after(k[:4])
+		ok = next != nil && it.SeekGE(next)
+	}
+	if err := it.Close(); err != nil {
+		return nil, &DamageError{err}
+	}
+	return out, nil
+}
+
+// Remove removes all keys with a prefix and makes that and the mark durable.
+func (d *Disk) Remove(prefix, mark []byte) error {
+	d.using.RLock()
+	defer d.using.RUnlock()
+	b := d.db.NewBatch()
+	defer b.Close()
+	if err := errors.Join(b.DeleteRange(prefix, after(prefix), nil), b.Set(diskMark, mark, nil)); err != nil {
+		return fmt.Errorf("removing from the local state: %w", err)
+	}
+	if err := b.Commit(pebble.Sync); err != nil {
+		return fmt.Errorf("removing from the local state: %w", err)
 	}
 	return nil
 }
@@ -155,8 +217,17 @@ func (d *Disk) Reset() error {
 // Each calls f for every key that begins with prefix, which is no longer than the name of a store; those of a store in the order of
 // their hashes. It ends when f fails. The slices are valid during the call.
 func (d *Disk) Each(prefix []byte, f func(key, value []byte) error) error {
-	var key []byte
-	return d.scan(prefix, after(prefix), func(k, v []byte) error {
+	return d.EachFrom(prefix, nil, f)
+}
+
+// EachFrom is Each from a key on that Each gave.
+func (d *Disk) EachFrom(prefix, key []byte, f func(key, value []byte) error) error {
+	from := prefix
+	if key != nil {
+		from = appendDiskKey(nil, key)
+	}
+	key = nil
+	return d.scan(from, after(prefix), func(k, v []byte) error {
 		key = append(append(key[:0], k[:diskPrefix]...), k[diskPrefix+diskHash:]...)
 		return f(key, v)
 	})

@@ -34,7 +34,7 @@ func TestTheLocalCopySurvivesCrashesWhole(t *testing.T) {
 			changes = append(changes, Change{[]byte(k), []byte(v)})
 			model[k] = v
 		}
-		if err := d.Apply(changes, fmt.Append(nil, round)); err != nil {
+		if err := d.Apply(Told(changes), fmt.Append(nil, round)); err != nil {
 			t.Fatal(err)
 		}
 		crashed := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rnd.IntN(100), RNG: rnd})
@@ -89,10 +89,10 @@ func TestATableComesBackFromTheLocalCopy(t *testing.T) {
 		from.pub.Apply(1, func() { from.Publish() })
 		name := []byte{0, 0, 0, 7, 1}
 		changes := []Change{{Key: []byte{0, 0, 0, 7, 2, 9}, Value: []byte("another store")}}
-		from.Dirty(func(k, v []byte) {
+		for k, v := range from.Dirty() {
 			changes = append(changes, Change{append(bytes.Clone(name), k...), bytes.Clone(v)})
-		})
-		if err := d.Apply(changes, []byte("m")); err != nil {
+		}
+		if err := d.Apply(Told(changes), []byte("m")); err != nil {
 			t.Fatal(err)
 		}
 		to := NewTable(&Publication{}, pairTypes, []int{0})
@@ -126,7 +126,7 @@ func TestRowsThatAreNoneAreFoundInTheLocalCopy(t *testing.T) {
 	}
 	defer d.Close()
 	name := []byte{0, 0, 0, 7, 1}
-	if err := d.Apply([]Change{{Key: append(name, 0, 1, 'k'), Value: []byte{0, 1, 2}}}, []byte("m")); err != nil {
+	if err := d.Apply(Told([]Change{{Key: append(name, 0, 1, 'k'), Value: []byte{0, 1, 2}}}), []byte("m")); err != nil {
 		t.Fatal(err)
 	}
 	to := NewTable(&Publication{}, pairTypes, []int{0})

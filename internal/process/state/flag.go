@@ -10,11 +10,12 @@ func (f *Flag) On() bool { return f.on }
 func (f *Flag) Raise() { f.on, f.dirty = true, true }
 
 // Dirty implements Store.
-func (f *Flag) Dirty(emit func(key, value []byte)) {
-	if f.dirty {
-		f.dirty = false
-		emit([]byte{0}, []byte{1})
+func (f *Flag) Dirty() Changes {
+	if !f.dirty {
+		return Told(nil)
 	}
+	f.dirty = false
+	return func(yield func(key, value []byte) bool) { yield([]byte{0}, []byte{1}) }
 }
 
 // Load implements Store.

@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"unsafe"
 
 	"myelin/internal/vec"
@@ -25,6 +26,7 @@ type Map struct {
 	dirty   []uint32
 	removed arena
 	gone    []uint64 // refs into removed
+	lent    bool     // changes that were taken point into mem
 }
 
 // An entry is: flags and hash, key ref (length in the low 24 bits; the place only if not inline), inline key, payload.
@@ -75,15 +77,18 @@ func (m *Map) SetFlag(id uint32, on bool) {
 // Key is the entry's key. It is valid until the entry is deleted or Compact is called.
 func (m *Map) Key(id uint32) []byte { return m.key(m.entry(id)) }
 
-func (m *Map) key(e []uint64) []byte {
-	n := int(e[1] & MaxBytes)
-	if n <= m.inline*8 {
+func (m *Map) key(e []uint64) []byte { return keyOf(e[1:], m.inline, &m.mem) }
+
+// keyOf is the key of an entry without its flags.
+func keyOf(e []uint64, inline int, mem *arena) []byte {
+	n := int(e[0] & MaxBytes)
+	if n <= inline*8 {
 		if n == 0 {
 			return nil
 		}
-		return unsafe.Slice((*byte)(unsafe.Pointer(&e[header])), m.inline*8)[:n:n]
+		return unsafe.Slice((*byte)(unsafe.Pointer(&e[header-1])), inline*8)[:n:n]
 	}
-	return m.mem.at(e[1])
+	return mem.at(e[0])
 }
 
 func (m *Map) setKey(e []uint64, key []byte) {
@@ -238,6 +243,15 @@ func (m *Map) SetBlob(id uint32, w int, b []byte) {
 	p[w] = m.mem.put(b)
 }
 
+// overwrite is SetBlob for a map that no one has taken changes of, nor a string from: one of the same length is changed where it is.
+func (m *Map) overwrite(id uint32, w int, b []byte) {
+	if ref := m.At(id)[w]; int(ref&MaxBytes) == len(b) {
+		copy(m.mem.at(ref), b)
+		return
+	}
+	m.SetBlob(id, w, b)
+}
+
 // Compact gives back the memory of strings that no entry holds any more, if there is much of it.
 func (m *Map) Compact() {
 	if !m.mem.full() {
@@ -267,6 +281,9 @@ func (m *Map) Clear() {
 	clear(m.index)
 	m.next, m.free, m.live = 0, m.free[:0], 0
 	m.dirty, m.gone, m.removed = m.dirty[:0], m.gone[:0], arena{}
+	if m.lent {
+		m.mem, m.lent = arena{}, false
+	}
 	m.mem.reset()
 }
 
@@ -281,32 +298,62 @@ func (m *Map) Mark(id uint32) {
 
 // Dirty implements Store. A value is the payload words as little-endian integers, each blob word replaced by the length of
 // its string; then the strings.
-func (m *Map) Dirty(emit func(key, value []byte)) {
-	for _, ref := range m.gone {
-		emit(m.removed.at(ref), nil)
+//
+// What changed is copied as it lies: strings are never changed where they are, so that they are only pointed at.
+func (m *Map) Dirty() Changes {
+	if len(m.dirty) == 0 && len(m.gone) == 0 {
+		return Told(nil)
 	}
-	m.removed, m.gone = arena{}, m.gone[:0]
-	var val []byte
+	c := &mapChanges{
+		words: m.words - 1, inline: m.inline, blobs: m.blobs, mem: arena{chunks: slices.Clone(m.mem.chunks)}, removed: m.removed, gone: m.gone,
+	}
+	c.entries = make([]uint64, 0, len(m.dirty)*c.words)
 	for _, id := range m.dirty {
 		e := m.entry(id)
 		if e[0]&flagLive == 0 || e[0]&flagDirty == 0 {
 			continue // deleted, or in the list twice because its id was reused
 		}
 		e[0] = e[0]&^flagDirty | flagSaved
-		val = m.appendPayload(val[:0], e[header+m.inline:])
-		emit(m.key(e), val)
+		c.entries = append(c.entries, e[1:]...)
 	}
-	m.dirty = m.dirty[:0]
+	m.removed, m.gone, m.dirty = arena{}, nil, m.dirty[:0]
+	m.lent = true
 	m.Compact()
+	return c.each
 }
 
-func (m *Map) appendPayload(dst []byte, p []uint64) []byte {
+// mapChanges are what changed in a map: entries without their flags, and the keys of those that went.
+type mapChanges struct {
+	entries       []uint64
+	words, inline int
+	blobs         []int
+	mem, removed  arena
+	gone          []uint64
+}
+
+func (c *mapChanges) each(yield func(key, value []byte) bool) {
+	for _, ref := range c.gone {
+		if !yield(c.removed.at(ref), nil) {
+			return
+		}
+	}
+	var val []byte
+	for at := 0; at < len(c.entries); at += c.words {
+		e := c.entries[at : at+c.words]
+		val = appendPayload(val[:0], e[header-1+c.inline:], c.blobs, &c.mem)
+		if !yield(keyOf(e, c.inline, &c.mem), val) {
+			return
+		}
+	}
+}
+
+func appendPayload(dst []byte, p []uint64, blobs []int, mem *arena) []byte {
 	at := len(dst)
 	for _, w := range p {
 		dst = binary.LittleEndian.AppendUint64(dst, w)
 	}
-	for _, w := range m.blobs {
-		b := m.mem.at(p[w])
+	for _, w := range blobs {
+		b := mem.at(p[w])
 		binary.LittleEndian.PutUint64(dst[at+w*8:], uint64(len(b)))
 		dst = append(dst, b...)
 	}

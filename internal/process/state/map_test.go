@@ -3,18 +3,20 @@ package state
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"testing"
 )
 
-// TestAMapAgreesWithGoMapsAndItsOwnChangelog drives a map at random beside a Go map, and rebuilds it from what Dirty gave.
+// TestAMapAgreesWithGoMapsAndItsOwnChangelog drives a map at random beside a Go map, and rebuilds it from what Dirty gave, which must
+// be as of when it was taken however late it is looked at.
 func TestAMapAgreesWithGoMapsAndItsOwnChangelog(t *testing.T) {
 	for _, inline := range []int{0, 8, 16} {
 		rnd := rand.New(rand.NewPCG(3, uint64(inline)))
 		m := NewMap(2, inline, 1)
 		model := map[string]string{}
 		log := map[string][]byte{}
-		check := func(m *Map, what string) {
+		check := func(m *Map, model map[string]string, what string) {
 			t.Helper()
 			if m.Len() != len(model) {
 				t.Fatalf("%s: %d entries; want %d", what, m.Len(), len(model))
@@ -26,7 +28,15 @@ func TestAMapAgreesWithGoMapsAndItsOwnChangelog(t *testing.T) {
 				}
 			}
 		}
+		var taken Changes
+		var then map[string]string
 		for round := range 60 {
+			if round%20 == 19 {
+				m.Clear()
+				clear(model)
+				clear(log)
+				taken = nil
+			}
 			for range 400 {
 				k := fmt.Sprintf("%0*d", 1+rnd.IntN(20), rnd.IntN(3000))
 				if rnd.IntN(3) == 0 {
@@ -46,22 +56,26 @@ func TestAMapAgreesWithGoMapsAndItsOwnChangelog(t *testing.T) {
 				m.Mark(id)
 				model[k] = fmt.Sprint(n) + string(blob)
 			}
-			check(m, "live")
-			if round%7 == 0 {
-				m.Dirty(func(k, v []byte) {
+			check(m, model, "live")
+			if taken != nil {
+				for k, v := range taken {
 					if v == nil {
 						delete(log, string(k))
-						return
+						continue
 					}
 					log[string(k)] = bytes.Clone(v)
-				})
+				}
 				again := NewMap(2, inline, 1)
 				for k, v := range log {
 					if err := again.Load([]byte(k), v); err != nil {
 						t.Fatal(err)
 					}
 				}
-				check(again, "restored")
+				check(again, then, "restored")
+				taken = nil
+			}
+			if round%7 < 2 && taken == nil {
+				taken, then = m.Dirty(), maps.Clone(model)
 			}
 		}
 	}

@@ -84,7 +84,7 @@ type Table struct {
 	tree   tree
 	count  int // rows, with multiplicities
 	frozen *Version
-	dirty  *Map // the keys that changed since the last Dirty
+	dirty  *Map // the keys that changed since the last Dirty, with their values; FlagUser: gone
 	subs   []*Subscription
 	staged staged
 }
@@ -92,7 +92,7 @@ type Table struct {
 // NewTable returns an empty table whose rows have the given types. key names the columns that identify a row; nil makes it
 // a bag.
 func NewTable(pub *Publication, types []vec.Type, key []int) *Table {
-	t := &Table{pub: pub, types: types, key: key, at: make([]int, len(types)), dirty: NewMap(0, 16)}
+	t := &Table{pub: pub, types: types, key: key, at: make([]int, len(types)), dirty: newDirtyRows()}
 	t.staged.index = NewMap(1, 16)
 	t.tree.epoch = 1
 	stored := slices.Clone(key)
@@ -229,8 +229,8 @@ func (t *Table) Find(key []byte) (value []byte, ok bool) { return t.tree.root.fi
 // publishRow applies one staged change to the tree.
 func (t *Table) publishRow(key []byte, c *stagedRow) {
 	h := keyHash(key)
-	t.dirty.Upsert(key)
 	if c.after == 0 {
+		t.noteGone(key)
 		if t.tree.del(h, key) {
 			t.count -= c.before
 		}
@@ -240,15 +240,33 @@ func (t *Table) publishRow(key []byte, c *stagedRow) {
 	if t.key == nil {
 		value = binary.AppendUvarint(nil, uint64(c.after))
 	}
+	t.note(key, value)
 	t.tree.set(h, key, value)
 	t.count += c.after - c.before
 }
 
-// Clear removes all rows. It may be called only inside Publication.Apply.
+// newDirtyRows returns an empty map of rows: its only word is a row's value.
+func newDirtyRows() *Map { return NewMap(1, 0, 0) }
+
+// note keeps what is to be told of a key, so that whoever tells need not look into the tree.
+func (t *Table) note(key, value []byte) {
+	id, fresh := t.dirty.Upsert(key)
+	if !fresh {
+		t.dirty.SetFlag(id, false)
+	}
+	t.dirty.overwrite(id, 0, value)
+}
+
+func (t *Table) noteGone(key []byte) {
+	id, _ := t.dirty.Upsert(key)
+	t.dirty.SetFlag(id, true)
+}
+
+// Clear removes all rows, and forgets what is staged; Dirty does not tell of it. It may be called only inside Publication.Apply.
 func (t *Table) Clear() {
-	t.tree.root.each(func(klen int, row []byte) bool { t.dirty.Upsert(row[:klen]); return true })
 	t.tree = tree{epoch: t.tree.epoch + 1}
 	t.count, t.frozen = 0, nil
+	t.Forget()
 	for _, s := range t.subs {
 		s.lose()
 	}
@@ -261,18 +279,25 @@ func (t *Table) Forget() {
 }
 
 // Dirty implements Store.
-func (t *Table) Dirty(emit func(key, value []byte)) {
-	t.dirty.Each(func(id uint32) {
-		k := t.dirty.Key(id)
-		v, ok := t.tree.root.find(keyHash(k), k)
-		if !ok {
-			v = nil
-		} else if v == nil {
-			v = []byte{}
+func (t *Table) Dirty() Changes {
+	if t.dirty.Len() == 0 {
+		return Told(nil)
+	}
+	d := t.dirty
+	t.dirty = newDirtyRows()
+	return func(yield func(key, value []byte) bool) {
+		for id := range d.next { // none was ever deleted
+			value := []byte(nil)
+			if !d.Flag(id) {
+				if value = d.Blob(d.At(id)[0]); value == nil {
+					value = []byte{}
+				}
+			}
+			if !yield(d.Key(id), value) {
+				return
+			}
 		}
-		emit(k, v)
-	})
-	t.dirty.Clear()
+	}
 }
 
 // Load implements Store.

@@ -152,13 +152,13 @@ func TestDirtyKeysRebuildATable(t *testing.T) {
 		tb := NewTable(pub, pairTypes, key)
 		saved := map[string][]byte{}
 		save := func() {
-			tb.Dirty(func(k, v []byte) {
+			for k, v := range tb.Dirty() {
 				if v == nil {
 					delete(saved, string(k))
-					return
+					continue
 				}
 				saved[string(k)] = append([]byte{}, v...)
-			})
+			}
 		}
 		tb.step(1, pair("a", 1), pair("b", 1), pair("b", 1))
 		save()
