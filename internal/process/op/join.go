@@ -55,6 +55,12 @@ func (p *Pipeline) buildJoin(n *plan.Join, out sink) error {
 	if n.AsOf != nil {
 		return p.buildAsOf(n, out)
 	}
+	if j, err := newPeaks(p, n, out); j != nil || err != nil {
+		if err != nil {
+			return err
+		}
+		return p.unary(n.Left, j)
+	}
 	if j := newPairs(p, n, out); j != nil {
 		return p.binary(n.Left, n.Right, j)
 	}

@@ -320,6 +320,9 @@ func describeJoin(n *Join) string {
 	if n.Bounds != nil {
 		s += " within " + boundsText(n.Bounds)
 	}
+	if n.Own != nil {
+		s += map[bool]string{true: ", the greatest", false: ", the least"}[n.Own.Max] + " of each window alone"
+	}
 	return s
 }
 

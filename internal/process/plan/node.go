@@ -160,6 +160,8 @@ type Join struct {
 	NullSafe bool
 	// Bounds is set where the condition bounds the times of matching rows, so that old rows need not be kept (interval join).
 	Bounds *TimeBounds
+	// Own is set where the right side is the extreme of the left rows' own window.
+	Own *OwnExtreme
 	// AsOf makes it a temporal join: FOR SYSTEM_TIME AS OF. Kind is Inner or Left.
 	AsOf *AsOf
 }

@@ -13,7 +13,7 @@ func optimize(n Node, opt Options) Node {
 	n = chooseLookups(n, opt)
 	n = pruneAll(n)
 	n = findBounds(n, opt)
-	return mergeProjects(n)
+	return findOwnExtremes(mergeProjects(n), opt)
 }
 
 // unsorted drops the sorts that only order: a view has no order, whoever reads it says ORDER BY.
