@@ -41,9 +41,14 @@ func (v *value) open() {
 	part := func(i int) *value { return &value{raw: v.doc.Raw(i), kind: v.doc.Kind(i), doc: v.doc, node: i} }
 	switch v.kind {
 	case tape.Object:
+		at := make(map[string]int, v.doc.Len(v.node)) // senders decide how many members there are
 		for k, i := range v.doc.Members(v.node) {
 			name := string(v.doc.Bytes(k))
-			v.members = slices.DeleteFunc(v.members, func(m member) bool { return m.name == name })
+			if old, twice := at[name]; twice {
+				v.members[old].value = part(i)
+				continue
+			}
+			at[name] = len(v.members)
 			v.members = append(v.members, member{name, part(i)})
 		}
 	case tape.Array:
@@ -166,6 +171,9 @@ var sections = map[string]bool{"properties": true, "traits": true, "context": tr
 	"anonymousId": false, "groupId": false, "previousId": false, "timestamp": false, "originalTimestamp": false, "sentAt": false,
 	"event": false, "name": false, "type": false}
 
+// maxPath is how many names a path has at most: no event that people plan is nested deeper.
+const maxPath = 32
+
 // parsePath reads a JSON pointer into an event.
 func parsePath(path string) ([]string, error) {
 	rest, ok := strings.CutPrefix(path, "/")
@@ -173,6 +181,9 @@ func parsePath(path string) ([]string, error) {
 		return nil, fmt.Errorf("the path %q must start with /, for example /properties/total", path)
 	}
 	parts := strings.Split(rest, "/")
+	if len(parts) > maxPath {
+		return nil, fmt.Errorf("the path %s… has more than %d parts", path[:min(len(path), 40)], maxPath)
+	}
 	for i, p := range parts {
 		if p == "" {
 			return nil, fmt.Errorf("the path %q has an empty part", path)

@@ -209,10 +209,18 @@ func (r *Runner) foresee(ctx context.Context, results []result, j *judged) error
 	return nil
 }
 
-func (r *Runner) judgeOne(rec *kgo.Record, text []byte, source, job string, j *judged) result {
+// read reads text as the event of rec.
+func (r *Runner) read(rec *kgo.Record, text []byte, j *judged) {
 	j.verdict.Reset()
 	in := &kgo.Record{Key: rec.Key, Value: text, Topic: rec.Topic, Partition: rec.Partition, Offset: rec.Offset, Timestamp: rec.Timestamp}
 	event.ReadRecord(&j.event, &j.doc, in, r.cfg.Clock.Now(), &j.verdict)
+}
+
+// judgeOne judges an event as text. A repair that nests it deeper than events may be is not applied to it: the event would be lost.
+func (r *Runner) judgeOne(rec *kgo.Record, text []byte, source, job string, j *judged) result {
+	if r.read(rec, text, j); len(j.doc.Nodes) == 0 {
+		r.read(rec, rec.Value, j)
+	}
 	e, v := &j.event, &j.verdict
 	switch {
 	case !r.judge.Knows(source):
@@ -221,8 +229,10 @@ func (r *Runner) judgeOne(rec *kgo.Record, text []byte, source, job string, j *j
 		r.judge.Judge(source, e, v)
 	}
 	protocol := "kafka"
-	if i := j.doc.Get(j.doc.Get(0, "myelin"), "protocol"); i >= 0 && j.doc.Kind(i) == tape.String {
-		protocol = string(j.doc.Bytes(i))
+	if len(j.doc.Nodes) > 0 { // quarantine on a cluster may hold what is not JSON
+		if i := j.doc.Get(j.doc.Get(0, "myelin"), "protocol"); i >= 0 && j.doc.Kind(i) == tape.String {
+			protocol = string(j.doc.Bytes(i))
+		}
 	}
 	out := &kgo.Record{Topic: r.cfg.Doorstep}
 	event.AppendRecord(nil, out, e, v, event.Meta{Source: source, Protocol: protocol}, nil)
