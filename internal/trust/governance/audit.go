@@ -6,9 +6,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"myelin/internal/auth/role"
 	"myelin/internal/clock"
@@ -55,7 +58,9 @@ type Audit struct {
 	chain   string
 	// writing is held while an entry becomes durable: the next one needs its hash.
 	writing sync.Mutex
-	mu      struct {
+	// unsure is an entry that may or may not be in the log, because its append failed; nil: none. It is held by writing.
+	unsure *Entry
+	mu     struct {
 		sync.Mutex
 		seq    int64
 		head   string
@@ -89,28 +94,72 @@ func (a *Audit) keep(e Entry) {
 	a.mu.recent = append(a.mu.recent, e)
 }
 
+// Limits of an entry, in bytes: with them every entry fits into a record.
+const (
+	maxObject = 1 << 10
+	maxDetail = 16 << 10
+)
+
+// recordTime is how long an entry may take to become durable.
+const recordTime = 30 * time.Second
+
 // Record appends what somebody did. It returns when the entry is durable; what is to be recorded should not be done
-// before, so that nothing happens that nobody can see.
+// before, so that nothing happens that nobody can see. The end of ctx does not stop it: who hangs up while an entry is on
+// its way would leave a chain of which nobody knows the end. For the same reason an entry whose append failed is appended
+// again before the next one: it counts once.
 func (a *Audit) Record(ctx context.Context, who role.Person, action, object string, detail map[string]string) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("writing the audit log: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
+	defer cancel()
 	a.writing.Lock()
 	defer a.writing.Unlock()
+	if a.unsure != nil {
+		if err := a.append(ctx, *a.unsure); err != nil {
+			return err
+		}
+	}
 	a.mu.Lock()
-	e := Entry{Version: entryVersion, Chain: a.chain, Seq: a.mu.seq + 1, At: a.clock.Now().UTC().Truncate(time.Millisecond), Actor: who.Name,
-		Role: string(who.Role), Action: action, Object: object, Detail: detail, Prev: a.mu.head}
+	e := Entry{Version: entryVersion, Chain: a.chain, Seq: a.mu.seq + 1, At: a.clock.Now().UTC().Truncate(time.Millisecond), Actor: cut(who.Name, maxObject),
+		Role: string(who.Role), Action: action, Object: cut(object, maxObject), Detail: maps.Clone(detail), Prev: a.mu.head}
 	a.mu.Unlock()
+	for k, v := range e.Detail {
+		e.Detail[k] = cut(v, maxDetail)
+	}
 	e.Hash = e.sum()
+	return a.append(ctx, e)
+}
+
+// append makes an entry durable. It is called with writing held.
+func (a *Audit) append(ctx context.Context, e Entry) error {
 	text, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("encoding an audit entry: %w", err)
 	}
 	if err := a.journal.Append(ctx, e.Chain, text); err != nil {
+		a.unsure = &e
 		return fmt.Errorf("writing the audit log: %w", err)
 	}
+	a.unsure = nil
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.mu.seq, a.mu.head = e.Seq, e.Hash
 	a.keep(e)
 	return nil
+}
+
+// cut shortens a text, says so, and keeps it valid UTF-8: JSON would otherwise change what was hashed.
+func cut(s string, most int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= most {
+		return s
+	}
+	end := most
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return fmt.Sprintf("%s… (cut: %d bytes)", s[:end], len(s))
 }
 
 // Recent are the latest entries, newest first.
