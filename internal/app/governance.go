@@ -48,7 +48,18 @@ func (n *node) openGovernance(ctx context.Context) error {
 		return err
 	}
 	n.proposals, err = governance.OpenProposals(ctx, n.drafts, n.audit, planFiles{n}, n.Clock, len(n.cfg.Users) > 1)
+	if err == nil && len(n.proposals.Damaged()) > 0 {
+		n.Log.Error("some proposals are damaged and are not shown", "topic", proposalsTopic, "keys", n.proposals.Damaged())
+	}
 	return err
+}
+
+// refreshProposals reads what other processes of a cluster proposed and decided.
+func (n *node) refreshProposals(ctx context.Context) error {
+	if n.nodes == nil {
+		return nil
+	}
+	return n.proposals.Refresh(ctx)
 }
 
 func (n *node) closeGovernance(ctx context.Context) error {
@@ -93,10 +104,18 @@ func (f planFiles) Read(name string) (string, error) {
 	return string(text), err
 }
 
-// Check implements governance.Files.
+// Check implements governance.Files. A plan of another file would not come into force beside it, or push it out.
 func (f planFiles) Check(name, text string) error {
-	_, err := schema.Parse(name, []byte(text))
-	return err
+	p, err := schema.Parse(name, []byte(text))
+	if err != nil {
+		return err
+	}
+	for _, old := range f.n.judge.Plans() {
+		if old.Name == p.Name && old.File != name {
+			return fmt.Errorf("the plan %q is in %s: change that file, or give the new plan another name", p.Name, old.File)
+		}
+	}
+	return nil
 }
 
 // Write implements governance.Files: a new file takes the old one's place, so that nobody reads half of it.
@@ -130,18 +149,27 @@ func (f planFiles) Write(name, text string) error {
 }
 
 // Proposals implements api.Governance.
-func (n *node) Proposals(context.Context) (api.ProposalList, error) {
+func (n *node) Proposals(ctx context.Context) (api.ProposalList, error) {
+	if err := n.refreshProposals(ctx); err != nil {
+		return api.ProposalList{}, err
+	}
 	return api.ProposalList{Proposals: append([]governance.Proposal{}, n.proposals.List()...)}, nil
 }
 
 // Proposal implements api.Governance.
-func (n *node) Proposal(_ context.Context, id string) (governance.Proposal, error) {
+func (n *node) Proposal(ctx context.Context, id string) (governance.Proposal, error) {
+	if err := n.refreshProposals(ctx); err != nil {
+		return governance.Proposal{}, err
+	}
 	p, err := n.proposals.Find(id)
 	return p, unknown(err)
 }
 
 // DecideProposal implements api.Governance. A proposal that was applied is followed at once.
 func (n *node) DecideProposal(ctx context.Context, who role.Person, id, verb, comment string) (governance.Proposal, error) {
+	if err := n.refreshProposals(ctx); err != nil {
+		return governance.Proposal{}, err
+	}
 	var p governance.Proposal
 	var err error
 	switch verb {

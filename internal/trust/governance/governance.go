@@ -35,7 +35,7 @@ var (
 	// ErrOwn says that nobody approves their own proposal.
 	ErrOwn = errors.New("nobody approves their own proposal")
 	// ErrState says that a proposal is not in a state in which this can be done.
-	ErrState = errors.New("the proposal is decided already")
+	ErrState = errors.New("that cannot be done with the proposal now")
 	// ErrStale says that the file is not what it was when the change was proposed.
 	ErrStale = errors.New("the file has changed since the proposal was made")
 )

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -166,6 +167,76 @@ func TestAnApprovedProposalBecomesTheFile(t *testing.T) {
 	}
 }
 
+// TestProposalsAreBounded makes what is too long, which leaves no trace in the audit log, and then more than is kept.
+func TestProposalsAreBounded(t *testing.T) {
+	tb, j := table{}, &journal{}
+	p := openProposals(t, tb, files{}, j)
+	draft := governance.Draft{Title: "t", File: "plan/shop.yaml", Text: "new"}
+	for _, change := range []func(*governance.Draft){
+		func(d *governance.Draft) { d.Title = strings.Repeat("é", 201) },
+		func(d *governance.Draft) { d.Reason = strings.Repeat("é", 4001) },
+		func(d *governance.Draft) { d.Text = strings.Repeat("\n", 460_000) }, // two bytes each when it is stored
+	} {
+		d := draft
+		change(&d)
+		if _, err := p.Create(t.Context(), engineer, d); err == nil {
+			t.Errorf("a proposal with %d, %d, %d bytes was taken", len(d.Title), len(d.Reason), len(d.Text))
+		}
+	}
+	if len(j.records) != 0 {
+		t.Errorf("%d entries of the audit log tell of what never was", len(j.records))
+	}
+	draft.Text = strings.Repeat("x", 800_000)
+	var first governance.Proposal
+	for i := range 100 {
+		x, err := p.Create(t.Context(), engineer, draft)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			first = x
+		}
+		start.Advance(time.Second)
+		if _, err := p.Withdraw(t.Context(), engineer, x.ID, strings.Repeat("é", 4001)); err == nil {
+			t.Fatal("a comment of 4001 characters was taken")
+		}
+		if _, err := p.Withdraw(t.Context(), engineer, x.ID, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(p.List()); n > 85 || n < 70 || len(tb) != n {
+		t.Errorf("%d proposals of 800 KB are kept, %d stored", n, len(tb))
+	}
+	if _, err := p.Find(first.ID); !errors.Is(err, governance.ErrNotFound) {
+		t.Errorf("the first is still there: %v", err)
+	}
+}
+
+// TestProposalsOfSeveralProcesses proposes at one, decides at another, and leaves something in the table that nobody can read.
+func TestProposalsOfSeveralProcesses(t *testing.T) {
+	tb, j := table{"junk": []byte("{"), "moved": []byte(`{"id":"other"}`)}, &journal{}
+	one, two := openProposals(t, tb, files{}, j), openProposals(t, tb, files{}, j)
+	x, err := one.Create(t.Context(), marketer, governance.Draft{Title: "t", File: "plan/shop.yaml", Text: "new"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := two.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := two.Reject(t.Context(), engineer, x.ID, "no"); err != nil {
+		t.Fatal(err)
+	}
+	if err := one.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := one.Approve(t.Context(), engineer, x.ID, "yes"); !errors.Is(err, governance.ErrState) {
+		t.Errorf("what another process rejected was approved: %v", err)
+	}
+	if d := one.Damaged(); !slices.Equal(d, []string{"junk", "moved"}) || len(tb) != 3 {
+		t.Errorf("damaged are %v, of %d", d, len(tb))
+	}
+}
+
 func TestProposalsAreRefused(t *testing.T) {
 	f := files{"plan/shop.yaml": "old"}
 	p := openProposals(t, table{}, f, &journal{})
@@ -173,7 +244,7 @@ func TestProposalsAreRefused(t *testing.T) {
 	if _, err := p.Create(t.Context(), viewer, draft); err == nil {
 		t.Error("a viewer proposed")
 	}
-	for _, name := range []string{"../plan/x.yaml", "plan/../../x.yaml", "myelin.yaml", "plan/x.sh"} {
+	for _, name := range []string{"../plan/x.yaml", "plan/../../x.yaml", "myelin.yaml", "plan/x.sh", "plan/a/b.yaml", "plan/.yaml", "plan/.hidden.yaml", "plan/a\x00.yaml", "plan/a\n.yaml"} {
 		if _, err := p.Create(t.Context(), engineer, governance.Draft{File: name, Text: "x"}); err == nil {
 			t.Errorf("%s was accepted", name)
 		}

@@ -6,11 +6,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"myelin/internal/auth/role"
 	"myelin/internal/clock"
@@ -65,8 +68,14 @@ type Proposal struct {
 // Limits of the list: the oldest decided proposals are forgotten first; a full list of open ones takes no more.
 const (
 	maxProposals = 500
-	maxDraft     = 2 << 20
+	maxHeld      = 64 << 20 // bytes of all of them
+	maxDraft     = 900_000  // bytes of one as it is stored: with what people say of it, it fits into a record
+	maxTitle     = 200      // characters
+	maxSaid      = 4000     // characters of a reason or a comment
 )
+
+// planFile are the files that a project's plans are read from, hidden ones left out.
+var planFile = regexp.MustCompile(`^plan/[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*\.ya?ml$`)
 
 // Proposals is the durable list. It may be used at the same time from many goroutines.
 type Proposals struct {
@@ -79,26 +88,46 @@ type Proposals struct {
 	changing sync.Mutex // one change at a time, held while it becomes durable
 	mu       struct {
 		sync.Mutex
-		all map[string]*Proposal
+		all     map[string]*Proposal
+		damaged []string
 	}
 }
 
 // OpenProposals loads the list. fourEyes demands that a proposal is approved by somebody else than its author.
 func OpenProposals(ctx context.Context, table Table, audit *Audit, files Files, c clock.Clock, fourEyes bool) (*Proposals, error) {
 	p := &Proposals{table: table, audit: audit, files: files, clock: c, fourEyes: fourEyes}
-	p.mu.all = map[string]*Proposal{}
-	values, err := table.Load(ctx)
+	return p, p.Refresh(ctx)
+}
+
+// Refresh reads the list again, for what other processes wrote.
+func (p *Proposals) Refresh(ctx context.Context) error {
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	values, err := p.table.Load(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("loading the proposals: %w", err)
+		return fmt.Errorf("loading the proposals: %w", err)
 	}
+	all, damaged := map[string]*Proposal{}, []string{}
 	for id, text := range values {
 		x := &Proposal{}
-		if err := json.Unmarshal(text, x); err != nil {
-			return nil, fmt.Errorf("reading proposal %s: %w", id, err)
+		if err := json.Unmarshal(text, x); err != nil || x.ID != id {
+			damaged = append(damaged, id)
+			continue
 		}
-		p.mu.all[id] = x
+		all[id] = x
 	}
-	return p, nil
+	slices.Sort(damaged)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mu.all, p.mu.damaged = all, damaged
+	return nil
+}
+
+// Damaged are the keys of what is stored and cannot be read; it is left as it is.
+func (p *Proposals) Damaged() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.damaged
 }
 
 // Create stores a draft and returns the open proposal.
@@ -106,54 +135,89 @@ func (p *Proposals) Create(ctx context.Context, who role.Person, d Draft) (Propo
 	if err := who.Check(role.Propose); err != nil {
 		return Proposal{}, err
 	}
-	if !strings.HasPrefix(d.File, "plan/") || strings.Contains(d.File, "..") || strings.Contains(d.File, "\\") ||
-		!strings.HasSuffix(d.File, ".yaml") && !strings.HasSuffix(d.File, ".yml") {
+	if !planFile.MatchString(d.File) {
 		return Proposal{}, fmt.Errorf("proposing a change of %q: only tracking plans, plan/NAME.yaml, are changed by proposals", d.File)
 	}
-	if len(d.Text)+len(d.Base)+len(d.Summary) > maxDraft {
-		return Proposal{}, fmt.Errorf("proposing a change of %s: it has more than %d bytes", d.File, maxDraft)
+	if err := tooLong("title", d.Title, maxTitle); err != nil {
+		return Proposal{}, err
+	}
+	if err := tooLong("reason", d.Reason, maxSaid); err != nil {
+		return Proposal{}, err
 	}
 	if err := p.files.Check(d.File, d.Text); err != nil {
 		return Proposal{}, fmt.Errorf("proposing a change of %s: %w", d.File, err)
 	}
 	p.changing.Lock()
 	defer p.changing.Unlock()
-	if err := p.room(ctx); err != nil {
-		return Proposal{}, err
-	}
+	ctx = context.WithoutCancel(ctx) // who hangs up leaves nothing half done
 	now := p.clock.Now().UTC()
 	x := Proposal{ID: newID(), Draft: d, Author: who.Name, Role: string(who.Role), State: Open, CreatedAt: now, UpdatedAt: now, Decisions: []Decision{}}
-	err := p.audit.Record(ctx, who, "proposal.create", x.ID, map[string]string{"file": d.File, "title": d.Title, "text_sha256": digest(d.Text)})
+	text, err := json.Marshal(x)
+	if err != nil {
+		return Proposal{}, fmt.Errorf("encoding proposal %s: %w", x.ID, err)
+	}
+	if len(text) > maxDraft {
+		return Proposal{}, fmt.Errorf("proposing a change of %s: with the old text and what the change would do it has %d bytes, and a proposal holds %d: change the file itself", d.File, len(text), maxDraft)
+	}
+	if err := p.room(ctx, x.size()); err != nil {
+		return Proposal{}, err
+	}
+	err = p.audit.Record(ctx, who, "proposal.create", x.ID, map[string]string{"file": d.File, "title": d.Title, "text_sha256": digest(d.Text)})
 	if err != nil {
 		return Proposal{}, err
 	}
 	return x, p.save(ctx, x)
 }
 
-// room forgets the decided proposal that changed longest ago when the list is full.
-func (p *Proposals) room(ctx context.Context) error {
+var errFull = errors.New("there are too many open proposals, or too large ones: decide some first")
+
+// tooLong refuses a text of more than most characters.
+func tooLong(what, text string, most int) error {
+	if n := utf8.RuneCountInString(text); n > most {
+		return fmt.Errorf("the %s has %d characters, and may have %d", what, n, most)
+	}
+	return nil
+}
+
+// size is about how many bytes a proposal holds in memory.
+func (x *Proposal) size() int {
+	return len(x.Text) + len(x.Base) + len(x.Summary) + len(x.Title) + len(x.Reason)
+}
+
+// room forgets decided proposals, those that changed longest ago first, until there is room for one more of size bytes.
+func (p *Proposals) room(ctx context.Context, size int) error {
+	for {
+		oldest, full := p.oldest(size)
+		if !full {
+			return nil
+		}
+		if oldest == "" {
+			return errFull
+		}
+		if err := p.table.Save(ctx, oldest, nil); err != nil {
+			return fmt.Errorf("forgetting proposal %s: %w", oldest, err)
+		}
+		p.mu.Lock()
+		delete(p.mu.all, oldest)
+		p.mu.Unlock()
+	}
+}
+
+// oldest is the decided proposal that changed longest ago, if there is one, and whether the list is full for size more bytes.
+func (p *Proposals) oldest(size int) (id string, full bool) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	var oldest *Proposal
 	for _, x := range p.mu.all {
+		size += x.size()
 		if x.State != Open && x.State != Approved && (oldest == nil || x.UpdatedAt.Before(oldest.UpdatedAt)) {
 			oldest = x
 		}
 	}
-	full := len(p.mu.all) >= maxProposals
-	p.mu.Unlock()
-	if !full {
-		return nil
+	if oldest != nil {
+		id = oldest.ID
 	}
-	if oldest == nil {
-		return fmt.Errorf("there are %d open proposals: decide some first", maxProposals)
-	}
-	if err := p.table.Save(ctx, oldest.ID, nil); err != nil {
-		return fmt.Errorf("forgetting proposal %s: %w", oldest.ID, err)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.mu.all, oldest.ID)
-	return nil
+	return id, len(p.mu.all) >= maxProposals || size > maxHeld
 }
 
 func (p *Proposals) save(ctx context.Context, x Proposal) error {
@@ -247,8 +311,12 @@ func (p *Proposals) decide(ctx context.Context, who role.Person, id, verb, comme
 		return x, err
 	}
 	if !slices.Contains(from, x.State) {
-		return x, fmt.Errorf("%w: it is %s", ErrState, x.State)
+		return x, fmt.Errorf("%w: to %s it, it must be %s, and it is %s", ErrState, verb, words(from), x.State)
 	}
+	if err := tooLong("comment", comment, maxSaid); err != nil {
+		return x, err
+	}
+	ctx = context.WithoutCancel(ctx) // who hangs up leaves nothing half done
 	if err := check(&x); err != nil {
 		return x, err
 	}
@@ -264,6 +332,15 @@ func (p *Proposals) decide(ctx context.Context, who role.Person, id, verb, comme
 	x.State, x.UpdatedAt = to, now
 	x.Decisions = append(slices.Clone(x.Decisions), Decision{At: now, Actor: who.Name, Role: string(who.Role), Verb: verb, Comment: comment})
 	return x, p.save(ctx, x)
+}
+
+// words lists states: open or approved.
+func words(states []State) string {
+	var out []string
+	for _, s := range states {
+		out = append(out, string(s))
+	}
+	return strings.Join(out, " or ")
 }
 
 func newID() string {
