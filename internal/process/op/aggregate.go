@@ -189,6 +189,10 @@ func (a *aggregate) Flush(wm int64) {
 		id, _ := a.groups.upsert(state.AppendKey(nil, nil, 0))
 		a.touch(id)
 	}
+	if a.panes != nil && a.panes.close != nil {
+		a.panes.let(wm)
+		return
+	}
 	if a.panes != nil {
 		a.panes.merge()
 	}
@@ -318,6 +322,9 @@ func (a *aggregate) let() {
 }
 
 func (a *aggregate) Next() int64 {
+	if a.panes != nil && a.panes.close != nil {
+		return a.panes.next(a.ctx.Watermark)
+	}
 	if at, ok := a.timers.Next(); ok {
 		return at
 	}
@@ -328,10 +335,17 @@ func (a *aggregate) Stores() []state.Store {
 	if a.shown != nil {
 		return nil
 	}
+	if a.panes != nil && a.panes.close != nil {
+		return a.panes.groups.stores()
+	}
 	return a.groups.stores()
 }
 
 func (a *aggregate) Restored() {
+	if a.panes != nil && a.panes.close != nil {
+		a.panes.restored()
+		return
+	}
 	a.groups.restored()
 	a.timers.Reset()
 	if a.life.col < 0 || a.shown != nil {

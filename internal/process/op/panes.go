@@ -7,9 +7,11 @@ import (
 	"myelin/internal/vec"
 )
 
-// panes folds the rows of a hop once per pane, which is a slide long, instead of once per window. When the step ends, each pane is
-// merged into the windows that it is a part of. Panes live for a step only: what is stored, and when it goes out, is the same with
-// and without them.
+// panes folds the rows of a hop once per pane, which is a slide long, instead of once per window.
+//
+// Where windows let their rows out at once, each pane is merged into the windows that it is a part of when the step ends: panes live
+// for a step only, and what is stored, and when it goes out, is the same with and without them. Where they wait until they close,
+// panes are what is stored (closing).
 type panes struct {
 	ctx    *Ctx
 	to     *aggregate
@@ -22,6 +24,7 @@ type panes struct {
 	start  int           // column of window_start
 	ids    []uint32
 	keyBuf []byte
+	close  *closing // nil: panes live for a step
 }
 
 // newPanes returns nil where an aggregation cannot use panes: its input is no hop of whole slides, or its calls cannot be merged
@@ -70,6 +73,9 @@ func newPanes(a *aggregate, n *plan.Aggregate, retract bool) *panes {
 			}
 		}
 	}
+	if a.onClose && !a.ctx.Batch {
+		types = p.closing(types, g)
+	}
 	if p.groups, err = newGroups(a.ctx, n.Calls, types, aggExtra, retract); err != nil || p.groups.sets != nil {
 		return nil
 	}
@@ -85,12 +91,15 @@ func newPanes(a *aggregate, n *plan.Aggregate, retract bool) *panes {
 // windows: those rows are looked at window by window.
 func (p *panes) take(b *vec.Batch) bool {
 	w := p.win
+	if p.close != nil {
+		p.punctual(b)
+	}
 	for _, i := range w.base {
 		if f := w.first[i]; f > 1<<62 || f < -1<<62 {
 			return false // near infinity some windows have no end
 		}
 		_, e := w.grid.window(w.first[i], w.count-1)
-		if !p.ctx.Batch && p.ctx.Watermark != NoTime && p.to.due(e) <= p.ctx.Watermark {
+		if p.close == nil && !p.ctx.Batch && p.ctx.Watermark != NoTime && p.to.due(e) <= p.ctx.Watermark {
 			return false
 		}
 		w.start.Ints[i], w.end.Ints[i] = w.first[i], w.first[i]
@@ -111,6 +120,10 @@ func (p *panes) take(b *vec.Batch) bool {
 	}
 	for k := range b.Rows() {
 		i := rowAt(b, k)
+		if p.close != nil {
+			p.ids[i] = p.pane(w.first[i], i)
+			continue
+		}
 		p.keyBuf = state.AppendKey(p.keyBuf[:0], p.cols, i)
 		p.ids[i], _ = p.groups.upsert(p.keyBuf)
 	}

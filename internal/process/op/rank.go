@@ -23,6 +23,7 @@ type ranked struct {
 	first  int64 // ranks that stay: from first to last
 	last   int64
 	forget bool
+	once   bool // all rows of a partition come in one step, in which its window closes: nothing is remembered
 	show   bool // the rank is a column
 	types  []vec.Type
 
@@ -75,7 +76,27 @@ func (p *Pipeline) buildRanked(n *plan.TopN, out sink) error {
 	for _, k := range n.Order {
 		r.keys = append(r.keys, eval.New(k.Expr))
 	}
+	if !p.Ctx.Batch && p.Ctx.OnClose && closes(n.Input) {
+		for _, e := range n.Partition {
+			_, window := windowColumn(n.Input, e)
+			r.once = r.once || window
+		}
+		r.forget = r.forget || r.once
+	}
 	return p.unary(n.Input, r)
+}
+
+// closes reports whether the rows of a node, where it waits for windows to close, all come when their window does.
+func closes(n plan.Node) bool {
+	switch n := n.(type) {
+	case *plan.Project:
+		return closes(n.Input)
+	case *plan.Filter:
+		return closes(n.Input)
+	case *plan.Aggregate:
+		return n.Session == nil && lifetimeOf(n).col >= 0
+	}
+	return false
 }
 
 func (r *ranked) Push(_ int, b *vec.Batch) {
@@ -109,9 +130,12 @@ func (r *ranked) take(b *vec.Batch, kcols []*vec.Vector, i int) {
 	if fresh {
 		*l = rankList{ids: l.ids[:0]}
 	}
+	n := len(l.ids)
+	if r.forget && r.node.Rank != plan.DenseRank && int64(n) >= r.last && r.last > 0 && r.compareKeys(kcols, i, l.ids[r.last-1]) > 0 {
+		return // at least that many rows have a better rank, for ever
+	}
 	r.buf = state.AppendRow(r.buf, b.Cols, i)
 	row := r.buf[klen:]
-	n := len(l.ids)
 	if r.forget && r.node.Rank == plan.RowNumber && n > 0 && int64(n) >= r.last && r.compare(b.Cols, kcols, i, row, l.ids[n-1]) >= 0 {
 		return // at least that many rows are before it, for ever
 	}
@@ -143,9 +167,24 @@ func (r *ranked) take(b *vec.Batch, kcols []*vec.Vector, i int) {
 
 // compare compares row i, whose bytes are row, with a stored one.
 func (r *ranked) compare(cols, kcols []*vec.Vector, i int, row []byte, id uint32) int {
+	if c := r.compareKeys(kcols, i, id); c != 0 {
+		return c
+	}
+	r.load(id)
+	stored := r.one.Batch()
+	for c, v := range stored.Cols {
+		if c := compareValues(cols[c], at(cols[c], i), v, 0, plan.SortKey{}); c != 0 {
+			return c
+		}
+	}
+	return slices.Compare(row, r.row(id))
+}
+
+// compareKeys compares the order keys of row i with those of a stored row.
+func (r *ranked) compareKeys(kcols []*vec.Vector, i int, id uint32) int {
 	if r.whole(kcols) {
 		p := r.rows.At(id)
-		if c := compareInt(kcols[0], i, p[rankOrder], p[rankNull] != 0, r.node.Order[0]); c != 0 {
+		if c := compareInt(kcols[0], i, p[rankOrder], p[rankNull] != 0, r.node.Order[0]); c != 0 || len(r.keys) == 1 {
 			return c
 		}
 	}
@@ -158,12 +197,7 @@ func (r *ranked) compare(cols, kcols []*vec.Vector, i int, row []byte, id uint32
 			return c
 		}
 	}
-	for c, v := range stored.Cols {
-		if c := compareValues(cols[c], at(cols[c], i), v, 0, plan.SortKey{}); c != 0 {
-			return c
-		}
-	}
-	return slices.Compare(row, r.row(id))
+	return 0
 }
 
 // whole reports whether the first order key is a whole number.
@@ -276,6 +310,13 @@ func (r *ranked) Flush(int64) {
 	}
 	r.touched = r.touched[:0]
 	r.let()
+	if r.once {
+		r.rows.Clear()
+		r.parts.Clear()
+		clear(r.lists)
+		r.lists = r.lists[:0]
+		return
+	}
 	r.rows.Compact()
 	r.parts.Compact()
 }
@@ -386,8 +427,14 @@ func (r *ranked) let() {
 	}
 }
 
-func (r *ranked) Next() int64           { return math.MaxInt64 }
-func (r *ranked) Stores() []state.Store { return []state.Store{r.rows} }
+func (r *ranked) Next() int64 { return math.MaxInt64 }
+
+func (r *ranked) Stores() []state.Store {
+	if r.once {
+		return nil
+	}
+	return []state.Store{r.rows}
+}
 
 func (r *ranked) Restored() {
 	kcols := make([]*vec.Vector, len(r.keys))
