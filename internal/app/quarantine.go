@@ -31,7 +31,7 @@ func (n *node) openRecovery() {
 	cfg := replay.Config{Quarantine: quarantineTopic, Doorstep: trust.Doorstep("events"), Sealer: n.sealer, Expressions: repairSQL{n}, Clock: n.Clock, Logger: n.Log}
 	if n.has(RoleTrust) {
 		cfg.Node = n.nodeName()
-		cfg.Foresee = n.release.Foresee
+		cfg.Foresee, cfg.Alive = n.release.Foresee, n.release.Takes
 	}
 	cfg.Started, cfg.Ended = n.jobStarted, n.jobEnded
 	n.replay = replay.NewRunner(cfg, n.cluster, n.ledger, n.judge)
@@ -144,7 +144,13 @@ func (n *node) QuarantineJob(_ context.Context, id string) (api.QuarantineJob, e
 
 // CancelJob implements api.Quarantine.
 func (n *node) CancelJob(ctx context.Context, id string) (api.QuarantineJob, error) {
-	known, _ := n.ledger.Job(id)
+	known, ok := n.ledger.Job(id)
+	if !ok {
+		return api.QuarantineJob{}, api.ErrNotFound
+	}
+	if known.FinishedAt != nil {
+		return api.QuarantineJob{}, replay.ErrEnded
+	}
 	if err := n.audit.Record(ctx, role.Of(ctx), "quarantine.cancel", id, counted(known)); err != nil {
 		return api.QuarantineJob{}, err
 	}
@@ -154,6 +160,9 @@ func (n *node) CancelJob(ctx context.Context, id string) (api.QuarantineJob, err
 
 // MuteGroup implements api.Quarantine.
 func (n *node) MuteGroup(ctx context.Context, group string, m *replay.Mute) error {
+	if err := replay.CheckMute(group, m, n.Clock.Now()); err != nil {
+		return err
+	}
 	action, detail := "quarantine.unmute", map[string]string{"causes": n.causes([]string{group})}
 	if m != nil {
 		action, detail["reason"], detail["until"] = "quarantine.mute", m.Reason, "for good"

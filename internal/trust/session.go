@@ -58,6 +58,23 @@ func (r *Release) session(ctx context.Context) error {
 	return r.loop(ctx, s, inputs)
 }
 
+// Takes reports whether a node takes part in releasing.
+func (r *Release) Takes(ctx context.Context, node string) (bool, error) {
+	groups, err := r.cluster.Admin().DescribeGroups(ctx, r.cfg.Group)
+	if err == nil {
+		err = groups.Error()
+	}
+	if err != nil {
+		return false, fmt.Errorf("asking who takes part in releasing: %w", err)
+	}
+	for _, m := range groups[r.cfg.Group].Members {
+		if m.InstanceID != nil && *m.InstanceID == r.cfg.Group+"."+node {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // loop polls and releases. A poll ends after a second at the latest, or when partitions were assigned: what they hold is
 // recalled before anything arrives on them.
 func (r *Release) loop(ctx context.Context, s *kgo.GroupTransactSession, inputs []string) error {

@@ -59,6 +59,9 @@ const maxJobs = 1000
 // maxMutes is how many causes may be muted at a time.
 const maxMutes = 10_000
 
+// maxRun is how many records one run of an entry can be about. No job writes so many; what says so is damaged.
+const maxRun = 1 << 20
+
 // maxPlans is how many changes of the plans during a job are told.
 const maxPlans = 20
 
@@ -188,6 +191,13 @@ func (l *Ledger) awaitOffset(ctx context.Context, offset int64) error {
 	}
 }
 
+// early applies an entry that is durable and stands behind a transaction that is still open. It is applied again in its place,
+// which changes nothing then.
+func (l *Ledger) early(e *entry) {
+	l.apply(e)
+	l.tell()
+}
+
 // record applies one record. Entries that cannot be read, from a later version, are passed over.
 func (l *Ledger) record(r *kgo.Record) {
 	var e entry
@@ -195,6 +205,7 @@ func (l *Ledger) record(r *kgo.Record) {
 		l.logger.Warn("an entry of the ledger of quarantine cannot be read", "offset", r.Offset, "error", err)
 		return
 	}
+	e.Settled = slices.DeleteFunc(e.Settled, func(s [3]int64) bool { return s[0] < 0 || s[1] <= 0 || s[1] > maxRun })
 	kind := l.apply(&e)
 	if l.settled == nil {
 		return
@@ -218,8 +229,11 @@ func (l *Ledger) apply(e *entry) Kind {
 	j := l.mu.jobs[e.Job]
 	switch e.Kind {
 	case "job":
-		if e.Made == nil || j != nil {
+		if e.Made == nil || j != nil || e.Made.Kind != Replay && e.Made.Kind != Discard {
 			return ""
+		}
+		if e.Made.Starts == nil {
+			e.Made.Starts = map[int32]int64{}
 		}
 		j = &Job{ID: e.Job, Kind: e.Made.Kind, Request: e.Made.Request, CreatedAt: e.At, State: Pending, node: e.Made.Node, ends: e.Made.Ends, next: e.Made.Starts}
 		for p, end := range j.ends {

@@ -11,7 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -139,7 +141,13 @@ func (j *Job) copied() Job {
 
 // Validate reports what is wrong with a request for a job of kind k.
 func (r *Request) Validate(k Kind, exprs Expressions) error {
-	if k == Discard && r.Reason == "" {
+	if err := tooLong(r.Reason); err != nil {
+		return err
+	}
+	if n := len(marshal(r)); n > maxRequest {
+		return fmt.Errorf("the request has %d bytes, and a job may have %d: choose events by their cause, name, source or time", n, maxRequest)
+	}
+	if k == Discard && strings.TrimSpace(r.Reason) == "" {
 		return errors.New("a discard needs a reason: it is kept in the ledger")
 	}
 	if k == Discard && len(r.Repairs) > 0 {
@@ -154,6 +162,20 @@ func (r *Request) Validate(k Kind, exprs Expressions) error {
 	}
 	_, err := compile(r.Repairs, exprs)
 	return err
+}
+
+// Limits of what is kept for every job and mute.
+const (
+	maxRequest = 256 << 10 // bytes as JSON
+	maxReason  = 2000      // characters
+	maxGroup   = 200       // bytes of a cause's id
+)
+
+func tooLong(reason string) error {
+	if n := utf8.RuneCountInString(reason); n > maxReason {
+		return fmt.Errorf("the reason has %d characters, and may have %d", n, maxReason)
+	}
+	return nil
 }
 
 // ErrEverything says that a replay would select all that waits, and nobody has confirmed that.
@@ -171,6 +193,20 @@ type Mute struct {
 	By     string     `json:"by"`
 	At     time.Time  `json:"at"`
 	Until  *time.Time `json:"until" doc:"null: for good"`
+}
+
+// CheckMute reports what is wrong with a mute of a cause at a time; a nil mute ends one.
+func CheckMute(group string, m *Mute, now time.Time) error {
+	if len(group) > maxGroup {
+		return fmt.Errorf("the id of a cause has at most %d characters", maxGroup)
+	}
+	if m == nil {
+		return nil
+	}
+	if m.Until != nil && !m.Until.After(now) {
+		return fmt.Errorf("muting until %s: that is over already", m.Until.UTC().Format(time.RFC3339))
+	}
+	return tooLong(m.Reason)
 }
 
 // marshal is v, which always can be written, as JSON.

@@ -47,6 +47,8 @@ type Config struct {
 	BatchRecords int
 	// Takeover is how long another node's job may stand still before this one goes on with it: 30 s.
 	Takeover time.Duration
+	// Alive reports whether a node takes part; the job of one that does not is gone on with sooner. nil: nobody knows.
+	Alive func(ctx context.Context, node string) (bool, error)
 	// Sealer marks events as judged here; nil leaves that to the release.
 	Sealer *event.Sealer
 	// Expressions compiles SQL in repairs; nil: none.
@@ -106,11 +108,14 @@ func (r *Runner) Run(ctx context.Context) error {
 		changed := r.ledger.Changed()
 		job := r.ledger.due(r.cfg.Node, r.cfg.Clock.Now().Add(-r.cfg.Takeover))
 		if job == nil {
+			job = r.orphan(ctx)
+		}
+		if job == nil {
 			select {
 			case <-ctx.Done():
 				return nil
 			case <-changed:
-			case <-r.cfg.Clock.After(5 * time.Second): // another node's job may stand still
+			case <-r.cfg.Clock.After(min(r.cfg.Takeover, 2*time.Second)): // another node's job may stand still
 			}
 			continue
 		}
@@ -134,6 +139,29 @@ func (r *Runner) Run(ctx context.Context) error {
 		}
 		wait = min(2*wait, 5*time.Second)
 	}
+}
+
+// orphan is the oldest job if its node is gone. One that has just begun may not be known to take part yet.
+func (r *Runner) orphan(ctx context.Context) *Job {
+	if r.cfg.Alive == nil {
+		return nil
+	}
+	job := r.ledger.due(r.cfg.Node, r.cfg.Clock.Now().Add(-r.cfg.Takeover/5))
+	if job == nil {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	alive, err := r.cfg.Alive(limited, job.node)
+	if err != nil {
+		r.cfg.Logger.Warn("asking whether a node takes part", "node", job.node, "error", err)
+		return nil
+	}
+	if alive {
+		return nil
+	}
+	r.cfg.Logger.Info("going on with the job of a node that is gone", "job", job.ID, "node", job.node)
+	return job
 }
 
 // due is a copy of the oldest job, if the node may run it, or nil. Jobs run one at a time over all nodes: two would take the
@@ -301,6 +329,9 @@ func (r *Runner) Cancel(ctx context.Context, id string) (Job, error) {
 
 // SetMute mutes a cause, or with a nil mute ends that.
 func (r *Runner) SetMute(ctx context.Context, group string, m *Mute) error {
+	if err := CheckMute(group, m, r.cfg.Clock.Now()); err != nil {
+		return err
+	}
 	if m == nil {
 		return r.append(ctx, &entry{Kind: "unmute", Mute: &Mute{Group: group}})
 	}
@@ -318,5 +349,16 @@ func (r *Runner) append(ctx context.Context, e *entry) error {
 	if err := r.cluster.Client().ProduceSync(ctx, rec).FirstErr(); err != nil {
 		return fmt.Errorf("writing the ledger of quarantine: %w", err)
 	}
-	return r.ledger.awaitOffset(ctx, rec.Offset+1) // not await: a transaction of another node may be open before it
+	limited, cancel := context.WithTimeout(ctx, applyTime)
+	defer cancel()
+	err := r.ledger.awaitOffset(limited, rec.Offset+1) // not await: a transaction of another node may be open before it
+	if err != nil && ctx.Err() == nil {
+		r.ledger.early(e)
+		return nil
+	}
+	return err
 }
+
+// applyTime is how long somebody who asks for something waits for its place in the ledger: the transaction that a killed node
+// left open would keep them waiting for half a minute, though what they asked for is durable.
+var applyTime = 3 * time.Second // a variable for the test only
