@@ -104,7 +104,7 @@ func (n *node) newWatching(ctx context.Context, table *log.Table, metrics *telem
 	if n.cfg.Alerts.Timezone == "" {
 		titles = nil
 	}
-	w.incidents, err = incident.OpenManager(ctx, incident.Config{Table: w.table, Clock: n.Clock, Zone: titles, Feeds: n.feeds, Audit: n.audit.Record})
+	w.incidents, err = incident.OpenManager(ctx, incident.Config{Table: w.table, Clock: n.Clock, Zone: titles, Feeds: n.feeds, Audit: n.audit.Record, Logger: n.Log})
 	if err != nil {
 		return nil, err
 	}

@@ -100,7 +100,7 @@ func need(method, path string) role.Action {
 		return role.Query
 	case within("/api/events") || strings.HasSuffix(path, "/deliveries") || strings.HasPrefix(path, "/api/topics/") && strings.HasSuffix(path, "/messages"):
 		return role.ReadEvents
-	case within("/api/quarantine/samples", "/api/quarantine/preview"):
+	case within("/api/quarantine/samples", "/api/quarantine/preview", "/api/plan/infer"): // the last lists values that came
 		return role.ReadEvents
 	case within("/api/audit"):
 		return role.ReadAudit

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
+	"strconv"
 	"time"
 
 	"myelin/internal/auth/role"
+	"myelin/internal/log"
 	"myelin/internal/trust/incident"
 	"myelin/internal/trust/lineage"
 	"myelin/internal/trust/watch"
@@ -34,6 +37,8 @@ type IncidentList struct {
 	Incidents []incident.Incident `json:"incidents"`
 	Counts    IncidentCounts      `json:"counts"`
 }
+
+var incidentStates = []string{"", "all", string(incident.Open), string(incident.Acknowledged), string(incident.Muted), string(incident.Resolved)}
 
 // IncidentCounts is how many there are in each state.
 type IncidentCounts struct {
@@ -88,7 +93,12 @@ func (s *Server) incidents(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	list, err := s.cfg.Incidents.Incidents(r.Context(), r.URL.Query().Get("state"), n)
+	state := r.URL.Query().Get("state")
+	if !slices.Contains(incidentStates, state) {
+		s.fail(w, r, http.StatusBadRequest, FailureBody{Code: "bad_parameter", Message: "There is no state " + strconv.Quote(state) + ".", Hint: "state is open, acknowledged, muted, resolved or all; leave it out for all that are not resolved."})
+		return
+	}
+	list, err := s.cfg.Incidents.Incidents(r.Context(), state, n)
 	if err != nil {
 		s.failWith(w, r, err, "")
 		return
@@ -159,6 +169,8 @@ func (s *Server) refused(w http.ResponseWriter, r *http.Request, err error) {
 		s.fail(w, r, http.StatusForbidden, FailureBody{Code: "forbidden", Message: denied.Error() + ".", Hint: "Ask somebody with one of these roles."})
 	case errors.Is(err, ErrNotFound):
 		s.failWith(w, r, err, "")
+	case log.Away(err):
+		s.notReady(w, r, err)
 	default:
 		s.fail(w, r, http.StatusConflict, FailureBody{Code: "conflict", Message: err.Error() + ".", Hint: "Load the page again to see how things stand."})
 	}

@@ -5,11 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"myelin/internal/auth/role"
 	"myelin/internal/serve/api"
@@ -52,6 +55,8 @@ func (w *wrong) HandleIncident(_ context.Context, who role.Person, id, verb, com
 		return i, errors.New("the incident is resolved already")
 	case verb == "unmute":
 		return i, &role.DeniedError{}
+	case comment == "later":
+		return i, fmt.Errorf("saving it: %w", kerr.NotLeaderForPartition)
 	}
 	at := "a day"
 	if !until.IsZero() {
@@ -98,6 +103,8 @@ func TestIncidentsAreShownAndHandled(t *testing.T) {
 		{"POST", "/api/incidents/i1/resolve", "", 409, "resolved already"},
 		{"POST", "/api/incidents/i1/unmute", "", 403, "forbidden"},
 		{"POST", "/api/incidents/i1/explode", "", 404, ""},
+		{"POST", "/api/incidents/i1/acknowledge", `{"comment":"later"}`, 503, "not_ready"},
+		{"GET", "/api/incidents?state=bogus", "", 400, "bad_parameter"},
 	} {
 		status, body := 0, ""
 		if c.method == "GET" {

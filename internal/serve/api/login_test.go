@@ -93,6 +93,7 @@ func TestRolesOverHTTP(t *testing.T) {
 		{"viewer", "GET", "/api/overview", "", true},
 		{"viewer", "GET", "/api/views", "", true},
 		{"viewer", "GET", "/api/events", "", false},
+		{"viewer", "GET", "/api/plan/infer", "", false},
 		{"viewer", "POST", "/api/query", `{"sql":"SELECT 1"}`, false},
 		{"viewer", "GET", "/api/sinks/x/deliveries", "", false},
 		{"marketer", "GET", "/api/sinks/x/deliveries", "", true},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"myelin/internal/auth/role"
+	"myelin/internal/log"
 	"myelin/internal/trust/replay"
 )
 
@@ -205,6 +206,12 @@ func posted[P comparable, Q, T any](s *Server, part P, f func(r *http.Request, q
 	}
 }
 
+// notReady answers that what was asked for cannot be had now, through no fault of whoever asked.
+func (s *Server) notReady(w http.ResponseWriter, r *http.Request, err error) {
+	w.Header().Set("Retry-After", "1")
+	s.fail(w, r, http.StatusServiceUnavailable, FailureBody{Code: "not_ready", Message: err.Error() + ".", Hint: "Ask again in a second."})
+}
+
 // failAsked answers with what is wrong with a request; faults of our own are told apart.
 func (s *Server) failAsked(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
@@ -212,9 +219,9 @@ func (s *Server) failAsked(w http.ResponseWriter, r *http.Request, err error) {
 		s.failWith(w, r, ErrNotFound, "")
 	case errors.Is(err, replay.ErrEnded):
 		s.fail(w, r, http.StatusConflict, FailureBody{Code: "ended", Message: err.Error() + ".", Hint: "Start another one."})
-	case errors.Is(err, replay.ErrNotReady), errors.Is(err, context.DeadlineExceeded):
-		w.Header().Set("Retry-After", "1")
-		s.fail(w, r, http.StatusServiceUnavailable, FailureBody{Code: "not_ready", Message: err.Error() + ".", Hint: "Ask again in a second."})
+	case errors.Is(err, replay.ErrNotReady), log.Away(err):
+		s.notReady(w, r, err)
+	case r.Context().Err() != nil: // nobody listens any more
 	default:
 		s.fail(w, r, http.StatusBadRequest, FailureBody{Code: "bad_request", Message: err.Error() + ".", Hint: "GET /api/openapi.json describes the request."})
 	}

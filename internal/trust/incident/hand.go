@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"myelin/internal/auth/role"
 )
@@ -19,6 +20,9 @@ func (m *Manager) Acknowledge(ctx context.Context, who role.Person, id, comment 
 	})
 }
 
+// maxMute is how long an incident can be muted.
+const maxMute = 10 * 366 * 24 * time.Hour
+
 // Mute keeps an incident quiet until a time; zero means a day.
 func (m *Manager) Mute(ctx context.Context, who role.Person, id, comment string, until time.Time) (Incident, error) {
 	return m.act(ctx, who, id, "muted", comment, func(i *Incident, now time.Time) error {
@@ -30,6 +34,9 @@ func (m *Manager) Mute(ctx context.Context, who role.Person, id, comment string,
 		}
 		if until.Before(now) {
 			return fmt.Errorf("muting %s: %s is over already", id, until.Format(time.RFC3339))
+		}
+		if until.Sub(now) > maxMute {
+			return fmt.Errorf("muting %s: %s is more than ten years ahead; resolve it instead", id, until.Format(time.RFC3339))
 		}
 		until = until.UTC()
 		i.State, i.MutedUntil = Muted, &until
@@ -65,6 +72,10 @@ func (m *Manager) act(ctx context.Context, who role.Person, id, verb, comment st
 	if err := who.Check(role.Handle); err != nil {
 		return Incident{}, err
 	}
+	if n := utf8.RuneCountInString(comment); n > maxComment {
+		return Incident{}, fmt.Errorf("the comment has %d characters, and may have %d", n, maxComment)
+	}
+	ctx = context.WithoutCancel(ctx) // who hangs up leaves nothing half done
 	m.changing.Lock()
 	defer m.changing.Unlock()
 	i, err := m.Find(id)

@@ -110,6 +110,7 @@ const (
 	maxOpen    = 500  // beyond, findings join the incident of their source
 	maxMembers = 50
 	maxHistory = 50
+	maxComment = 2000 // characters: with a history full of them an incident still fits into a record
 )
 
 func (m *Member) key() string {

@@ -158,6 +158,39 @@ func TestPeopleHandleIncidents(t *testing.T) {
 	}
 }
 
+// TestAnIncidentAlwaysFitsIntoARecord has its history filled with the longest comments.
+func TestAnIncidentAlwaysFitsIntoARecord(t *testing.T) {
+	tb := table{}
+	m, _ := open(t, tb)
+	found(t, m, nulls(true, 9))
+	id := m.List("", 1)[0].ID
+	if _, err := m.Acknowledge(t.Context(), marketer, id, strings.Repeat("é", 2001)); err == nil {
+		t.Error("a comment of 2001 characters was taken")
+	}
+	for range 60 {
+		if _, err := m.Acknowledge(t.Context(), marketer, id, strings.Repeat("\U0001F4C8", 2000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(tb[id]); n > 500_000 {
+		t.Errorf("the incident has %d bytes", n)
+	}
+	if _, err := m.Mute(t.Context(), marketer, id, "", time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("", -23*3600))); err == nil {
+		t.Error("it was muted for ever")
+	}
+}
+
+func TestDamagedIncidentsAreLeftOut(t *testing.T) {
+	tb := table{}
+	m, _ := open(t, tb)
+	found(t, m, nulls(true, 9))
+	tb["i-junk"], tb["i-moved"] = []byte("{"), []byte(`{"id":"i-other"}`)
+	m, _ = open(t, tb)
+	if is := m.List("all", 10); len(is) != 1 {
+		t.Errorf("%d incidents are there", len(is))
+	}
+}
+
 func TestSilenceOfSeveralSourcesIsOneIncident(t *testing.T) {
 	m, _ := open(t, table{})
 	a, b := gone("", 10, true), gone("", 12, true)

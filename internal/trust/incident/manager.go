@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -26,6 +27,8 @@ type Config struct {
 	Zone *time.Location
 	// Feeds reports whether a view is computed from an event of a source ("" for any event). nil: nobody knows.
 	Feeds func(source, event, view string) bool
+	// Logger is told of incidents that cannot be read. nil: nobody.
+	Logger *slog.Logger
 	// Audit records what people do. nil: nobody does.
 	Audit func(ctx context.Context, who role.Person, action, object string, detail map[string]string) error
 }
@@ -48,6 +51,9 @@ func OpenManager(ctx context.Context, cfg Config) (*Manager, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = clock.Real{}
 	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
 	m := &Manager{cfg: cfg}
 	m.mu.all, m.mu.byKey, m.mu.watchers = map[string]*Incident{}, map[string]string{}, map[chan Incident]bool{}
 	values, err := cfg.Table.Load(ctx)
@@ -59,8 +65,9 @@ func OpenManager(ctx context.Context, cfg Config) (*Manager, error) {
 			continue
 		}
 		i := &Incident{}
-		if err := json.Unmarshal(text, i); err != nil {
-			return nil, fmt.Errorf("reading incident %s: %w", id, err)
+		if err := json.Unmarshal(text, i); err != nil || i.ID != id {
+			cfg.Logger.Error("an incident is damaged and is not shown", "incident", id, "error", err)
+			continue
 		}
 		m.mu.all[id] = i
 		m.index(i)
