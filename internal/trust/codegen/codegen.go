@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"myelin/internal/trust/draft"
 )
@@ -66,16 +67,12 @@ func (c call) label() string {
 
 func callsOf(p *draft.Plan) []call {
 	var out []call
-	used := map[string]bool{}
+	names := namer{reserved: []string{"Who", "Tracker", "Record"}, also: "Track"}
 	for _, e := range p.Events {
 		if e.Type != "track" {
 			continue
 		}
-		c := call{name: e.Name, version: e.Version, description: e.Description, pascal: pascal(e.Name)}
-		for used[c.pascal] {
-			c.pascal += "X"
-		}
-		used[c.pascal] = true
+		c := call{name: e.Name, version: e.Version, description: e.Description, pascal: names.take(pascal(e.Name))}
 		for i := range e.Properties {
 			x := &e.Properties[i]
 			f := field{name: x.Name, required: x.Required, kind: x.Kind()}
@@ -117,6 +114,7 @@ func (w *writer) comment(mark, text string) {
 	}
 }
 
+// words are what a name is made of: its letters, of any script, and digits.
 func words(name string) []string {
 	var out []string
 	var word []rune
@@ -129,7 +127,7 @@ func words(name string) []string {
 	}
 	for _, r := range name {
 		switch {
-		case r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r):
+		case !unicode.IsLetter(r) && (r < '0' || r > '9'):
 			flush()
 		case unicode.IsUpper(r) && unicode.IsLower(last):
 			flush()
@@ -143,36 +141,54 @@ func words(name string) []string {
 	return out
 }
 
+// pascal is a name as types have it. Go shows only names with a capital letter to others; not every script has them.
 func pascal(name string) string {
 	var b strings.Builder
 	for _, w := range words(name) {
-		b.WriteString(strings.ToUpper(w[:1]) + w[1:])
+		first, size := utf8.DecodeRuneInString(w)
+		b.WriteString(string(unicode.ToUpper(first)) + w[size:])
 	}
-	if s := b.String(); s != "" && !unicode.IsDigit(rune(s[0])) {
-		return s
+	if first, _ := utf8.DecodeRuneInString(b.String()); !unicode.IsUpper(first) {
+		return "E" + b.String()
 	}
-	return "E" + b.String()
+	return b.String()
 }
 
 func camel(name string) string {
 	p := pascal(name)
-	return strings.ToLower(p[:1]) + p[1:]
+	first, size := utf8.DecodeRuneInString(p)
+	return string(unicode.ToLower(first)) + p[size:]
 }
 
 func snake(name string) string {
 	s := strings.ToLower(strings.Join(words(name), "_"))
-	if s == "" || unicode.IsDigit(rune(s[0])) {
+	if s == "" || s[0] >= '0' && s[0] <= '9' {
 		return "e_" + s
 	}
 	return s
 }
 
-// safe keeps a name from being a reserved word.
-func safe(name string, reserved ...string) string {
-	if slices.Contains(reserved, name) {
-		return name + "_"
+// namer gives out each name once; the language's own words are not for names. The zero value has given none.
+type namer struct {
+	reserved []string
+	also     string // a prefix with which each name is given as well
+	taken    map[string]bool
+}
+
+// take is the name, or one like it where that is taken.
+func (n *namer) take(name string) string {
+	if n.taken == nil {
+		n.taken = map[string]bool{}
 	}
-	return name
+	if slices.Contains(n.reserved, name) {
+		name += "_"
+	}
+	out := name
+	for i := 2; n.taken[out] || n.taken[n.also+out]; i++ {
+		out = fmt.Sprint(name, i)
+	}
+	n.taken[out], n.taken[n.also+out] = true, true
+	return out
 }
 
 func quote(s string) string { return fmt.Sprintf("%q", s) }

@@ -21,6 +21,15 @@ events:
     description: "Says \"hi\" */ and more"
     properties: {class: {type: string, required: true}, 1st: {type: integer}, in: {type: [string, number]}, "a-b": {type: array, items: {type: number}}, o: {type: object}}
   Empty: {properties: {}}
+  Import: {properties: {"a_b": {type: string}, "a b": {type: string}, client: {type: string}}}
+  "注文完了": {properties: {"名前": {type: string, required: true}, "住所": {type: string}, "☕": {type: string}, "☕☕": {type: string}}}
+  "注文": {properties: {}}
+  "☕": {properties: {}}
+  Track Empty: {properties: {}}
+  Track Who: {properties: {}}
+  Who: {properties: {a: {type: string}}}
+  Tracker: {properties: {a: {type: string}}}
+  "☕☕ ☕☕": {properties: {}}
 `
 
 func plans(t *testing.T) map[string]*draft.Plan {
@@ -155,7 +164,12 @@ func TestKotlinAndSwiftAreWhole(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			seen := map[string]bool{}
 			for _, c := range callsOf(p) {
+				if seen[c.pascal] {
+					t.Errorf("%s of %s has two functions %s", language, name, c.pascal)
+				}
+				seen[c.pascal] = true
 				if !strings.Contains(text, "track"+c.pascal+"(") {
 					t.Errorf("%s of %s has no function for %s", language, name, c.name)
 				}

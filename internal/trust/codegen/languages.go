@@ -2,6 +2,7 @@ package codegen
 
 import (
 	"go/format"
+	"slices"
 	"strings"
 )
 
@@ -46,6 +47,9 @@ func typescript(w *writer, calls []call) {
 	}
 }
 
+// pythonBuiltin are names that the generated file itself needs.
+var pythonBuiltin = []string{"sys", "Any", "Dict", "List", "Optional", "Literal", "float", "int", "str", "bool", "_send"}
+
 func python(w *writer, calls []call) {
 	w.line("# "+header, w.plan)
 	w.line("from typing import Any, Dict, List, Optional\n\nimport sys\n\nif sys.version_info >= (3, 8):\n    from typing import Literal\n")
@@ -61,8 +65,10 @@ func python(w *writer, calls []call) {
 	}
 	reserved := []string{"and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if",
 		"import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with", "yield", "None", "True", "False", "client", "user_id", "anonymous_id"}
+	functions := namer{reserved: slices.Concat(reserved, pythonBuiltin)}
 	for _, c := range calls {
-		w.line("\n\ndef %s(client: Any, *, user_id: Optional[str] = None, anonymous_id: Optional[str] = None,", snake(c.name))
+		names := namer{reserved: reserved}
+		w.line("\n\ndef %s(client: Any, *, user_id: Optional[str] = None, anonymous_id: Optional[str] = None,", functions.take(snake(c.name)))
 		pairs := []string{}
 		for _, f := range c.fields {
 			t := of(f.kind)
@@ -76,7 +82,7 @@ func python(w *writer, calls []call) {
 				}
 				t = "Literal[" + strings.Join(list, ", ") + "]"
 			}
-			name := safe(snake(f.name), reserved...)
+			name := names.take(snake(f.name))
 			if f.required {
 				w.line("        %s: '%s',", name, strings.ReplaceAll(t, "'", `\'`))
 			} else {
@@ -115,17 +121,13 @@ func golang(w *writer, calls []call) {
 	for _, c := range calls {
 		w.line("\n// %s are the properties of %s. A nil pointer is left out.\ntype %s struct {", c.pascal, quote(c.name), c.pascal)
 		var body strings.Builder
-		used := map[string]bool{}
+		names := namer{}
 		for _, f := range c.fields {
 			t := of(f.kind)
 			if f.kind == "array" {
 				t = "[]" + of(f.item)
 			}
-			name := pascal(f.name)
-			for used[name] {
-				name += "X"
-			}
-			used[name] = true
+			name := names.take(pascal(f.name))
 			if f.required || f.kind == "array" || f.kind == "object" || f.kind == "" {
 				w.line("\t%s %s", name, t)
 			} else {
@@ -174,13 +176,14 @@ func kotlin(w *writer, calls []call) {
 	for _, c := range calls {
 		w.line("")
 		w.comment("// ", or(c.description, "Sends "+c.name+"."))
+		names := namer{reserved: reserved}
 		var params, pairs []string
 		for _, f := range c.fields {
 			t := of(f.kind)
 			if f.kind == "array" {
 				t = "List<" + of(f.item) + ">"
 			}
-			name := safe(camel(f.name), reserved...)
+			name := names.take(camel(f.name))
 			if !f.required {
 				t += "? = null"
 			}
@@ -210,13 +213,14 @@ func swift(w *writer, calls []call) {
 	for _, c := range calls {
 		w.line("")
 		w.comment("    /// ", or(c.description, "Sends "+c.name+"."))
+		names := namer{reserved: reserved}
 		var params, pairs []string
 		for _, f := range c.fields {
 			t := of(f.kind)
 			if f.kind == "array" {
 				t = "[" + of(f.item) + "]"
 			}
-			name := safe(camel(f.name), reserved...)
+			name := names.take(camel(f.name))
 			if !f.required {
 				t += "? = nil"
 			}
