@@ -7,7 +7,7 @@ const (
 	ledBytes = 32 << 10
 	// restBefore is how long the log must have been at rest for an appender to lead: under load the committer gathers more into
 	// one fdatasync than leaders would.
-	restBefore = 150 * time.Microsecond
+	restBefore = 60 * time.Microsecond
 	// markAfter is how long a log whose commits are led must be at rest before the committer marks its end, and how long a
 	// leader has at most.
 	markAfter = 20 * time.Millisecond

@@ -130,6 +130,7 @@ func isExhausted(err error) bool {
 // readFrames reads requests until the connection or the context ends.
 func (c *conn) readFrames(ctx context.Context, frames chan<- frame) error {
 	var head [8]byte
+	steady, _ := c.nc.(*steadyConn)
 	for {
 		if err := c.unmuted(ctx); err != nil {
 			return err
@@ -162,7 +163,11 @@ func (c *conn) readFrames(ctx context.Context, frames chan<- frame) error {
 		}
 		c.server.stats.BytesIn.Add(size + 4)
 		f := frame{body: body, held: size, at: time.Now()}
-		if size <= inlineBytes && c.given.Load() == 0 && c.server.handler.Pipelined(key) {
+		inline := size <= inlineBytes && c.given.Load() == 0 && c.server.handler.Pipelined(key)
+		if steady != nil {
+			steady.another(inline && c.server.latest.Swap(c.client.ID) == c.client.ID)
+		}
+		if inline {
 			if !c.workOne(ctx, f, true) {
 				return nil
 			}

@@ -4,7 +4,8 @@
 // A connection has a reader goroutine, a worker goroutine and, once it produces, a writer goroutine. Produce requests are
 // pipelined: the worker starts the next one while the answer of the former waits for the disk. Every other request waits
 // until all earlier answers are written, as on a Kafka broker. Small produce requests to an idle connection stay with the
-// reader, which spares them the hand-overs.
+// reader, which spares them the hand-overs; and while one client sends nothing else and is the only one, its reader waits in
+// the kernel instead of in Go's poller.
 package wire
 
 import (
@@ -163,6 +164,7 @@ type Server struct {
 	budget  *semaphore.Weighted
 	small   *semaphore.Weighted // for requests of up to smallBytes, so that large ones cannot hold up the others
 	nextID  atomic.Int64
+	latest  atomic.Int64 // the connection of the last request
 	open    atomic.Int64
 	stats   Stats
 	conns   sync.WaitGroup
@@ -182,6 +184,8 @@ type Stats struct {
 	Requests, BytesIn, BytesOut, Refused, Garbage, Panics atomic.Int64
 	// Slow counts connections that were closed because they made no progress, Handshakes those that failed at TLS.
 	Slow, Handshakes atomic.Int64
+	// Steady counts how often a client became the only busy one and was waited for in a system call.
+	Steady atomic.Int64
 	// Held is the bytes of requests that are being read or worked on now.
 	Held atomic.Int64
 
@@ -274,6 +278,7 @@ func (s *Server) Start(ctx context.Context, nc net.Conn) {
 		return
 	}
 	_, pipe := nc.(*pipeConn)
+	nc = mayBeSteady(nc, s.limits.WriteStall, &s.stats.Steady)
 	c := &conn{
 		server: s,
 		nc:     nc,

@@ -76,7 +76,13 @@ func (c *conn) writePieces(r Pieces, head []byte) error {
 		group := net.Buffers(pieces[:n:n])
 		pieces = pieces[n:]
 		c.nc.SetWriteDeadline(time.Now().Add(c.server.limits.WriteStall))
-		if _, err := group.WriteTo(c.nc); err != nil {
+		var err error
+		if s, ok := c.nc.(*steadyConn); ok {
+			err = s.writePieces(group)
+		} else {
+			_, err = group.WriteTo(c.nc)
+		}
+		if err != nil {
 			return err
 		}
 		c.server.stats.BytesOut.Add(int64(bytes))

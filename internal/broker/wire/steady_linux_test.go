@@ -1,0 +1,145 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// steadily is a server that answers at once, and a client of it that has become steady; corr is the number of the last answer.
+func steadily(t *testing.T, l Limits) (s *Server, c net.Conn, corr int32) {
+	t.Helper()
+	if runtime.GOMAXPROCS(0) < 2 {
+		runtime.GOMAXPROCS(2)
+		t.Cleanup(func() { runtime.GOMAXPROCS(1) })
+	}
+	h := &script{
+		produce:  func(r *Request, reply func(Response, error)) { reply(r.Msg.ResponseKind(), nil) },
+		metadata: func(_ context.Context, r *Request) Response { return r.Msg.ResponseKind() },
+	}
+	s, dial := serve(t, h, l)
+	c = dial()
+	return s, c, sendSteadily(t, s, c, 0)
+}
+
+// sendSteadily sends small produce requests, one after the other, until the client is steady once more.
+func sendSteadily(t *testing.T, s *Server, c net.Conn, corr int32) int32 {
+	t.Helper()
+	before := s.Stats().Steady.Load()
+	for until := corr + 10*steadyAfter; corr < until; {
+		corr++
+		ask(t, c, corr, kmsg.NewPtrProduceRequest())
+		if s.Stats().Steady.Load() > before {
+			corr++
+			ask(t, c, corr, kmsg.NewPtrProduceRequest())
+			return corr
+		}
+	}
+	t.Fatal("the client does not become steady")
+	return 0
+}
+
+func ask(t *testing.T, c net.Conn, corr int32, msg kmsg.Request) {
+	t.Helper()
+	if _, err := c.Write(request(corr, msg)); err != nil {
+		t.Fatal(err)
+	}
+	if got := answer(t, c); got != corr {
+		t.Fatalf("answer %d to request %d", got, corr)
+	}
+}
+
+// silence lets so much time pass in which the server says nothing.
+func silence(t *testing.T, c net.Conn, d time.Duration) {
+	t.Helper()
+	c.SetReadDeadline(time.Now().Add(d))
+	if n, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("read %d bytes with %v", n, err)
+	}
+	c.SetReadDeadline(time.Now().Add(20 * time.Second))
+}
+
+func TestSteadyClientIsServedWhateverItDoesNext(t *testing.T) {
+	s, c, corr := steadily(t, Limits{})
+	for range 3 {
+		corr++
+		ask(t, c, corr, kmsg.NewPtrMetadataRequest()) // for the worker
+		corr = sendSteadily(t, s, c, corr)
+		silence(t, c, 3*steadyWaits*steadyWait) // it goes back into the runtime's poller, if the machine is not too busy
+		ask(t, c, corr+1, kmsg.NewPtrProduceRequest())
+		ask(t, c, corr+2, kmsg.NewPtrMetadataRequest()) // after this it has in any case
+		corr = sendSteadily(t, s, c, corr+2)
+		big := kmsg.NewPtrProduceRequest()
+		big.Topics = []kmsg.ProduceRequestTopic{{Topic: "t", Partitions: []kmsg.ProduceRequestTopicPartition{{Records: make([]byte, 100<<10)}}}}
+		corr++
+		ask(t, c, corr, big)
+		corr = sendSteadily(t, s, c, corr)
+		var many []byte // at once, more than fits into the reader's buffer
+		for range 200 {
+			corr++
+			many = append(many, request(corr, kmsg.NewPtrProduceRequest())...)
+		}
+		if _, err := c.Write(many); err != nil {
+			t.Fatal(err)
+		}
+		for want := corr - 199; want <= corr; want++ {
+			if got := answer(t, c); got != want {
+				t.Fatalf("answer %d instead of %d", got, want)
+			}
+		}
+	}
+}
+
+func TestAnotherClientEndsSteadiness(t *testing.T) {
+	s, c, corr := steadily(t, Limits{})
+	other, err := net.Dial("tcp", c.RemoteAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	before := s.Stats().Steady.Load()
+	for i := range int32(10 * steadyAfter) {
+		ask(t, c, corr+1+i, kmsg.NewPtrProduceRequest())
+		ask(t, other, i, kmsg.NewPtrProduceRequest())
+	}
+	if n := s.Stats().Steady.Load() - before; n != 0 {
+		t.Errorf("%d times steady although two clients were busy", n)
+	}
+}
+
+func TestSteadyClientThatLeaves(t *testing.T) {
+	s, c, _ := steadily(t, Limits{})
+	c.Close()
+	deadline := time.Now().Add(20 * time.Second)
+	for s.Open() > 0 {
+		if time.Now().After(deadline) {
+			t.Fatal("the connection stays open")
+		}
+		runtime.Gosched()
+	}
+}
+
+func TestSteadyClientThatStopsInTheMiddle(t *testing.T) {
+	s, c, corr := steadily(t, Limits{ReadStall: 50 * time.Millisecond})
+	if _, err := c.Write(request(corr+1, kmsg.NewPtrProduceRequest())[:12]); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.Copy(io.Discard, c); n != 0 || err != nil {
+		t.Errorf("read %d bytes with %v instead of the end", n, err)
+	}
+	if n := s.Stats().Slow.Load(); n != 1 {
+		t.Errorf("%d slow clients", n)
+	}
+}
+
+// TestSteadyClientOfAServerThatStops leaves it to the end of the test to stop the server.
+func TestSteadyClientOfAServerThatStops(t *testing.T) {
+	steadily(t, Limits{})
+}
