@@ -107,7 +107,7 @@ func consume(ctx context.Context, p *peer, topic string, n int) (float64, error)
 }
 
 func produceRounds(ctx context.Context, b *bench) error {
-	peers := []*peer{b.myelin, b.kafka, b.kafka.synced()}
+	peers := b.peersAndSynced()
 	for round := range b.rounds {
 		for _, partitions := range []int{1, 6} {
 			err := inTurns(round, peers, func(p *peer) error {
@@ -165,7 +165,7 @@ func sustainedRounds(ctx context.Context, b *bench) error {
 
 func latencyRounds(ctx context.Context, b *bench) error {
 	for round := range b.rounds {
-		err := inTurns(round, []*peer{b.myelin, b.kafka, b.kafka.synced()}, func(p *peer) error {
+		err := inTurns(round, b.peersAndSynced(), func(p *peer) error {
 			return withTopic(ctx, p, 1, func(topic string) error { return latency(ctx, b, p, topic) })
 		})
 		if err != nil {

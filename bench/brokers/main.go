@@ -1,6 +1,6 @@
 // Command brokers measures Myelin's broker beside Apache Kafka, in one run on one machine: the same client (franz-go), the
 // same load, rounds that alternate, and medians. Myelin fsyncs before every acknowledgement; Kafka does not by default, and
-// is measured with flush.messages=1 as well. It prints a table in Markdown.
+// is measured with flush.messages=1 as well. It prints a table in Markdown. With -against it measures two builds of Myelin.
 package main
 
 import (
@@ -16,6 +16,7 @@ import (
 
 type config struct {
 	binary, kafka, dir string
+	against            string // another build of Myelin, instead of Kafka
 	rounds             int
 	records            int // per produce round of 100 B records
 	sustained          time.Duration
@@ -27,6 +28,7 @@ func main() {
 	var cfg config
 	flag.StringVar(&cfg.binary, "binary", "bin/myelin", "the myelin to measure")
 	flag.StringVar(&cfg.kafka, "kafka", "test/kafka/kafka.sh", "the script that runs Apache Kafka")
+	flag.StringVar(&cfg.against, "against", "", "compare with this build of myelin instead of with Kafka")
 	flag.StringVar(&cfg.dir, "dir", "", "scratch `folder` on the disk to measure (default the system's)")
 	flag.IntVar(&cfg.rounds, "rounds", 5, "alternating rounds of each step")
 	flag.IntVar(&cfg.records, "records", 3_000_000, "records of 100 B a round")
@@ -48,7 +50,7 @@ func main() {
 // bench is a run: the two brokers and what was measured so far.
 type bench struct {
 	config
-	myelin, kafka *peer
+	myelin, rival *peer
 	samples       map[string][]float64 // figure and peer → a number a round
 }
 
@@ -98,7 +100,10 @@ func run(ctx context.Context, cfg config) error {
 	defer os.RemoveAll(dir)
 	cfg.dir = dir
 	b := &bench{config: cfg, samples: map[string][]float64{}}
-	b.myelin, b.kafka = newMyelin(cfg.binary, dir), newKafka(cfg.kafka, dir)
+	b.myelin, b.rival = newMyelin("Myelin", cfg.binary, dir), newKafka(cfg.kafka, dir)
+	if cfg.against != "" {
+		b.rival = newMyelin("Myelin before", cfg.against, dir)
+	}
 	for _, p := range b.peers() {
 		if err := p.start(ctx); err != nil {
 			return fmt.Errorf("starting %s: %w", p.label, err)
@@ -132,7 +137,15 @@ func run(ctx context.Context, cfg config) error {
 	return failed
 }
 
-func (b *bench) peers() []*peer { return []*peer{b.myelin, b.kafka} }
+func (b *bench) peers() []*peer { return []*peer{b.myelin, b.rival} }
+
+// peersAndSynced are the peers, and Kafka once more as it is with an fsync for each write.
+func (b *bench) peersAndSynced() []*peer {
+	if b.against != "" {
+		return b.peers()
+	}
+	return append(b.peers(), b.rival.synced())
+}
 
 // inTurns calls f for the peers, the first one first in even rounds and last in odd ones.
 func inTurns(round int, peers []*peer, f func(*peer) error) error {

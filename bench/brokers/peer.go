@@ -31,8 +31,8 @@ func (p *peer) synced() *peer {
 	return &c
 }
 
-func newMyelin(binary, dir string) *peer {
-	p := &peer{label: "Myelin", dir: filepath.Join(dir, "myelin")}
+func newMyelin(label, binary, dir string) *peer {
+	p := &peer{label: label, dir: filepath.Join(dir, strings.ReplaceAll(label, " ", "-"))}
 	var cmd *exec.Cmd
 	p.start = func(ctx context.Context) error {
 		if err := os.MkdirAll(p.dir, 0o755); err != nil {
@@ -70,7 +70,7 @@ func newMyelin(binary, dir string) *peer {
 }
 
 func newKafka(script, dir string) *peer {
-	p := &peer{label: "Kafka", dir: filepath.Join(dir, "kafka")}
+	p := &peer{label: plain, dir: filepath.Join(dir, "kafka")}
 	p.start = func(ctx context.Context) error {
 		addr, err := freePorts()
 		if err != nil {
@@ -148,7 +148,7 @@ func (p *peer) status(field string) int64 {
 func starts(ctx context.Context, b *bench) error {
 	for round := range max(3, b.rounds) {
 		for _, p := range b.peers() {
-			if p == b.kafka && round >= 3 {
+			if p.label == plain && round >= 3 {
 				continue // seconds each, and they hardly differ
 			}
 			p.stop()

@@ -68,6 +68,10 @@ func goals() []goal {
 
 // table prints what was measured beside the goals.
 func (b *bench) table(w io.Writer) {
+	if b.against != "" {
+		b.tableOfBuilds(w)
+		return
+	}
 	fmt.Fprintln(w, "| figure | Myelin, fsync before ack | Kafka 4.3.1 | ratio | goal | met |\n| --- | ---: | ---: | ---: | --- | --- |")
 	for _, g := range goals() {
 		ours, ok := b.median(g.figure, b.myelin.label)
@@ -89,6 +93,18 @@ func (b *bench) table(w io.Writer) {
 			wanted, met = fmt.Sprintf("≤ %.1f×", g.ratio), answer(ratio <= g.ratio)
 		}
 		fmt.Fprintf(w, "| %s | "+g.format+" %s | "+g.format+" %s | %.2f× | %s | %s |\n", name, ours, g.unit, theirs, g.unit, ratio, wanted, met)
+	}
+}
+
+// tableOfBuilds prints what was measured of one build beside another.
+func (b *bench) tableOfBuilds(w io.Writer) {
+	fmt.Fprintln(w, "| figure | -binary | -against | ratio |\n| --- | ---: | ---: | ---: |")
+	for _, g := range goals() {
+		ours, ok := b.median(g.figure, b.myelin.label)
+		theirs, both := b.median(g.figure, b.rival.label)
+		if ok && both && g.against == plain {
+			fmt.Fprintf(w, "| %s | "+g.format+" %s | "+g.format+" %s | %.2f× |\n", g.figure, ours, g.unit, theirs, g.unit, ours/theirs)
+		}
 	}
 }
 
