@@ -24,11 +24,12 @@ const NoBytes = ^uint32(0)
 // Decoder fills one batch after another. It is used by one goroutine. A record's JSON should be valid: the parts of it that no
 // column needs are skipped, not checked.
 type Decoder struct {
-	cols   []column
-	root   node
-	value  bool     // some column lies in the value
-	events [][]byte // nil: all
-	event  int      // hidden column with the event's name; -1: not needed
+	cols  []column
+	root  node
+	parts []int // columns that do not lie in the value
+	value bool  // some column lies in the value
+	only  *Only // nil: all rows are of use
+	forms shapes
 
 	buf    []byte // borrowed from the reader, ours once something was appended
 	rows   int
@@ -75,9 +76,9 @@ type kid struct {
 }
 
 // New returns a decoder for the given columns. events restricts it to records whose top-level "event" is one of them; nil takes
-// all.
+// all. Others become no rows.
 func New(cols []plan.ScanColumn, events []string) *Decoder {
-	d := &Decoder{event: -1}
+	d := &Decoder{}
 	for i, c := range cols {
 		col := column{scan: c, fit: fitOf(c)}
 		col.Type = c.Type
@@ -91,20 +92,20 @@ func New(cols []plan.ScanColumn, events []string) *Decoder {
 			d.root.add([]string{"userId"}, int32(i))
 			d.root.add([]string{"anonymousId"}, ^int32(i))
 		default:
+			d.parts = append(d.parts, i)
 			continue
 		}
 		d.value = true
 	}
 	if events != nil {
-		d.event = len(d.cols)
-		d.value = true
+		o := &Only{Col: len(d.cols), Texts: [][]byte{}, all: true}
+		d.only, d.value = o, true
 		col := column{fit: fitText}
 		col.Type = vec.Of(vec.Text)
 		d.cols = append(d.cols, col)
-		d.root.add([]string{"event"}, int32(d.event))
-		d.events = [][]byte{}
+		d.root.add([]string{"event"}, int32(o.Col))
 		for _, e := range events {
-			d.events = append(d.events, []byte(e))
+			o.Texts = append(o.Texts, []byte(e))
 		}
 	}
 	return d
@@ -136,7 +137,9 @@ func (n *node) add(path []string, col int32) {
 // Begin starts a batch of at most n records that lie in buf, which must stay as it is until the batch is done with. What must be
 // kept besides is appended to buf, so its capacity must be free.
 func (d *Decoder) Begin(buf []byte, n int) {
-	d.buf = buf
+	if d.buf = buf; cap(buf)-len(buf) >= overread {
+		d.buf = append(buf, make([]byte, overread)...)
+	}
 	d.rows, d.row = n, 0
 	d.misfits = d.misfits[:0]
 	for i := range d.cols {
@@ -152,19 +155,32 @@ func (d *Decoder) Begin(buf []byte, n int) {
 	}
 }
 
-// Add decodes one record and reports whether it became a row: records of other events and malformed ones do not.
-func (d *Decoder) Add(r Record) bool {
+// Fate is what became of a record.
+type Fate uint8
+
+// What becomes of records.
+const (
+	Row       Fate = iota // a row
+	LeftOut               // none, as it would be of no use: see Only
+	Malformed             // none, as it is no JSON object
+)
+
+// Add decodes one record.
+func (d *Decoder) Add(r Record) Fate {
 	if d.row >= d.rows {
 		panic("decode: more records than the batch was begun for")
 	}
 	if d.value || d.Objects {
-		d.stamp++
 		if !d.scan(r.Value) {
 			d.undo()
-			return false
+			d.Malformed++
+			return Malformed
+		}
+		if d.only != nil && !d.useful() && d.idle() {
+			return LeftOut
 		}
 	}
-	for i := range d.cols {
+	for _, i := range d.parts {
 		c := &d.cols[i]
 		switch c.scan.From {
 		case plan.FromKey:
@@ -180,7 +196,7 @@ func (d *Decoder) Add(r Record) bool {
 		}
 	}
 	d.row++
-	return true
+	return Row
 }
 
 func (d *Decoder) setInt(c *column, x int64) {
@@ -201,40 +217,31 @@ func (d *Decoder) setKey(at int, c *column, key vec.Span) {
 	}
 }
 
-// scan decodes the value of a record and reports whether it is a row.
+// scan decodes the value of a record and reports whether it is a JSON object.
 func (d *Decoder) scan(v vec.Span) bool {
 	if v.Off == NoBytes {
-		d.Malformed++
 		return false
 	}
 	s := scanner{b: d.buf[v.Off : v.Off+v.Len], base: v.Off}
+	d.stamp++
+	whole := len(d.buf)-int(v.Off+v.Len) >= overread
+	if whole && d.forms.have > 0 && d.compare(&s) {
+		return true
+	}
 	i := s.space(0)
 	if i >= len(s.b) || s.b[i] != '{' {
-		d.Malformed++
 		return false
 	}
+	d.stamp++
 	d.root.seen = d.stamp
 	end := d.capture(&s, i, &d.root)
 	if end < 0 || s.space(end) != len(s.b) {
-		d.Malformed++
 		return false
 	}
-	return d.event < 0 || d.wanted()
-}
-
-// wanted reports whether the record is of an event asked for.
-func (d *Decoder) wanted() bool {
-	c := &d.cols[d.event]
-	if !c.valid.Has(d.row) {
-		return false
+	if whole {
+		d.learn(s.b)
 	}
-	name := d.buf[c.Spans[d.row].Off : c.Spans[d.row].Off+c.Spans[d.row].Len]
-	for _, e := range d.events {
-		if string(e) == string(name) {
-			return true
-		}
-	}
-	return false
+	return true
 }
 
 // undo empties the row being filled.

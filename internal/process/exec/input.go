@@ -42,6 +42,7 @@ type target struct {
 	source *op.Source
 	cols   []int
 	wants  []bool // by position in input.events; nil: all rows
+	useful *useful
 	batch  vec.Batch
 	sel    []int32
 }
@@ -59,6 +60,7 @@ type part struct {
 	chunk *log.Chunk
 	cur   log.Cursor
 	dec   *decode.Decoder
+	rows  vec.Bitmap // which records of the piece in hand became rows
 }
 
 // streamName identifies the watermark of a stream: streams over one topic with one time column and delay share it.
@@ -80,7 +82,7 @@ func (in *input) column(c plan.ScanColumn) int {
 
 // add feeds a scan of a job from the input.
 func (in *input) add(j *job, s *op.Source) {
-	t := &target{job: j, source: s}
+	t := &target{job: j, source: s, useful: j.useful[s.Scan]}
 	for _, c := range s.Scan.Columns {
 		t.cols = append(t.cols, in.column(c))
 	}
@@ -141,9 +143,13 @@ func (e *Engine) inputsOf(jobs []*job, pos positions) []*input {
 		}
 	}
 	for topic, in := range byTopic {
+		only := in.only()
 		for n, at := range pos[topic] {
 			p := &part{n: int32(n), pos: at, dec: decode.New(in.cols, nil)}
 			p.dec.Foreign, p.dec.Objects = !in.governed, in.objects
+			if only != nil {
+				p.dec.Only(*only)
+			}
 			in.parts = append(in.parts, p)
 		}
 	}
@@ -160,9 +166,10 @@ type piece struct {
 	batch   *vec.Batch
 	records int
 	arrived int64 // newest record timestamp, microseconds
-	// Where the records lie, to find the one behind a row: those with the numbers in dropped became none.
+	// Where the records lie, to find the one behind a row: those of rows became one, those with the numbers in dropped are none.
 	chunk   *log.Chunk
 	start   log.Cursor
+	rows    vec.Bitmap
 	dropped []int
 	misfits []decode.Misfit
 	limit   int64 // the largest time that counts
@@ -178,7 +185,7 @@ func (pc *piece) record(row int) (log.RawRecord, bool) {
 		if r.Offset < pc.From {
 			continue
 		}
-		if n++; slices.Contains(pc.dropped, n-1) {
+		if n++; !pc.rows.Has(n - 1) {
 			continue
 		}
 		if row--; row < 0 {
@@ -198,6 +205,11 @@ func (in *input) next(p *part, limit int, until int64) (piece, bool) {
 	c := p.chunk
 	pc.chunk, pc.start = c, p.cur
 	p.dec.Begin(c.Buf, limit)
+	if words := (limit + 63) / 64; len(p.rows) != words {
+		p.rows = make(vec.Bitmap, words)
+	}
+	clear(p.rows)
+	pc.rows = p.rows
 	var r log.RawRecord
 	done := false
 	for pc.records < limit {
@@ -213,9 +225,12 @@ func (in *input) next(p *part, limit int, until int64) (piece, bool) {
 		if r.Offset < p.pos {
 			continue // read already: a chunk may begin before the position after a merge of groups
 		}
-		if !p.dec.Add(decode.Record{
+		switch p.dec.Add(decode.Record{
 			Key: r.Key, Value: r.Value, Partition: p.n, Offset: r.Offset, Timestamp: r.Timestamp,
 		}) {
+		case decode.Row:
+			p.rows.Set(pc.records)
+		case decode.Malformed:
 			pc.dropped = append(pc.dropped, pc.records)
 		}
 		pc.records++
@@ -275,6 +290,13 @@ func (pc *piece) push(clock int64) {
 	in, b := pc.in, pc.batch
 	if len(pc.dropped) > 0 {
 		pc.tellUnread(clock)
+	}
+	if left := int64(pc.records - b.N - len(pc.dropped)); left > 0 {
+		for _, t := range in.targets {
+			if t.wants == nil {
+				t.job.stat().in.Add(left) // its condition has taken them out
+			}
+		}
 	}
 	if b.N == 0 {
 		return

@@ -27,6 +27,8 @@ type job struct {
 	ctx   *op.Ctx
 	names []string
 	types []vec.Type
+	// useful are the rows of its scans that it does anything with.
+	useful map[*plan.Scan]*useful
 	status
 	*outputs
 	report  func(msg string, args ...any) // to the process's log
@@ -92,6 +94,7 @@ func (e *Engine) newJob(id uint32, name string, v *View, q *plan.Query, print fi
 		j.ctx.ShownRows = func() int { return v.Table.Version().Rows() }
 	}
 	var err error
+	j.useful = usefulRows(q.Root)
 	j.pipe, err = op.Build(q, j.ctx, j.take)
 	return j, err
 }
