@@ -30,7 +30,7 @@ func (t *txn) begin(ctx context.Context) error {
 	if t.once && t.taken {
 		return ErrFenced
 	}
-	cl, err := t.cluster.NewClient(kgo.TransactionalID(t.id), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.MaxBufferedRecords(1<<14))
+	cl, err := t.cluster.NewClient(kgo.TransactionalID(t.id), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.MaxBufferedRecords(1<<14), kgo.MaxBufferedBytes(64<<20))
 	if err != nil {
 		return err
 	}

@@ -81,16 +81,12 @@ func (j *pairs) Push(in int, b *vec.Batch) {
 		if head, ok := other.heads.Find(j.buf); ok {
 			j.candidates(in, other, b, i, other.heads.At(head)[0])
 		}
+		due := int64(0)
+		if j.bounds != nil {
+			due, _ = j.bounds.due(in, b, i)
+		}
 		head, _ := me.heads.Upsert(j.buf)
-		j.buf = state.AppendRow(j.buf[:0], b.Cols, i)
-		id := me.keep(head, j.buf)
-		if j.bounds == nil {
-			continue
-		}
-		if due, ok := j.bounds.due(in, b, i); ok {
-			me.rows.words(id)[rowDue] = uint64(due)
-			j.bounds.timers[in].Push(due, uint32(id))
-		}
+		me.link(head, me.rows.add(b.Cols, i, due))
 	}
 	j.let(in, other, b)
 }
@@ -156,13 +152,7 @@ func (s *pairSide) decode(id uint64, w []uint64) int32 {
 	return int32(n)
 }
 
-// keep adds a row to the list of a head.
-func (s *pairSide) keep(head uint32, row []byte) uint64 {
-	id := s.rows.add(row)
-	s.link(head, id)
-	return id
-}
-
+// link adds a row to the list of a head.
 func (s *pairSide) link(head uint32, id uint64) {
 	w, h := s.rows.words(id), s.heads.At(head)
 	w[rowNext], w[rowPrev], w[rowHead] = h[0], 0, uint64(head)
@@ -172,8 +162,8 @@ func (s *pairSide) link(head uint32, id uint64) {
 	h[0] = id + 1
 }
 
-// drop removes a row.
-func (s *pairSide) drop(id uint64) {
+// unlink takes a row out of its list.
+func (s *pairSide) unlink(id uint64) {
 	w := s.rows.words(id)
 	next, prev := w[rowNext], w[rowPrev]
 	if next != 0 {
@@ -186,23 +176,13 @@ func (s *pairSide) drop(id uint64) {
 	} else {
 		s.heads.At(head)[0] = next
 	}
-	s.rows.drop(id)
 }
 
 // Flush forgets the rows whose time has come.
 func (j *pairs) Flush(wm int64) {
 	for i := range j.sides {
 		s := &j.sides[i]
-		for j.bounds != nil {
-			at, ok := j.bounds.timers[i].Next()
-			if !ok || at > wm {
-				break
-			}
-			_, low := j.bounds.timers[i].Pop()
-			if id := s.rows.near(low); s.rows.has(id) && int64(s.rows.words(id)[rowDue]) == at {
-				s.drop(id)
-			}
-		}
+		s.rows.expire(wm, s.unlink)
 		s.heads.Compact()
 	}
 }
@@ -216,6 +196,7 @@ func (j *pairs) Stores() []state.Store {
 func (j *pairs) Restored() {
 	for i := range j.sides {
 		s := &j.sides[i]
+		s.rows.expire(j.ctx.Watermark, func(uint64) {}) // what is told of rows does not say that they have gone
 		s.rows.each(func(id uint64) {
 			s.decoded.Reset()
 			mustDecode(s.decoded, s.rows.row(id))
@@ -226,9 +207,6 @@ func (j *pairs) Restored() {
 			j.buf = state.AppendKey(j.buf[:0], s.kcols, 0)
 			head, _ := s.heads.Upsert(j.buf)
 			s.link(head, id)
-			if due := int64(s.rows.words(id)[rowDue]); due != 0 && j.bounds != nil {
-				j.bounds.timers[i].Push(due, uint32(id))
-			}
 		})
 	}
 }

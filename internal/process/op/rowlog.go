@@ -2,68 +2,120 @@ package op
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 
 	"myelin/internal/process/state"
+	"myelin/internal/vec"
 )
 
-// rowLog is a state.Store of rows by number, which are added at its end and dropped about in the order in which they came, never
-// changed. It needs no hash table: pages of rows lie in the order of their numbers, and go when their last row has gone.
+// rowLog is a state.Store of rows by number, which are added at its end, never changed, and go when the watermark passes a time that
+// each has. It needs no hash table: pages of rows lie in the order of their numbers, and go when their last row has gone.
+//
+// What it tells of are not rows but the bytes of all that were added to a page since it was told of last. Which of them have gone is
+// not told: it follows from the watermark.
 type rowLog struct {
-	pages []*rowPage // nil: all rows have gone
-	first uint64     // number of the first page
-	next  uint64     // number of the next row
-	saved uint64     // rows before it were told of by Dirty
-	gone  []uint64   // and those of them that went since
-	live  int
+	pages  []*rowPage // nil: all rows have gone
+	first  uint64     // number of the first page
+	next   uint64     // number of the next row
+	saved  uint64     // rows before it were told of by Dirty
+	gone   []uint64   // keys told of whose rows have gone
+	live   int
+	untold int          // bytes of the rows since Dirty
+	timers state.Timers // pages, by the least time of their rows
 }
 
-// rowPage holds the rows of a range of numbers: some words for each, and their bytes.
+// rowPage holds the rows of a range of numbers: some words for each, and their bytes, one row after the other.
 type rowPage struct {
 	words [rowsPerPage * rowWords]uint64
 	buf   []byte
+	told  int      // how much of buf Dirty has told of
+	keys  []uint64 // under which
 	live  int
+	due   int64 // no row goes before
 }
 
-// The words of a row. Only rowDue is stored besides the row's bytes.
+// The words of a row; none is stored.
 const (
-	rowRef  = iota // place and length in buf; 0: no row
+	rowRef  = iota // place in buf, length, whether it has a time, and 1; 0: no row
 	rowNext        // the next and the previous row of a list plus one, and its head
 	rowPrev
 	rowHead
-	rowDue  // when the row is to be dropped, 0: never
 	rowSpot // free for the owner
 	rowWords
 
 	pageBits    = 9
 	rowsPerPage = 1 << pageBits
 	maxGap      = 1 << 26 // pages, between those of stored rows
+
+	refTimed = 2
+	refBits  = 26 // below the place
+
+	// A row's bytes lie behind four that hold twice their length, and one more if eight follow with the row's time.
+	rowHeader = 4
+	rowTime   = 8
+	// rowRun is how many bytes are told of under one key, unless it is a single row.
+	rowRun = 32 << 10
 )
 
-// add appends a row.
-func (l *rowLog) add(row []byte) uint64 {
+// add appends row i of cols, which goes when the watermark reaches due; 0: never.
+func (l *rowLog) add(cols []*vec.Vector, i int, due int64) uint64 {
 	id := l.next
 	p := l.page(id)
 	if cap(p.buf) == 0 {
-		p.buf = make([]byte, 0, rowsPerPage*(len(row)+len(row)/8+8))
+		p.buf = make([]byte, 0, l.room(id))
 	}
 	l.next++
-	l.put(p, id, row)
+	at := len(p.buf)
+	p.buf = append(p.buf, 0, 0, 0, 0)
+	if due != 0 {
+		p.buf = binary.LittleEndian.AppendUint64(p.buf, uint64(due))
+	}
+	from := len(p.buf)
+	p.buf = state.AppendRow(p.buf, cols, i)
+	n := len(p.buf) - from
+	if n > state.MaxBytes {
+		panic("op: row longer than state can hold")
+	}
+	size := uint32(n) << 1
+	if due != 0 {
+		size |= 1
+	}
+	binary.LittleEndian.PutUint32(p.buf[at:], size)
+	l.untold += len(p.buf) - at
+	l.put(p, id, from, n, due)
 	if n := id>>pageBits - l.first; n > 0 && id&(rowsPerPage-1) == 0 {
 		l.tidy(n - 1)
 	}
 	return id
 }
 
-func (l *rowLog) put(p *rowPage, id uint64, row []byte) {
+// room is how many bytes the page of a row is likely to hold: about what the one before does.
+func (l *rowLog) room(id uint64) int {
+	if n := id>>pageBits - l.first; n > 0 && l.pages[n-1] != nil {
+		before := len(l.pages[n-1].buf)
+		return before + before/16
+	}
+	return 64 * rowsPerPage
+}
+
+// put notes where in a page a row lies.
+func (l *rowLog) put(p *rowPage, id uint64, at, n int, due int64) {
 	w := p.entry(id)
 	if w[rowRef] == 0 {
 		p.live++
 		l.live++
 	}
 	clear(w)
-	w[rowRef] = uint64(len(p.buf))<<32 | uint64(len(row))<<1 | 1
-	p.buf = append(p.buf, row...)
+	w[rowRef] = uint64(at)<<refBits | uint64(n)<<2 | 1
+	if due == 0 {
+		return
+	}
+	w[rowRef] |= refTimed
+	if due < p.due {
+		p.due = due
+		l.timers.Push(due, uint32(id>>pageBits))
+	}
 }
 
 func (p *rowPage) entry(id uint64) []uint64 {
@@ -86,7 +138,7 @@ func (l *rowLog) page(id uint64) *rowPage {
 	}
 	p := &l.pages[n-l.first]
 	if *p == nil {
-		*p = &rowPage{}
+		*p = &rowPage{due: math.MaxInt64}
 	}
 	return *p
 }
@@ -97,9 +149,20 @@ func (l *rowLog) words(id uint64) []uint64 { return l.pages[id>>pageBits-l.first
 // row is the bytes of a row that is there.
 func (l *rowLog) row(id uint64) []byte {
 	p := l.pages[id>>pageBits-l.first]
-	ref := p.entry(id)[rowRef]
-	at, n := ref>>32, ref>>1&(1<<31-1)
+	return p.row(p.entry(id)[rowRef])
+}
+
+func (p *rowPage) row(ref uint64) []byte {
+	at, n := ref>>refBits, ref>>2&state.MaxBytes
 	return p.buf[at : at+n : at+n]
+}
+
+// dueOf is when the row at a place goes.
+func (p *rowPage) dueOf(ref uint64) int64 {
+	if ref&refTimed == 0 {
+		return math.MaxInt64
+	}
+	return int64(binary.LittleEndian.Uint64(p.buf[ref>>refBits-rowTime:]))
 }
 
 func (l *rowLog) has(id uint64) bool {
@@ -107,30 +170,51 @@ func (l *rowLog) has(id uint64) bool {
 	return n >= l.first && n-l.first < uint64(len(l.pages)) && l.pages[n-l.first] != nil && l.words(id)[rowRef] != 0
 }
 
-// near is the row whose number ends with the given bits, of those that there are.
-func (l *rowLog) near(low uint32) uint64 {
-	base := l.first << pageBits
-	return base + uint64(low-uint32(base))
-}
-
-// drop removes a row.
-func (l *rowLog) drop(id uint64) {
-	n := id>>pageBits - l.first
-	p := l.pages[n]
-	p.entry(id)[rowRef] = 0
-	p.live--
-	l.live--
-	if id < l.saved {
-		l.gone = append(l.gone, id)
+// expire removes the rows whose time is not after wm, and tells of each before.
+func (l *rowLog) expire(wm int64, going func(id uint64)) {
+	for {
+		at, ok := l.timers.Next()
+		if !ok || at > wm {
+			return
+		}
+		_, low := l.timers.Pop()
+		n := uint64(low - uint32(l.first)) // of the pages that there are
+		if n >= uint64(len(l.pages)) || l.pages[n] == nil || l.pages[n].due != at {
+			continue // the page has gone, or has an earlier timer
+		}
+		p := l.pages[n]
+		p.due = math.MaxInt64
+		for i := range uint64(rowsPerPage) {
+			id := (l.first+n)<<pageBits + i
+			w := p.entry(id)
+			if w[rowRef] == 0 {
+				continue
+			}
+			due := p.dueOf(w[rowRef])
+			if due > wm {
+				p.due = min(p.due, due)
+				continue
+			}
+			going(id)
+			w[rowRef] = 0
+			p.live--
+			l.live--
+		}
+		if p.due != math.MaxInt64 {
+			l.timers.Push(p.due, low)
+		}
+		l.tidy(n)
 	}
-	l.tidy(n)
 }
 
 // tidy gives back a page without rows, unless rows are to come to it.
 func (l *rowLog) tidy(n uint64) {
-	if l.pages[n] == nil || l.pages[n].live > 0 || l.first+n == l.next>>pageBits {
+	p := l.pages[n]
+	if p == nil || p.live > 0 || l.first+n == l.next>>pageBits {
 		return
 	}
+	l.gone = append(l.gone, p.keys...)
+	l.untold -= len(p.buf) - p.told
 	l.pages[n] = nil
 	for len(l.pages) > 0 && l.pages[0] == nil {
 		l.pages, l.first = l.pages[1:], l.first+1
@@ -150,60 +234,109 @@ func (l *rowLog) each(f func(id uint64)) {
 
 func rowKey(dst []byte, id uint64) []byte { return binary.BigEndian.AppendUint64(dst, id) }
 
-// Dirty implements state.Store. Rows never change, so that those added since are only pointed at.
+// Dirty implements state.Store. A key is the number of the first row that it stands for. Rows never change, so that those added since
+// are only pointed at.
 func (l *rowLog) Dirty() state.Changes {
-	if l.Pending() == 0 {
-		return state.Told(nil)
-	}
-	gone := l.gone
-	var added []addedRow
-	for id := max(l.saved, l.first<<pageBits); id < l.next; id++ {
-		if l.has(id) {
-			added = append(added, addedRow{id, l.words(id)[rowDue], l.row(id)})
+	var runs []rowsTold
+	for n := max(l.saved>>pageBits, l.first); n < l.first+uint64(len(l.pages)); n++ {
+		if p := l.pages[n-l.first]; p != nil {
+			runs = p.tell(runs, max(l.saved, n<<pageBits))
 		}
 	}
-	l.gone, l.saved = nil, l.next
+	gone := l.gone
+	l.gone, l.saved, l.untold = nil, l.next, 0
 	return func(yield func(key, value []byte) bool) {
-		var key, value []byte
+		var key []byte
 		for _, id := range gone {
 			if key = rowKey(key[:0], id); !yield(key, nil) {
 				return
 			}
 		}
-		for _, r := range added {
-			key = rowKey(key[:0], r.id)
-			value = append(binary.LittleEndian.AppendUint64(value[:0], r.due), r.row...)
-			if !yield(key, value) {
+		for _, r := range runs {
+			if key = rowKey(key[:0], r.id); !yield(key, r.bytes) {
 				return
 			}
 		}
 	}
 }
 
-// addedRow is a row that is to be told of.
-type addedRow struct {
-	id, due uint64
-	row     []byte
+// rowsTold are rows that are told of under one key.
+type rowsTold struct {
+	id    uint64
+	bytes []byte
+}
+
+// tell adds what was not told of, whose first row is id.
+func (p *rowPage) tell(runs []rowsTold, id uint64) []rowsTold {
+	from, first := p.told, id
+	for at := p.told; at < len(p.buf); id++ {
+		_, n, _ := cutRow(p.buf[at:])
+		if at > from && at+n-from > rowRun {
+			runs, from, first = append(runs, rowsTold{first, p.buf[from:at:at]}), at, id
+			p.keys = append(p.keys, runs[len(runs)-1].id)
+		}
+		at += n
+	}
+	if from < len(p.buf) {
+		runs = append(runs, rowsTold{first, p.buf[from:len(p.buf):len(p.buf)]})
+		p.keys = append(p.keys, first)
+	}
+	p.told = len(p.buf)
+	return runs
+}
+
+// cutRow reads the front of b: where the row lies behind its head, where it ends, and its time; n is 0 if that is none.
+func cutRow(b []byte) (at, n int, due int64) {
+	if len(b) < rowHeader {
+		return 0, 0, 0
+	}
+	size := binary.LittleEndian.Uint32(b)
+	at = rowHeader
+	if size&1 != 0 {
+		at += rowTime
+	}
+	if n = at + int(size>>1); n > len(b) || size>>1 > state.MaxBytes {
+		return 0, 0, 0
+	}
+	if size&1 != 0 {
+		due = int64(binary.LittleEndian.Uint64(b[rowHeader:]))
+	}
+	return at, n, due
 }
 
 // Load implements state.Store.
 func (l *rowLog) Load(key, value []byte) error {
-	if len(key) != 8 || len(value) < 8 || len(value) > state.MaxBytes {
+	if len(key) != 8 || len(value) == 0 {
 		return state.ErrCorrupt
 	}
 	id := binary.BigEndian.Uint64(key)
-	if n := id >> pageBits; len(l.pages) > 0 && (n > l.first+maxGap || n+maxGap < l.first) {
+	n := id >> pageBits
+	if id == math.MaxUint64 || len(l.pages) > 0 && (n > l.first+maxGap || n+maxGap < l.first) {
 		return state.ErrCorrupt
 	}
-	l.put(l.page(id), id, value[8:])
-	l.words(id)[rowDue] = binary.LittleEndian.Uint64(value)
-	l.next = max(l.next, id+1)
+	p := l.page(id)
+	from := len(p.buf)
+	p.buf = append(p.buf, value...)
+	p.told = len(p.buf)
+	p.keys = append(p.keys, id)
+	for rest := value; len(rest) > 0; id++ {
+		at, size, due := cutRow(rest)
+		if size == 0 || id>>pageBits != n {
+			return state.ErrCorrupt
+		}
+		l.put(p, id, from+at, size-at, due)
+		from, rest = from+size, rest[size:]
+	}
+	l.next = max(l.next, id)
 	l.saved = l.next
 	return nil
 }
 
-// Pending is about how many keys Dirty would tell of.
-func (l *rowLog) Pending() int { return int(l.next-l.saved) + len(l.gone) }
+// Pending is how many keys would be as much work to write as what Dirty would tell of.
+func (l *rowLog) Pending() int {
+	const likeKey = 256 // bytes
+	return (l.untold+likeKey-1)/likeKey + len(l.gone)
+}
 
 // Len implements state.Store.
 func (l *rowLog) Len() int { return l.live }
