@@ -3,6 +3,7 @@ package trust
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -173,5 +174,9 @@ func (r *Release) uniqueValue(rec *kgo.Record) (id, bool) {
 	if !ok {
 		return id{}, false
 	}
-	return r.id([]byte(plan), event.Header(rec, event.HeaderEvent), text), true
+	name := event.Header(rec, event.HeaderEvent)
+	if t := event.Header(rec, event.HeaderType); string(t) != "track" { // pages may be named like events, and identify has no name
+		name = slices.Concat(t, []byte{0}, name)
+	}
+	return r.id([]byte(plan), name, text), true
 }

@@ -190,6 +190,10 @@ const DuplicateUnique event.Code = "duplicate_unique"
 func (r *Release) duplicate(out *kgo.Record) event.Violation {
 	u, _ := r.uniqueRule(out)
 	x := event.Violation{Code: DuplicateUnique, Path: u.Pointer(), Expected: "a value not seen for " + lasting(u.Within), Severity: event.Error}
+	if u.Private {
+		x.Got = "a private value"
+		return x
+	}
 	if r.spare.Parse(out.Value) == nil {
 		node := 0
 		for _, name := range u.Path {

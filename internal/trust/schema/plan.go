@@ -112,6 +112,7 @@ func (s *source) plan(root *yaml.Node) *Plan {
 		if n := calls[t]; n != nil {
 			e := s.event(n, t.String(), n, defs, p, t)
 			p.calls[t] = e
+			p.unique = p.unique || e.Unique != nil
 			s.streams(n, p, e)
 			p.Events = append(p.Events, e)
 		}
@@ -260,6 +261,7 @@ func (s *source) event(key *yaml.Node, name string, n, defs *yaml.Node, p *Plan,
 	}
 	if unique != nil {
 		e.Unique = s.unique(unique, section)
+		e.Unique.Private = e.private(e.Unique.Path) || len(e.Unique.Path) > 0 && e.Unique.Path[0] == "context" && p.context.leadsToPrivate(e.Unique.Path[1:])
 	}
 	s.checkNames(key, n, e)
 	if older != nil {
@@ -269,6 +271,37 @@ func (s *source) event(key *yaml.Node, name string, n, defs *yaml.Node, p *Plan,
 		s.versions(older, defs, p, e)
 	}
 	return e
+}
+
+// private reports whether a path leads to or through a value that the event calls private.
+func (e *Event) private(path []string) bool {
+	switch {
+	case len(path) == 0:
+		return false
+	case path[0] == e.section():
+		return e.props.leadsToPrivate(path[1:])
+	case path[0] == "context":
+		return e.context.leadsToPrivate(path[1:])
+	}
+	return false
+}
+
+// leadsToPrivate is private from a rule on.
+func (r *rule) leadsToPrivate(path []string) bool {
+	for r != nil {
+		if r.private != nil {
+			return true
+		}
+		if len(path) == 0 || r.obj == nil {
+			return false
+		}
+		i := r.obj.find([]byte(path[0]), len(r.obj.props))
+		if i < 0 {
+			return false
+		}
+		r, path = r.obj.props[i].rule, path[1:]
+	}
+	return false
 }
 
 // section is the part of the event that its rules are about.

@@ -81,6 +81,8 @@ type Unique struct {
 	Path []string
 	// Within is how long a value is remembered.
 	Within time.Duration
+	// Private says that the plan calls the value private: nothing repeats it.
+	Private bool
 }
 
 // Pointer is the key's JSON pointer into the event.
