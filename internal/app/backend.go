@@ -40,7 +40,7 @@ func (n *node) Sources(context.Context) (api.Sources, error) {
 // Problems implements api.Files.
 func (n *node) Problems(context.Context) (api.Problems, error) {
 	out := api.Problems{Problems: []api.Problem{}}
-	for _, p := range append(n.desired.problems(), n.clusterProblems()...) {
+	for _, p := range slices.Concat(n.desired.problems(), n.clusterProblems(), n.viewProblems()) {
 		out.Problems = append(out.Problems, api.Problem{File: p.File, Line: p.Line, Column: p.Column, Message: p.Message, Hint: p.Hint})
 	}
 	return out, nil

@@ -2,9 +2,12 @@ package app
 
 import (
 	"context"
+	"io/fs"
 	"os"
 	"runtime/debug"
 	"runtime/metrics"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -46,4 +49,39 @@ func sparePercent(live, scanned uint64) int {
 		return 100
 	}
 	return int(min(100, max(spareMemory, scanned)*100/live+1))
+}
+
+// maxState is what the state of views may take in memory: limits.state_bytes, or half of the memory that there is.
+func (n *node) maxState() int64 {
+	if n.cfg.Limits.StateBytes > 0 {
+		return n.cfg.Limits.StateBytes
+	}
+	return memoryOf(os.DirFS("/")) / 2
+}
+
+// memoryOf is how much memory the process may use: its control group's, else the machine's. 0: nobody tells.
+func memoryOf(root fs.FS) int64 {
+	number := func(file, before string) int64 {
+		text, err := fs.ReadFile(root, file)
+		if err != nil {
+			return 0
+		}
+		_, rest, found := strings.Cut(string(text), before)
+		fields := strings.Fields(rest)
+		if !found || len(fields) == 0 {
+			return 0
+		}
+		v, err := strconv.ParseInt(fields[0], 10, 64)
+		if err != nil {
+			return 0 // max: no limit
+		}
+		return v
+	}
+	least := number("proc/meminfo", "MemTotal:") << 10
+	for _, file := range []string{"sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes"} {
+		if v := number(file, ""); v > 0 && (least == 0 || v < least) {
+			least = v
+		}
+	}
+	return least
 }

@@ -93,7 +93,7 @@ func (n *node) runViews(ctx context.Context, e *exec.Engine) error {
 }
 
 func (n *node) engineConfig() exec.Config {
-	return exec.Config{Dir: n.folder.path("state"), FS: n.folder.fs, Clock: n.Clock, Log: n.Log, Telemetry: n.metrics, Governed: n.isGoverned}
+	return exec.Config{Dir: n.folder.path("state"), FS: n.folder.fs, Clock: n.Clock, Log: n.Log, Telemetry: n.metrics, Governed: n.isGoverned, MaxState: n.maxState()}
 }
 
 func (n *node) openActivate() error {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"myelin/internal/config"
 	"myelin/internal/process/exec"
 	"myelin/internal/process/op"
 	"myelin/internal/serve/api"
@@ -61,6 +62,20 @@ func badRows(rows []exec.BadRow) []api.ViewRow {
 	out := []api.ViewRow{}
 	for _, r := range rows {
 		out = append(out, api.ViewRow(r))
+	}
+	return out
+}
+
+// viewProblems are why views stand still or failed, for those who did not ask for it.
+func (n *node) viewProblems() []config.Problem {
+	if n.engine == nil {
+		return nil
+	}
+	var out []config.Problem
+	for _, v := range n.engine.Views() {
+		if s := v.Status(); v.Query != nil && s.Phase != exec.Waiting && s.Problem != "" {
+			out = append(out, config.Problem{File: "view " + v.Relation.Name, Message: "The view stands still: " + s.Problem})
+		}
 	}
 	return out
 }

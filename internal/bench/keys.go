@@ -54,10 +54,14 @@ func keys(ctx context.Context, cfg Config) ([]Figure, error) {
 	if err := s.visit(ctx, n, again); err != nil {
 		return nil, err
 	}
-	if err := s.awaitVisits(ctx, n, n+again, time.Now().Add(15*time.Minute)); err != nil {
+	deadline := time.Now().Add(30 * time.Minute)
+	if err := s.awaitRead(ctx, n+again, deadline); err != nil {
 		return nil, err
 	}
 	took, spent := time.Since(began), s.cpu()-cpu
+	if err := s.awaitVisits(ctx, n, n+again, deadline); err != nil {
+		return nil, err
+	}
 	if err := s.awaitQuiet(ctx, time.Now().Add(5*time.Minute)); err != nil {
 		return nil, err
 	}
@@ -75,7 +79,7 @@ func keys(ctx context.Context, cfg Config) ([]Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	back := s.rss()
+	back, work := s.rss(), s.cpu()
 	if err := s.awaitVisits(ctx, n, n+again, time.Now().Add(time.Minute)); err != nil {
 		return nil, fmt.Errorf("after kill -9: %w", err)
 	}
@@ -86,7 +90,7 @@ func keys(ctx context.Context, cfg Config) ([]Figure, error) {
 		{million + ": state on disk, local copy and topic", mebibytes(local) + ", " + mebibytes(topic), "-", true},
 		{million + ": counted in, with CPU seconds; until all was durable", fmt.Sprintf("%s, %.0f s; %.0f s", round(took), spent.Seconds(), settled.Seconds()), "-", true},
 		{million + ": steps held up by flushes", stalls, "-", true},
-		{million + ": first right answer after kill -9 (ports open)", round(answer) + " (" + round(ready) + ")", "≤ 5 s", answer <= keysRestart},
+		{million + ": first right answer after kill -9 (ports open), with CPU seconds", fmt.Sprintf("%s (%s), %.1f CPU seconds", round(answer), round(ready), work.Seconds()), "≤ 5 s", answer <= keysRestart},
 	}, nil
 }
 
@@ -116,6 +120,27 @@ func (s *server) visit(ctx context.Context, n, again int) error {
 		return fmt.Errorf("sending visits: %w", failed)
 	}
 	return nil
+}
+
+// awaitRead waits until the views have read so many records. It asks for that only, for a look at the view itself is work, too.
+func (s *server) awaitRead(ctx context.Context, records int, deadline time.Time) error {
+	for {
+		text, err := s.metrics(ctx)
+		if err != nil {
+			return err
+		}
+		_, rest, _ := strings.Cut(text, "\nmyelin_process_rows_total ")
+		first, _, _ := strings.Cut(rest, "\n")
+		if got, err := strconv.ParseFloat(first, 64); err == nil && int(got) >= records {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%q of %d visits were read in time", first, records)
+		}
+		if err := pause(ctx, 500*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 // awaitVisits waits until the view has so many users with so many visits in all.

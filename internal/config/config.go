@@ -104,6 +104,9 @@ type Limits struct {
 	KafkaConnectionsPerAddress int `yaml:"kafka_connections_per_address"`
 	// KafkaMemoryBytes are held for Kafka requests that are being read or worked on.
 	KafkaMemoryBytes int64 `yaml:"kafka_memory_bytes"`
+	// StateBytes is what the state of views may take in memory; views that need more stand still. 0: half of the machine's memory, or of
+	// what the process may use.
+	StateBytes int64 `yaml:"state_bytes"`
 }
 
 // Default is the configuration of an empty myelin.yaml.

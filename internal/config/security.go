@@ -88,4 +88,7 @@ func (r *reader) security(at func(...string) *yaml.Node, cfg Config) {
 			r.add(at("limits", key), fmt.Sprintf("limits.%s is %d", key, n), "it must be above 0; leave it out for the default")
 		}
 	}
+	if n := cfg.Limits.StateBytes; n < 0 {
+		r.add(at("limits", "state_bytes"), fmt.Sprintf("limits.state_bytes is %d", n), "it must be above 0; leave it out for the default")
+	}
 }

@@ -96,6 +96,7 @@ func New(ctx context.Context, cfg Config, c *log.Cluster) (*Node, error) {
 	for k := range int(counts[TasksTopic]) - 1 {
 		ec := cfg.Engine
 		ec.Dir += "-" + strconv.Itoa(k)
+		ec.MaxState /= int64(counts[TasksTopic]) - 1
 		ec.Task, ec.Shared, ec.Owner = k, true, &exec.Owner{Node: cfg.Name, Address: cfg.Address}
 		e, err := exec.New(ec, c)
 		if err != nil {

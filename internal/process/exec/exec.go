@@ -63,6 +63,8 @@ type Config struct {
 	MaxRows int
 	// Remember is how many groups a view keeps in memory besides its rows, where those tell all about them. 0: 32,768.
 	Remember int
+	// MaxState is how many bytes the state of all views may take in memory; views that need more stand still. 0: no limit.
+	MaxState int64
 	// Governed reports whether a topic is written by Myelin alone: its JSON is known to be valid and its timestamps tell when
 	// an event was received. nil: none is.
 	Governed func(topic string) bool

@@ -21,8 +21,9 @@ type group struct {
 	reader *log.Reader
 	// created is the flush that makes the group's beginning durable.
 	created uint64
-	// paused: it takes no steps.
+	// paused: it takes no steps; why tells the reason, if it was not asked for.
 	paused bool
+	why    string
 }
 
 // mainGroup is the id of the main group.

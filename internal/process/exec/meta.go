@@ -22,6 +22,7 @@ type metaGroup struct {
 	Marks     map[string]*watermark `json:"marks"`
 	Jobs      []metaJob             `json:"jobs"`
 	Paused    bool                  `json:"paused,omitempty"`
+	Why       string                `json:"why,omitempty"`
 }
 
 // metaJob names a job. State keys begin with its id.

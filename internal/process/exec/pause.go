@@ -53,14 +53,17 @@ func (t *task) setPaused(name string, paused bool) (changed bool, err error) {
 			return false, nil
 		}
 		g := j.group
-		g.paused = false
+		g.paused, g.why = false, ""
 		for _, in := range g.inputs {
 			for _, p := range in.parts {
 				g.reader.Add(in.topic, p.n, p.pos)
 			}
 		}
 		g.created = t.flush.now()
-		j.stat().phase.Store(int32(Backfilling))
+		for _, x := range g.jobs {
+			x.stat().setProblem("")
+			x.stat().phase.Store(int32(Backfilling))
+		}
 		return true, nil
 	}
 	switch m := t.main(); {
@@ -73,14 +76,24 @@ func (t *task) setPaused(name string, paused bool) (changed bool, err error) {
 	case slices.ContainsFunc(scans(j.query.Root), func(s *plan.Scan) bool { return s.Relation.Kind != plan.Stream }):
 		return false, fmt.Errorf("view %s cannot stand still: it reads another view or table", name)
 	}
+	return true, t.standAside([]*job{j})
+}
+
+// standAside moves jobs of one group, which no other job reads and which read no other, into a group that stands still.
+func (t *task) standAside(jobs []*job) error {
+	m := jobs[0].group
+	if m != t.main() && len(m.jobs) == len(jobs) {
+		m.standStill()
+		return nil
+	}
 	g, err := t.newGroup(t.nextID)
 	if err != nil {
-		return false, err
+		return err
 	}
 	t.nextID++
-	m, pos := t.main(), t.main().positions()
-	m.jobs = slices.DeleteFunc(m.jobs, func(x *job) bool { return x == j })
-	g.jobs = []*job{j}
+	pos := m.positions()
+	m.jobs = slices.DeleteFunc(m.jobs, func(x *job) bool { return slices.Contains(jobs, x) })
+	g.jobs = jobs
 	for stream, w := range m.marks {
 		own := *w
 		own.Parts = map[int32]*eventTime{}
@@ -95,7 +108,7 @@ func (t *task) setPaused(name string, paused bool) (changed bool, err error) {
 	t.rebuild(g, mine, t.now())
 	g.standStill()
 	g.created = t.flush.now()
-	return true, nil
+	return nil
 }
 
 // standStill stops the group's reading.

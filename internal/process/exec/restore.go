@@ -35,6 +35,7 @@ func (t *task) restore(ctx context.Context) error {
 			}
 			if g.paused {
 				phase = Paused
+				j.stat().setProblem(g.why)
 			}
 			if !j.broken {
 				j.stat().phase.Store(int32(phase))
@@ -220,6 +221,7 @@ func (t *task) restoreGroups(ctx context.Context) error {
 		}
 		t.rebuild(g, pos, t.clock)
 		if mg.Paused {
+			g.why = mg.Why
 			g.standStill()
 		}
 	}

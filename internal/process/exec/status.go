@@ -170,7 +170,7 @@ func (r *ring) list() []BadRow {
 type metrics struct {
 	steps, rows, results, errs, misfits, late, ahead, flushes *telemetry.Counter
 
-	state               *telemetry.Gauge
+	state, stateLimit   *telemetry.Gauge
 	stepTime, flushTime *telemetry.Histogram
 	collectTime         *telemetry.Histogram
 }
@@ -181,6 +181,7 @@ func newMetrics(r *telemetry.Registry, labels ...string) metrics {
 		rows:        r.Counter("myelin_process_rows_total", "Records read by continuous queries.", labels...),
 		results:     r.Counter("myelin_process_results_total", "Rows that continuous queries let out, and took back.", labels...),
 		state:       r.Gauge("myelin_process_state_bytes", "Size in memory of the state of continuous queries and of the rows of their views.", labels...),
+		stateLimit:  r.Gauge("myelin_process_state_limit_bytes", "How large the state of continuous queries may be in memory before views stand still; 0: as large as it gets.", labels...),
 		errs:        r.Counter("myelin_process_row_errors_total", "Rows that a continuous query could not compute, and records that are no JSON objects.", labels...),
 		misfits:     r.Counter("myelin_process_misfits_total", "Values that were not of their column's type, and are NULL.", labels...),
 		ahead:       r.Counter("myelin_process_ahead_rows_total", "Rows whose time is too far ahead of the clock to count.", labels...),

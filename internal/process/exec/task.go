@@ -41,6 +41,7 @@ type task struct {
 	look    time.Time    // when to look again at files, and at objects that could not be begun
 	cut     atomic.Int64 // offset in StepsTopic behind the last durable step
 	fence   fence
+	budget  budget
 	writers writers
 	tells   teller
 	follows bool // another process takes the steps

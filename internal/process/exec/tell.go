@@ -44,6 +44,7 @@ func (t *task) tell() {
 	}
 	t.tells.status(t)
 	t.metrics.state.Set(all)
+	t.keepWithin(all)
 }
 
 func (g *group) lag(in *input) int64 {

@@ -36,6 +36,8 @@ type world struct {
 	objects Objects
 	engine  *Engine
 	stop    func()
+
+	maxState int64
 }
 
 // noon is when every test world begins.
@@ -179,7 +181,7 @@ func (w *world) startQuick() { w.startWith(0) }
 
 func (w *world) startWith(maxRows int) {
 	w.t.Helper()
-	e, err := New(Config{Dir: "state", FS: w.fs, Clock: w.clock, Log: slog.New(slog.NewTextHandler(logTo{w.t}, nil)), MaxRows: maxRows, Remember: 1, Poll: 10 * time.Millisecond}, w.cluster)
+	e, err := New(Config{Dir: "state", FS: w.fs, Clock: w.clock, Log: slog.New(slog.NewTextHandler(logTo{w.t}, nil)), MaxRows: maxRows, MaxState: w.maxState, Remember: 1, Poll: 10 * time.Millisecond}, w.cluster)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -338,4 +338,4 @@ func (t *Table) Pending() int { return t.dirty.Len() }
 func (t *Table) Len() int { return t.tree.rows }
 
 // Size implements Store.
-func (t *Table) Size() int64 { return t.tree.size() }
+func (t *Table) Size() int64 { return t.tree.size() + t.dirty.Size() }
