@@ -119,6 +119,9 @@ func (d *discards) remove(path string, stop <-chan struct{}) error {
 	return nil
 }
 
+// truncater is a vfs.File that can be cut, as those of the operating system can.
+type truncater interface{ Truncate(size int64) error }
+
 // shrink frees a file's space step by step; what it cannot shrink goes at once. It reports whether to go on.
 func (d *discards) shrink(name string, stop <-chan struct{}) bool {
 	fs := d.s.fs
@@ -131,9 +134,13 @@ func (d *discards) shrink(name string, stop <-chan struct{}) bool {
 		return true
 	}
 	defer func() { _ = f.Close() }()
+	cut, ok := f.(truncater)
+	if !ok {
+		return true
+	}
 	for size := st.Size() - d.step; size > 0; size -= d.step {
 		began := time.Now()
-		if !truncate(f, size) {
+		if cut.Truncate(size) != nil {
 			return true
 		}
 		if d.s.queue.isFull() && !stopped(stop) {

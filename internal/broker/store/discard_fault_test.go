@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -123,4 +125,100 @@ func TestAFullDiskGetsKeptFilesBack(t *testing.T) {
 		appendWait(t, p, makeBatch(1, int64(i), make([]byte, 10<<10)))
 	}
 	closeStore(t, s)
+}
+
+// TestCrashWhileDeletedFilesAreCut crashes the disk before every cut of a file that is freed in steps, with the cut on disk
+// already or not: neither what is left of a file nor its name is ever taken for part of the log, and it goes in the end.
+func TestCrashWhileDeletedFilesAreCut(t *testing.T) {
+	for seed := range soakSeeds(t, 4) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			c := &crasher{t: t, mem: vfs.NewCrashableMem(), model: newModel(), rng: rand.New(rand.NewPCG(uint64(seed), 7)), every: 1}
+			var cuts atomic.Int64
+			fs := &faultFS{FS: c.mem, before: func(op faultOp) error {
+				if op.kind != "cut" {
+					return nil
+				}
+				cuts.Add(1)
+				return c.before(op)
+			}}
+			s := open(t, small(fs))
+			m, cfg := c.model, store.TopicConfig{SegmentBytes: 32 << 10}
+			must := func(id store.TopicID, err error) store.TopicID {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return id
+			}
+			kept := must(m.createTopic(s, "kept", 1, cfg))
+			gone := must(m.createTopic(s, "gone", 2, cfg))
+			for i := range int64(24) {
+				for _, p := range []*store.Partition{s.Partition(kept, 0), s.Partition(gone, int32(i%2))} {
+					done := make(chan error, 1)
+					must(gone, m.append(p, makeBatch(1, i, make([]byte, 3000+c.rng.IntN(2000))), func(err error) { done <- err }))
+					must(gone, <-done)
+				}
+			}
+			must(gone, s.Checkpoint())
+			must(gone, m.deleteRecords(s.Partition(kept, 0), 18))
+			must(gone, m.deleteTopic(s, gone))
+			poll(t, "deleted files to go", func() bool { return len(leaving(t, c.mem)) == 0 })
+			closeStore(t, s)
+			if c.bad != nil {
+				t.Fatal(c.bad)
+			}
+			if n := cuts.Load(); n < 10 {
+				t.Fatalf("only %d cuts", n)
+			}
+		})
+	}
+}
+
+// TestACutFileGoesAfterACrash: what a crash leaves of a file that was being freed is removed after the next Open.
+func TestACutFileGoesAfterACrash(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	var crashed atomic.Pointer[vfs.MemFS]
+	fs := &faultFS{FS: mem, before: func(op faultOp) error {
+		if op.kind == "cut" && crashed.Load() == nil {
+			op.tear(nil)
+			crashed.Store(mem.CrashClone(vfs.CrashCloneCfg{}))
+		}
+		return nil
+	}}
+	s, p := one(t, small(fs), store.TopicConfig{SegmentBytes: 32 << 10})
+	for i := range 24 {
+		appendWait(t, p, makeBatch(1, int64(i), make([]byte, 4000)))
+	}
+	if err := s.Checkpoint(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.DeleteTopic(store.TopicID{1}); err != nil {
+		t.Fatal(err)
+	}
+	poll(t, "a cut", func() bool { return crashed.Load() != nil })
+	closeStore(t, s)
+	disk := crashed.Load()
+	if got := leaving(t, disk); len(got) == 0 {
+		t.Fatal("nothing was left by the crash")
+	}
+	s = open(t, small(&faultFS{FS: disk, before: func(faultOp) error { return nil }}))
+	defer closeStore(t, s)
+	poll(t, "the rest to go", func() bool { return len(leaving(t, disk)) == 0 })
+	if got := s.Problems(); len(got) > 0 {
+		t.Errorf("problems: %+v", got)
+	}
+}
+
+// leaving lists what is on its way out.
+func leaving(t *testing.T, fs vfs.FS) (names []string) {
+	t.Helper()
+	all, err := fs.List("data/topics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range all {
+		if strings.HasSuffix(name, "-delete") {
+			names = append(names, name)
+		}
+	}
+	return names
 }

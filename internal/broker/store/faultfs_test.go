@@ -3,6 +3,9 @@ package store_test
 import (
 	"math/rand/v2"
 	"os"
+	"reflect"
+	"sync"
+	"unsafe"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -18,7 +21,7 @@ type faultFS struct {
 type faultOp struct {
 	kind string
 	path string
-	tear func(rng *rand.Rand) // lets some of a write's bytes through: a prefix, or some of its 512-byte sectors
+	tear func(rng *rand.Rand) // lets some of a write's bytes through: a prefix, or some of its 512-byte sectors; or a cut
 }
 
 func (f *faultFS) wrap(file vfs.File, name string, err error) (vfs.File, error) {
@@ -130,4 +133,27 @@ func (f *faultFile) SyncData() error {
 		return err
 	}
 	return f.File.SyncData()
+}
+
+// Truncate cuts the file in place, which vfs.MemFS cannot. Until the file is synced a crash takes the cut back, unless tear
+// let it through: then it is on disk whatever becomes of the file's name.
+func (f *faultFile) Truncate(size int64) error {
+	tear := func(*rand.Rand) { cutMem(f.File, size, "data", "syncedData") }
+	if err := f.fs.before(faultOp{kind: "cut", path: f.name, tear: tear}); err != nil {
+		return err
+	}
+	cutMem(f.File, size, "data")
+	return nil
+}
+
+// cutMem cuts contents of a file of vfs.MemFS, which has no method for that.
+func cutMem(f vfs.File, size int64, contents ...string) {
+	node := reflect.ValueOf(f).Elem().FieldByName("n").Elem().FieldByName("mu")
+	mu := (*sync.Mutex)(unsafe.Pointer(node.FieldByName("Mutex").UnsafeAddr()))
+	mu.Lock()
+	defer mu.Unlock()
+	for _, name := range contents {
+		b := (*[]byte)(unsafe.Pointer(node.FieldByName(name).UnsafeAddr()))
+		*b = (*b)[:min(int64(len(*b)), size)]
+	}
 }
