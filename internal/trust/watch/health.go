@@ -124,7 +124,7 @@ func verdict(wrong, learning bool) string {
 
 func (s *source) health() SourceHealth {
 	v := s.Total.Volume
-	out := SourceHealth{Name: s.Name, LastEventAt: clockTime(v.Last), LateShare: round(s.Late.Rate), DuplicateShare: round(s.Twice.Rate), Releases: []ReleaseSeen{}, Events: []EventHealth{}}
+	out := SourceHealth{Name: s.Name, LastEventAt: clockTime(v.Last), LateShare: round(s.Late.shown()), DuplicateShare: round(s.Twice.shown()), Releases: []ReleaseSeen{}, Events: []EventHealth{}}
 	out.Health = v.verdict()
 	out.RatePerHour, out.ExpectedPerHour = v.lastHour()
 	for _, name := range slices.Sorted(maps.Keys(s.Versions)) {
@@ -159,7 +159,7 @@ func (v *volume) lastHour() (seen, expected float64) {
 
 func (t *stream) health(name string) EventHealth {
 	v := t.Volume
-	out := EventHealth{Name: name, Health: v.verdict(), Season: v.Season.String(), LastEventAt: clockTime(v.Last), ViolationRate: round(t.Violations.Rate),
+	out := EventHealth{Name: name, Health: v.verdict(), Season: v.Season.String(), LastEventAt: clockTime(v.Last), ViolationRate: round(t.Violations.shown()),
 		Series: make([]float64, 24), Expected: make([]float64, 24), Properties: []PropertyHealth{}, Incidents: []string{}}
 	out.PerHour, out.ExpectedPerHour = v.lastHour()
 	newest := v.Slot/12 - 1
@@ -185,7 +185,7 @@ func (t *stream) health(name string) EventHealth {
 }
 
 func (p *property) health(name string) PropertyHealth {
-	out := PropertyHealth{Name: name, NullRate: round(p.Nulls.Rate), Types: map[string]float64{}, Distinct: math.Round(p.Spread.Last), TopValues: []ValueShare{}, ViolationRate: round(p.Broken)}
+	out := PropertyHealth{Name: name, NullRate: round(p.Nulls.shown()), Types: map[string]float64{}, Distinct: math.Round(p.Spread.Last), TopValues: []ValueShare{}, ViolationRate: round(p.Broken)}
 	wrong := p.Nulls.Open || p.Odd != nil && p.Odd.Open
 	for t, share := range p.Types {
 		if share > 0.0005 {

@@ -34,6 +34,7 @@ func (w *Watch) properties(s *source, t *stream, f *Fact) {
 				if p.turn == t.Turn { // only its type and value have been looked at
 					p.N++
 					w.ratio(s, t, f.Event, p.name, &p.Nulls, Nulls, p.items < in.items, f)
+					p.judged(f.Broken)
 					continue
 				}
 			}
@@ -43,7 +44,47 @@ func (w *Watch) properties(s *source, t *stream, f *Fact) {
 			w.ratio(s, t, f.Event, p.name, &p.Nulls, Nulls, true, f)
 			p.spread(w, s, t, f, p.name)
 		}
+		p.judged(f.Broken)
 	}
+}
+
+// judged takes what the plan said of the property in the event at hand.
+func (p *property) judged(broken []string) {
+	bad := 0.0
+	for _, path := range broken {
+		if p.isAt(path) {
+			bad = 1
+			break
+		}
+	}
+	p.Broken += (bad - p.Broken) / max(1, min(p.N, 60))
+}
+
+// isAt reports whether a violation's JSON pointer, as /properties/items/0/price, leads to the property, items[].price.
+func (p *property) isAt(path string) bool {
+	section, rest, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if !ok || section != "properties" && section != "traits" {
+		return false
+	}
+	name := p.name
+	for part := range strings.SplitSeq(rest, "/") {
+		if after, listed := strings.CutPrefix(name, "[]"); listed && (part == "*" || part != "" && strings.Trim(part, "0123456789") == "") {
+			name = after
+			continue
+		}
+		if len(name) < len(p.name) {
+			if name, ok = strings.CutPrefix(name, "."); !ok {
+				return false
+			}
+		}
+		if strings.Contains(part, "~") {
+			part = strings.ReplaceAll(strings.ReplaceAll(part, "~1", "/"), "~0", "~")
+		}
+		if name, ok = strings.CutPrefix(name, part); !ok {
+			return false
+		}
+	}
+	return name == ""
 }
 
 // members goes over the members of one object. in is its path, "" for the properties themselves.

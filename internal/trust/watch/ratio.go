@@ -37,6 +37,14 @@ const (
 // usual is the share that is normal, with the doubt that few events leave.
 func (r *ratio) usual() float64 { return (r.K + 0.5) / (r.N + 1) }
 
+// shown is the share of the latest for people. Rate begins at 0: of few events, it would hide that all are bad.
+func (r *ratio) shown() float64 {
+	if r.Open || r.N < 1 || r.N >= ratioWarm {
+		return r.Rate
+	}
+	return min(1, r.Rate/(1-math.Pow(1-1.0/60, r.N)))
+}
+
 // add counts one event; opened and closed say what it led to. perWeek is how many come in a week.
 func (r *ratio) add(bad bool, f *Fact, perWeek float64) (opened, closed bool) {
 	r.turn(f.At)

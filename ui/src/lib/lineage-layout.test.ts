@@ -19,6 +19,11 @@ describe('lineage', () => {
     expect(f.edges.find((e) => e.from === 'event:Order' && e.to === 'view:a')?.health).toBe('warning');
     expect(Object.fromEntries(f.nodes.map((n) => [n.node.id, n.layer]))).toEqual({ 'source:web': 0, 'event:Order': 1, 'view:a': 2, 'view:b': 3, 'sink:mail': 4 });
   });
+  test('every event, by whatever name, stands between the events and the views', () => {
+    const every = { ...node('event:*'), name: 'every event' };
+    const f = fold({ ...graph, nodes: [...graph.nodes, every], edges: [...graph.edges, edge('event:Order', 'event:*'), edge('event:*', 'view:a')] });
+    expect(f.edges.every((e) => f.nodes.find((n) => n.node.id === e.from)!.layer < f.nodes.find((n) => n.node.id === e.to)!.layer)).toBe(true);
+  });
   test('a circle does not hang it', () => {
     expect(fold({ ...graph, edges: [...graph.edges, edge('view:b', 'view:a')] }).nodes.length).toBe(5);
   });

@@ -56,7 +56,7 @@ export function fold(graph: Lineage): Folded {
 /** Sources, events, then each view one step after what it reads, and last what leaves. A circle ends the search. */
 function layers(nodes: LineageNode[], edges: Folded['edges']): Map<string, number> {
   // The event "*" stands for every event, and comes between them and the views that read them all.
-  const every = nodes.find((n) => n.kind === 'event' && n.name === '*');
+  const every = nodes.find((n) => n.id === 'event:*');
   const first: Record<string, number> = { source: 0, event: 1, table: 1 };
   const out = new Map(nodes.map((n) => [n.id, n === every ? 2 : (first[n.kind] ?? (every ? 3 : 2))]));
   const views = new Set(nodes.filter((n) => n.kind === 'view').map((n) => n.id));
