@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strings"
@@ -85,6 +86,8 @@ func (c *Cluster) options(opts []kgo.Opt) []kgo.Opt {
 		kgo.MetadataMinAge(100 * time.Millisecond)}
 	if c.cfg.Dial != nil {
 		base = append(base, kgo.Dialer(c.cfg.Dial))
+	} else {
+		base = append(base, overLosses()...)
 	}
 	if c.cfg.Compress {
 		base = append(base, kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()))
@@ -99,6 +102,32 @@ func (c *Cluster) options(opts []kgo.Opt) []kgo.Opt {
 	}
 	base = append(base, c.cfg.Options...)
 	return append(base, opts...)
+}
+
+// How clients on a cluster get over the loss of a broker. One that was killed refuses connections at once; one that hangs, or whose
+// machine is gone, answers nothing, and only time tells.
+const (
+	dialPatience    = 3 * time.Second // for a connection
+	answerPatience  = 4 * time.Second // for an answer, beyond what the request itself lets the broker wait
+	producePatience = 3 * time.Second // for the other replicas
+	lastBackoff     = 500 * time.Millisecond
+	manyRetries     = 1000 // it is the time that ends them, 30 s, or the session of a group
+)
+
+// overLosses are the options of clients whose brokers may be lost. Requests are idempotent, or looked into, so that one given up too
+// early is only sent again. Waiting longer after each failure, as clients do by default, up to 5 s, would add to every pause what the
+// last wait lasts beyond the moment at which another broker has taken over.
+func overLosses() []kgo.Opt {
+	return []kgo.Opt{
+		kgo.DialTimeout(dialPatience), kgo.RequestTimeoutOverhead(answerPatience), kgo.ProduceRequestTimeout(producePatience),
+		kgo.RetryBackoffFn(backoff), kgo.RequestRetries(manyRetries),
+	}
+}
+
+// backoff is how long a client waits after so many failures in a row.
+func backoff(failures int) time.Duration {
+	d := min(50*time.Millisecond<<min(max(failures-1, 0), 10), lastBackoff)
+	return d*4/5 + rand.N(d*2/5)
 }
 
 // Client is the shared client for plain requests. It is closed by Close.
