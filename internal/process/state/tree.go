@@ -179,14 +179,11 @@ func (l *leaf) put(key, value []byte) {
 }
 
 // set stores a value.
-func (t *tree) set(hash uint64, key, value []byte) { t.put(0, orderOf(hash), key, value, false) }
+func (t *tree) set(hash uint64, key, value []byte) { t.put(orderOf(hash), key, value, false) }
 
 // load stores the value of a key that is not there yet. Rows that come in their order find the memory that they need and no more.
-func (t *tree) load(hash uint64, key, value []byte) { t.loadUnder(0, orderOf(hash), key, value) }
-
-// loadUnder is load for a tree that is to hang at a depth of another.
-func (t *tree) loadUnder(depth int, hash uint32, key, value []byte) {
-	n := t.put(depth, hash, key, value, true)
+func (t *tree) load(hash uint64, key, value []byte) {
+	n := t.put(orderOf(hash), key, value, true)
 	if t.loaded != n {
 		t.trim()
 		t.loaded = n
@@ -219,13 +216,13 @@ func (t *tree) join(parts *[fan]tree) {
 	}
 }
 
-// put stores a value and returns the leaf that holds it. depth is where the tree's root stands.
-func (t *tree) put(depth int, h uint32, key, value []byte, fresh bool) *node {
+// put stores a value and returns the leaf that holds it.
+func (t *tree) put(h uint32, key, value []byte, fresh bool) *node {
 	if t.root == nil {
 		t.root = t.newLeaf()
 	}
 	t.root = t.own(t.root)
-	n := t.root
+	n, depth := t.root, 0
 	if n.kids == nil && !t.full(n, h, key, depth) {
 		t.write(&n.leaf, h, key, value, fresh)
 		return n
