@@ -20,6 +20,7 @@ import (
 	"myelin/internal/process/op"
 	"myelin/internal/serve/api"
 	"myelin/internal/telemetry"
+	"myelin/internal/trust"
 )
 
 // engine runs views, or shows those that another process runs: exec.Engine, or cluster.Node where several processes share the work.
@@ -69,7 +70,8 @@ func (n *node) joinCluster(ctx context.Context) error {
 		return err
 	}
 	x.Node, err = cluster.New(ctx, cluster.Config{
-		Engine: n.engineConfig(), Name: x.self, Address: address, Tasks: c.Tasks, Runs: n.has(RoleProcess), Log: n.Log,
+		Engine: n.engineConfig(), Name: x.self, Tasks: c.Tasks, Groups: []string{trust.ReleaseGroup},
+		About: cluster.About{Address: address, Release: n.Version, Roles: n.roleNames()}, Runs: n.has(RoleProcess), Log: n.Log,
 		Keep: func(ctx context.Context) error { return n.keepWatch(ctx, x) },
 		Changed: func() {
 			select {
@@ -307,25 +309,48 @@ func (n *node) clusterProblems() []config.Problem {
 }
 
 // Cluster implements api.Nodes.
-func (n *node) Cluster(ctx context.Context) (api.Cluster, error) {
-	members, err := n.nodes.Members(ctx)
-	if err != nil {
-		return api.Cluster{}, err
+func (n *node) Cluster(context.Context) (api.Cluster, error) {
+	if n.nodes == nil {
+		return n.alone(), nil
 	}
 	out := api.Cluster{Node: n.nodes.self, Nodes: []api.ClusterNode{}, Tasks: []api.ClusterTask{}}
-	owner := map[int]string{}
-	for _, m := range members {
-		x := api.ClusterNode{Name: m.Name, Address: m.Address, Keeper: m.Keeper, Tasks: m.Tasks}
-		if x.Tasks == nil {
-			x.Tasks = []int{}
+	for _, m := range n.nodes.Members() {
+		x := api.ClusterNode{
+			Name: m.Name, Address: m.Address, Version: m.Release, Roles: list(m.Roles), StartedAt: m.Started, HeardAt: m.Heard.UTC(), Silent: m.Silent,
+			Keeper: m.Keeper && !m.Silent, Tasks: []int{},
 		}
-		for _, k := range m.Tasks {
-			owner[k] = m.Name
+		for _, r := range m.Tasks {
+			if !m.Silent {
+				x.Tasks = append(x.Tasks, r.Task)
+			}
 		}
 		out.Nodes = append(out.Nodes, x)
 	}
-	for k, views := range n.nodes.Placed() {
-		out.Tasks = append(out.Tasks, api.ClusterTask{Task: k, Node: owner[k], Views: list(views)})
+	for _, t := range n.nodes.Tasks() {
+		x := api.ClusterTask{Task: t.Task, Node: t.Node, Restoring: t.Restoring, Views: list(t.Views), LagMs: t.Lag.Milliseconds(), Behind: t.Behind}
+		if t.Node != "" {
+			x.Since = &t.Since
+		}
+		out.Tasks = append(out.Tasks, x)
 	}
 	return out, nil
+}
+
+// alone is a cluster of one.
+func (n *node) alone() api.Cluster {
+	x := api.ClusterNode{
+		Name: n.nodeName(), Version: n.Version, Roles: list(n.roleNames()), StartedAt: n.started.UTC(), HeardAt: n.Clock.Now().UTC(), Keeper: true, Tasks: []int{},
+	}
+	return api.Cluster{Node: x.Name, Nodes: []api.ClusterNode{x}, Tasks: []api.ClusterTask{}}
+}
+
+// roleNames are what this process does.
+func (n *node) roleNames() []string {
+	var out []string
+	for _, r := range allRoles {
+		if n.has(r) && r != RoleLog { // which is the cluster's
+			out = append(out, string(r))
+		}
+	}
+	return out
 }

@@ -11,6 +11,7 @@ import (
 
 	"myelin/internal/activate"
 	"myelin/internal/log"
+	"myelin/internal/process/cluster"
 	"myelin/internal/process/exec"
 	"myelin/internal/process/plan"
 	"myelin/internal/serve/api"
@@ -128,23 +129,32 @@ const longestWait = 25 * time.Second
 
 // awaitViews waits until views have their state again: before, a query would answer with rows missing.
 func (n *node) awaitViews(ctx context.Context) error {
-	e, ok := n.engine.(*exec.Engine)
-	if !ok {
-		return nil
+	var waits []<-chan struct{}
+	switch e := n.engine.(type) {
+	case *exec.Engine:
+		waits = append(waits, e.Shown())
+	case *cluster.Node:
+		waits = e.Shown()
 	}
-	select {
-	case <-e.Shown():
-		return nil
-	default:
+	var late <-chan time.Time
+	for _, shown := range waits {
+		select {
+		case <-shown:
+			continue
+		default:
+		}
+		if late == nil {
+			late = n.Clock.After(longestWait)
+		}
+		select {
+		case <-shown:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-late:
+			return &query.Error{Code: query.CodeStarting, Message: "the views are still being restored after a restart", Hint: "Try again in a moment; the log says what it waits for."}
+		}
 	}
-	select {
-	case <-e.Shown():
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-n.Clock.After(longestWait):
-		return &query.Error{Code: query.CodeStarting, Message: "the views are still being restored after a restart", Hint: "Try again in a moment; the log says what it waits for."}
-	}
+	return nil
 }
 
 func (n *node) openAPI() error {
@@ -171,12 +181,9 @@ func (n *node) openAPI() error {
 		return err
 	}
 	cfg := api.Config{
-		Governance: n, Record: n.audit.Record, Topics: topics, Engine: n.queries, Explorer: n.queries, River: n, Judged: n, Quarantine: n, Planning: n, Events: n.tail, Views: n.directory, Await: n.awaitViews, Status: n, Upkeep: n, Delivering: n, Files: n,
+		Governance: n, Record: n.audit.Record, Topics: topics, Engine: n.queries, Explorer: n.queries, River: n, Judged: n, Quarantine: n, Planning: n, Events: n.tail, Views: n.directory, Await: n.awaitViews, Status: n, Upkeep: n, Delivering: n, Files: n, Nodes: n,
 		UI: ui.Files(), Metrics: n.metrics.Handler(), Ready: n.readiness, Access: n.apiAccess(),
 		Clock: n.Clock, Logger: n.Log, Version: n.Version,
-	}
-	if n.nodes != nil {
-		cfg.Nodes = n
 	}
 	if n.watching.Load() != nil {
 		cfg.Incidents, cfg.Watching = n, n

@@ -28,13 +28,16 @@ func Doorstep(topic string) string { return topic + ".in" }
 // HeaderReplay marks a record on a doorstep as an event that comes again from quarantine; its value names the replay.
 const HeaderReplay = quarantine.HeaderReplay
 
+// ReleaseGroup is the consumer group of releases, whose static members are called ReleaseGroup.NODE.
+const ReleaseGroup = "myelin.release"
+
 // ReleaseConfig configures a Release.
 type ReleaseConfig struct {
 	// Topics are the governed topics. Empty: events.
 	Topics []string
 	// Quarantine is the topic of rejected events. Empty: quarantine.
 	Quarantine string
-	// Group is the consumer group. Empty: myelin.release.
+	// Group is the consumer group. Empty: ReleaseGroup.
 	Group string
 	// Node names this process among those of one installation, and stays the same when it is restarted: the transaction
 	// that a killed process left open is ended by its successor of the same name. Empty: node.
@@ -71,7 +74,7 @@ func (c *ReleaseConfig) setDefaults() {
 		}
 	}
 	set(&c.Quarantine, "quarantine")
-	set(&c.Group, "myelin.release")
+	set(&c.Group, ReleaseGroup)
 	set(&c.Node, "node")
 	if c.Window == 0 {
 		c.Window = 24 * time.Hour

@@ -38,6 +38,7 @@ func (r *Release) session(ctx context.Context) error {
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { r.assigned.add(parts) }),
 		kgo.OnOffsetsFetched(func(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
 			r.tallies.load(resp)
+			r.cfg.Logger.Debug("release: offsets fetched")
 			return nil
 		}),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { r.assigned.remove(parts) }),
@@ -95,7 +96,9 @@ func (r *Release) loop(ctx context.Context, s *kgo.GroupTransactSession, inputs 
 			return wrapf(err, "reading the doorsteps")
 		}
 		if r.assigned.changed.Swap(false) {
+			began := r.cfg.Clock.Now()
 			r.endOrphans(ctx)
+			ended := r.cfg.Clock.Now()
 			if err := r.recall(ctx); err != nil {
 				return err
 			}
@@ -103,6 +106,7 @@ func (r *Release) loop(ctx context.Context, s *kgo.GroupTransactSession, inputs 
 			if total, err = r.inputPartitions(ctx, inputs); err != nil {
 				return err
 			}
+			r.cfg.Logger.Info("partitions to release came or went", "held", r.assigned.count(), "orphans", ended.Sub(began), "recall", r.cfg.Clock.Now().Sub(ended))
 			if r.assigned.any() {
 				r.once.Do(func() { close(r.ready) })
 			}

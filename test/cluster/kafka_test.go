@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -69,6 +70,23 @@ func (k *kafka) start(i int) error {
 
 // kill ends a node as a crash does.
 func (k *kafka) kill(i int) error { return k.run("kill9", k.dirs[i]) }
+
+// freeze has a node answer nothing, as one whose machine is gone; thaw lets it go on.
+func (k *kafka) freeze(i int) error { return k.signal(i, syscall.SIGSTOP) }
+
+func (k *kafka) thaw(i int) error { return k.signal(i, syscall.SIGCONT) }
+
+func (k *kafka) signal(i int, s syscall.Signal) error {
+	text, err := os.ReadFile(filepath.Join(k.dirs[i], "kafka.pid"))
+	if err != nil {
+		return err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return err
+	}
+	return syscall.Kill(pid, s)
+}
 
 func (k *kafka) run(args ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)

@@ -67,7 +67,7 @@ func (n *node) start() error {
 	if err != nil {
 		return err
 	}
-	n.cmd = exec.Command(bin, "serve", "--project", n.project, "--data", n.data, "--http", n.http, "--postgres", n.postgres)
+	n.cmd = exec.Command(bin, "serve", "--verbose", "--project", n.project, "--data", n.data, "--http", n.http, "--postgres", n.postgres)
 	n.cmd.Stderr = &n.log
 	out, err := n.cmd.StdoutPipe()
 	if err != nil {
@@ -172,17 +172,19 @@ func (n *node) ask(sql string) ([]string, error) {
 	return out, rows.Err()
 }
 
-// clusterNode is what GET /api/cluster tells of a process.
+// clusterState is what GET /api/cluster tells of a process.
 type clusterState struct {
 	Nodes []struct {
 		Name   string
 		Keeper bool
+		Silent bool
 		Tasks  []int
 	}
 	Tasks []struct {
-		Task  int
-		Node  string
-		Views []string
+		Task      int
+		Node      string
+		Restoring bool
+		Views     []string
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 )
@@ -73,7 +75,9 @@ func newWorld(t *testing.T, nodes int) *world {
 		n := newNode(t, fmt.Sprintf("node-%d", i+1), k.ports[3+i:], files)
 		t.Cleanup(func() {
 			_ = n.end(syscall.SIGKILL)
-			if t.Failed() {
+			if dir := os.Getenv("MYELIN_CLUSTER_LOGS"); dir != "" {
+				_ = os.WriteFile(filepath.Join(dir, n.name+".log"), []byte(n.log.String()), 0o644)
+			} else if t.Failed() {
 				t.Logf("%s:\n%s", n.name, n.log.String())
 			}
 		})
@@ -152,12 +156,15 @@ type freshness struct {
 	n      [3]int64
 	shown  map[string]int64 // events by person
 	oldest time.Time        // when the first event was sent that is not shown
+	from   time.Time        // when what is measured began
 	worst  [3]time.Duration
+	told   map[string]int64 // the last answer, by process and probe: what was shown once must not go
+	back   []string         // answers that had less than one before
 }
 
 func (w *world) probe(ctx context.Context, f *freshness) {
 	now := time.Now()
-	f.since, f.shown = [3]time.Time{now, now, now}, map[string]int64{}
+	f.since, f.shown, f.told = [3]time.Time{now, now, now}, map[string]int64{}, map[string]int64{}
 	var g errgroup.Group
 	for i := range w.nodes {
 		for p := range probes {
@@ -166,7 +173,7 @@ func (w *world) probe(ctx context.Context, f *freshness) {
 				defer tick.Stop()
 				for ctx.Err() == nil {
 					if w.up[i].Load() {
-						w.look(f, p, w.ask(ctx, i, p))
+						w.look(f, i, p, w.ask(ctx, i, p))
 					}
 					select {
 					case <-tick.C:
@@ -199,7 +206,7 @@ func (w *world) ask(ctx context.Context, i, p int) map[string]int64 {
 	return out
 }
 
-func (w *world) look(f *freshness, p int, answer map[string]int64) {
+func (w *world) look(f *freshness, i, p int, answer map[string]int64) {
 	w.times.Lock()
 	defer w.times.Unlock()
 	f.mu.Lock()
@@ -211,7 +218,13 @@ func (w *world) look(f *freshness, p int, answer map[string]int64) {
 			f.shown[person] = max(f.shown[person], n)
 		}
 	}
-	f.worst[p] = max(f.worst[p], now.Sub(f.since[p]))
+	if who := fmt.Sprint(w.nodes[i].name, " ", probes[p]); answer != nil { // else it was refused, or nobody answered
+		if sum < f.told[who] {
+			f.back = append(f.back, fmt.Sprintf("%s answered %d after %d", who, sum, f.told[who]))
+		}
+		f.told[who] = sum
+	}
+	f.worst[p] = max(f.worst[p], now.Sub(latest(f.since[p], f.from)))
 	if sum > f.n[p] {
 		f.n[p], f.since[p] = sum, now
 	}
@@ -224,15 +237,22 @@ func (w *world) look(f *freshness, p int, answer map[string]int64) {
 			f.oldest = sent[n]
 		}
 	}
-	f.worst[p] = max(f.worst[p], now.Sub(f.oldest))
+	f.worst[p] = max(f.worst[p], now.Sub(latest(f.oldest, f.from)))
 }
 
-// take returns the longest pause of each probe since the last call.
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// take returns the longest pause of each probe since the last call, as far as it lies behind that.
 func (f *freshness) take() [3]time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	worst := f.worst
-	f.worst = [3]time.Duration{}
+	f.worst, f.from = [3]time.Duration{}, time.Now()
 	return worst
 }
 
@@ -312,71 +332,186 @@ func TestNodesSurviveTheLossOfAnyProcess(t *testing.T) {
 	<-probed
 }
 
-// round kills a process of Myelin and a node of Kafka.
+// round loses a process of Myelin and a node of Kafka, each time in another way. Where only one round is run it freezes a process, too.
 func (w *world) round(f *freshness, round int) {
 	w.t.Helper()
 	state := w.divided()
 	victim := round % len(w.nodes)
 	if round == 0 { // first one that surely has something to do
-		for i, n := range w.nodes {
-			for _, x := range state.Tasks {
-				if x.Node == n.name && slices.Contains(x.Views, "per_person") {
-					victim = i
-				}
+		victim = w.runner(state, "per_person")
+	}
+	switch round % 3 {
+	case 0:
+		w.lose(f, round, victim, "kill -9", syscall.SIGKILL)
+	case 1:
+		w.lose(f, round, victim, "stop", syscall.SIGTERM)
+	default:
+		w.freeze(f, round, victim, 9*time.Second)
+	}
+
+	broker := round % len(w.kafka.dirs)
+	name, lose, back := fmt.Sprintf("Kafka node %d", broker+1), w.kafka.kill, w.kafka.start
+	how := "kill -9 of "
+	if round%2 == 1 {
+		how, lose, back = "freezing ", w.kafka.freeze, w.kafka.thaw
+	}
+	w.t.Logf("round %d: %s: %s%s", round, time.Now().UTC().Format("15:04:05.000"), how, name)
+	f.take()
+	if err := lose(broker); err != nil {
+		w.t.Fatal(err)
+	}
+	w.flowing(f, 50)
+	w.tell(f, round, how+name)
+	if err := back(broker); err != nil {
+		w.t.Fatal(err)
+	}
+	w.flowing(f, 50)
+	w.tell(f, round, name+" is back")
+	if os.Getenv("MYELIN_SOAK_ROUNDS") == "" {
+		w.freeze(f, round, w.runner(w.divided(), "per_person"), 4*time.Second)
+	}
+}
+
+// runner is which process runs a view.
+func (w *world) runner(state clusterState, view string) int {
+	w.t.Helper()
+	for i, n := range w.nodes {
+		for _, x := range state.Tasks {
+			if x.Node == n.name && slices.Contains(x.Views, view) {
+				return i
 			}
 		}
 	}
+	w.t.Fatalf("nobody runs %s: %+v", view, state)
+	return -1
+}
+
+// lose ends a process with a signal, and starts it again when the others go on.
+func (w *world) lose(f *freshness, round, victim int, how string, signal syscall.Signal) {
+	w.t.Helper()
 	n := w.nodes[victim]
-	how := "kill -9 of " + n.name
 	w.up[victim].Store(false)
-	switch round % 3 {
-	case 2: // it stands still for longer than its session, and goes on without knowing
-		how = n.name + " stopped for 9 s"
-		_ = n.cmd.Process.Signal(syscall.SIGSTOP)
-		timer := time.NewTimer(9 * time.Second)
-		<-timer.C
-		w.flowing(f, 50)
-		w.tell(f, round, how)
-		_ = n.cmd.Process.Signal(syscall.SIGCONT)
-	case 1:
-		how = n.name + " restarted"
-		if err := n.end(syscall.SIGTERM); err != nil {
-			w.t.Fatalf("%s: %v", how, err)
-		}
-		w.flowing(f, 50)
-		w.tell(f, round, how)
-		if err := n.start(); err != nil {
-			w.t.Fatal(err)
-		}
-	default:
-		_ = n.end(syscall.SIGKILL)
-		w.flowing(f, 50)
-		w.tell(f, round, how)
-		if err := n.start(); err != nil {
-			w.t.Fatal(err)
-		}
+	w.t.Logf("round %d: %s: %s of %s", round, time.Now().UTC().Format("15:04:05.000"), how, n.name)
+	f.take()
+	if err := n.end(signal); err != nil && signal == syscall.SIGTERM {
+		w.t.Fatalf("%s: %v", how, err)
 	}
+	w.flowing(f, 50)
+	w.tell(f, round, how+" of "+n.name)
+	if err := n.start(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.returned(f, round, victim)
+}
+
+// freeze has a process stand still until the others have its work, and longer, and lets it go on then without knowing.
+func (w *world) freeze(f *freshness, round, victim int, atLeast time.Duration) {
+	w.t.Helper()
+	n := w.nodes[victim]
+	w.up[victim].Store(false)
+	w.t.Logf("round %d: %s: freezing %s", round, time.Now().UTC().Format("15:04:05.000"), n.name)
+	f.take()
+	if err := n.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		w.t.Fatal(err)
+	}
+	timer := time.NewTimer(atLeast)
+	w.flowing(f, 50)
+	w.tell(f, round, "freezing "+n.name)
+	<-timer.C
+	if err := n.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		w.t.Fatal(err)
+	}
+	w.returned(f, round, victim)
+	w.fenced()
+}
+
+// returned waits until a process that was lost takes part again.
+func (w *world) returned(f *freshness, round, victim int) {
+	w.t.Helper()
 	w.up[victim].Store(true)
 	w.divided()
 	w.flowing(f, 50)
-	w.tell(f, round, n.name+" is back")
+	w.tell(f, round, w.nodes[victim].name+" is back")
+}
 
-	broker := round % len(w.kafka.dirs)
-	if err := w.kafka.kill(broker); err != nil {
+// fenced looks for what a process wrote for a task after another had begun to: nothing but one step, whose record does not count.
+func (w *world) fenced() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	defer cancel()
+	admin := kadm.NewClient(w.producer)
+	names, err := admin.ListTopics(ctx)
+	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.flowing(f, 50)
-	w.tell(f, round, fmt.Sprintf("kill -9 of Kafka node %d", broker+1))
-	if err := w.kafka.start(broker); err != nil {
+	kinds := []string{"myelin.steps", "myelin.served", "myelin.state", "myelin.outs", "dear", "persons"}
+	var topics []string
+	for _, name := range names.Names() {
+		if slices.ContainsFunc(kinds, func(kind string) bool { return name == kind || strings.HasPrefix(name, kind+".") }) {
+			topics = append(topics, name)
+		}
+	}
+	ends, err := admin.ListEndOffsets(ctx, topics...)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.flowing(f, 50)
-	w.tell(f, round, fmt.Sprintf("Kafka node %d is back", broker+1))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(w.kafka.brokers()...), kgo.ConsumeTopics(topics...), kgo.KeepControlRecords())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer cl.Close()
+	left := map[string]int64{}
+	ends.Each(func(o kadm.ListedOffset) {
+		if o.Offset > 0 {
+			left[o.Topic] = o.Offset
+		}
+	})
+	type writer struct {
+		id    int64
+		epoch int16
+	}
+	last, before, late := map[string]writer{}, map[string]map[int64]bool{}, map[string]int{}
+	for len(left) > 0 && ctx.Err() == nil {
+		cl.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
+			if end, ok := left[r.Topic]; ok && r.Offset >= end-1 {
+				delete(left, r.Topic)
+			}
+			now, was := writer{r.ProducerID, r.ProducerEpoch}, last[r.Topic]
+			if before[r.Topic] == nil {
+				before[r.Topic] = map[int64]bool{}
+			}
+			switch {
+			case before[r.Topic][now.id] || now.id == was.id && now.epoch < was.epoch:
+				late[fmt.Sprint(r.Topic, " ", now.id)]++
+				return
+			case now.id != was.id:
+				before[r.Topic][was.id] = true
+			}
+			last[r.Topic] = now
+		})
+	}
+	if len(left) > 0 {
+		w.t.Errorf("topics %v could not be read to their ends", left)
+	}
+	for what, n := range late {
+		if !strings.HasPrefix(what, "myelin.steps") || n > 1 {
+			w.t.Errorf("%d records of a writer that had been replaced: topic and producer %s", n, what)
+		}
+	}
 }
 
 func (w *world) tell(f *freshness, round int, what string) {
 	w.t.Helper()
 	each := f.take()
+	f.mu.Lock()
+	for _, missing := range f.back {
+		w.t.Errorf("round %d: %s: rows that were shown are missing: %s", round, what, missing)
+	}
+	f.back = nil
+	f.mu.Unlock()
 	pause := slices.Max(each[:])
 	w.t.Logf("round %d: %s: views stood still for %.1f s (total %.1f s, an event of a person %.1f s, per_second %.1f s)",
 		round, what, pause.Seconds(), each[0].Seconds(), each[1].Seconds(), each[2].Seconds())

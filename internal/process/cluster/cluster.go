@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,8 +40,12 @@ const (
 type Config struct {
 	// Engine is how each task is run. Dir is the beginning of the names of their folders.
 	Engine exec.Config
-	// Name tells the process from the others, and is the same after a restart. Address is where its pages are.
-	Name, Address string
+	// Name tells the process from the others, and is the same after a restart.
+	Name string
+	About
+	// Groups are other consumer groups that divide work among the processes, whose members are called GROUP.NAME: a silent process
+	// is taken out of them, too.
+	Groups []string
 	// Tasks is into how many parts views are divided; once the topic is there it decides. 0: 6.
 	Tasks int
 	// Runs is whether this process runs tasks at all; else it only shows views.
@@ -59,6 +64,9 @@ type Node struct {
 	table   *log.Table
 	tasks   []*task
 	keeping *duty
+	pulses  *pulses
+	run     uint64
+	started time.Time
 
 	splitting sync.Mutex
 	mu        struct {
@@ -67,7 +75,7 @@ type Node struct {
 		applied  bool
 		places   map[string]place
 		problems []string
-		changed  chan struct{} // closed and replaced when objects or places change
+		changed  chan struct{} // closed and replaced when objects, places or duties change
 	}
 }
 
@@ -87,11 +95,11 @@ func New(ctx context.Context, cfg Config, c *log.Cluster) (*Node, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	counts, err := c.EnsureTopics(ctx, log.TopicSpec{Name: TasksTopic, Partitions: int32(cfg.Tasks) + 1})
+	counts, err := c.EnsureTopics(ctx, log.TopicSpec{Name: TasksTopic, Partitions: int32(cfg.Tasks) + 1}, pulseSpec)
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, cluster: c, keeping: newDuty()}
+	n := &Node{cfg: cfg, cluster: c, keeping: newDuty(), pulses: newPulses(cfg.Name), run: rand.Uint64(), started: time.Now().UTC()}
 	n.mu.places, n.mu.changed = map[string]place{}, make(chan struct{})
 	for k := range int(counts[TasksTopic]) - 1 {
 		ec := cfg.Engine
@@ -117,6 +125,8 @@ func (n *Node) Run(ctx context.Context) error {
 		g.Go(func() error { n.serve(ctx, k, t); return nil })
 	}
 	g.Go(func() error { n.followPlaces(ctx); return nil })
+	g.Go(func() error { return n.pulse(ctx) })
+	g.Go(func() error { return n.listen(ctx) })
 	if n.cfg.Runs {
 		g.Go(func() error { return n.join(ctx) })
 		g.Go(func() error { n.keep(ctx); return nil })
@@ -252,6 +262,19 @@ func (n *Node) Views() []*exec.View {
 	return slices.SortedFunc(maps.Values(all), func(a, b *exec.View) int { return strings.Compare(a.Relation.Name, b.Relation.Name) })
 }
 
+// Shown are closed, each of them once views show what there was when this process began to take part.
+func (n *Node) Shown() []<-chan struct{} {
+	var out []<-chan struct{}
+	for _, t := range n.tasks {
+		select {
+		case <-t.start:
+			out = append(out, t.engine.Shown())
+		default: // it has no views
+		}
+	}
+	return out
+}
+
 // Owns reports whether this process runs the task of a view.
 func (n *Node) Owns(view string) bool {
 	t, _ := n.find(view)
@@ -321,8 +344,8 @@ func (n *Node) Resume(ctx context.Context, view string) error {
 	return e.Resume(ctx, view)
 }
 
-// Placed are the views, tables, and sinks with queries of their own ("sink NAME") of each task.
-func (n *Node) Placed() [][]string {
+// viewsOf are the views, tables, and sinks with queries of their own ("sink NAME") of each task.
+func (n *Node) viewsOf() [][]string {
 	out := make([][]string, len(n.tasks))
 	for k, t := range n.tasks {
 		for _, v := range t.engine.Views() {

@@ -11,6 +11,7 @@ type duty struct {
 	mu struct {
 		sync.Mutex
 		owned   bool
+		since   time.Time     // when it became ours, or not ours
 		lost    bool          // taken away without our knowing: another process may have it by now
 		changed chan struct{} // closed and replaced when owned changes
 		idle    chan struct{} // closed while it is not being done
@@ -36,7 +37,7 @@ func (d *duty) set(owned, lost bool) {
 	if d.mu.owned == owned {
 		return
 	}
-	d.mu.owned, d.mu.lost = owned, lost
+	d.mu.owned, d.mu.lost, d.mu.since = owned, lost, time.Now()
 	close(d.mu.changed)
 	d.mu.changed = make(chan struct{})
 }
@@ -44,6 +45,13 @@ func (d *duty) set(owned, lost bool) {
 func (d *duty) mine() bool {
 	mine, _ := d.state()
 	return mine
+}
+
+// since is whether the duty is ours, and since when.
+func (d *duty) since() (mine bool, at time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.mu.owned, d.mu.since
 }
 
 func (d *duty) state() (mine bool, changed <-chan struct{}) {

@@ -16,7 +16,9 @@ import (
 // How soon a silent process is given up, and how often each says that it is there. Kafka accepts no shorter session by default.
 const (
 	sessionTimeout = 6 * time.Second
-	heartbeats     = 500 * time.Millisecond
+	heartbeats     = 300 * time.Millisecond
+	// rejoining is how long members may take to come to a new division. It is more than giving duties back takes (handover).
+	rejoining = 10 * time.Second
 )
 
 // keeperPartition of TasksTopic is the keeper's; those behind it are the tasks'.
@@ -37,7 +39,7 @@ func (n *Node) join(ctx context.Context) error {
 	client, err := n.cluster.NewClient(
 		kgo.ConsumerGroup(Group), kgo.InstanceID(n.cfg.Name), kgo.ClientID("myelin "+n.cfg.Address), kgo.ConsumeTopics(TasksTopic),
 		kgo.Balancers(&balancer{GroupBalancer: kgo.CooperativeStickyBalancer(), weights: n.weights}),
-		kgo.SessionTimeout(sessionTimeout), kgo.HeartbeatInterval(heartbeats), kgo.RebalanceTimeout(30*time.Second),
+		kgo.SessionTimeout(sessionTimeout), kgo.HeartbeatInterval(heartbeats), kgo.RebalanceTimeout(rejoining),
 		kgo.DisableAutoCommit(), kgo.FetchMaxWait(5*time.Second),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) {
 			for _, p := range parts[TasksTopic] {
@@ -100,7 +102,11 @@ func (n *Node) release(parts map[string][]int32, lost bool) {
 	n.notify()
 }
 
+// notify tells of duties that came or went.
 func (n *Node) notify() {
+	n.mu.Lock()
+	n.signalLocked()
+	n.mu.Unlock()
 	if n.cfg.Changed != nil {
 		n.cfg.Changed()
 	}
@@ -213,46 +219,3 @@ func divide(weights []int, partitions int, owned [][]int32) [][]int32 {
 }
 
 func abs(x int) int { return max(x, -x) }
-
-// Member is a process of the cluster.
-type Member struct {
-	Name, Address string
-	Keeper        bool
-	Tasks         []int
-}
-
-// Members are the processes that take part now, by name, as the brokers know them.
-func (n *Node) Members(ctx context.Context) ([]Member, error) {
-	groups, err := n.cluster.Admin().DescribeGroups(ctx, Group)
-	if err == nil {
-		err = groups.Error()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("asking who takes part in the cluster: %w", err)
-	}
-	var out []Member
-	for _, m := range groups[Group].Members {
-		x := Member{Name: m.MemberID}
-		if m.InstanceID != nil {
-			x.Name = *m.InstanceID
-		}
-		if len(m.ClientID) > len("myelin ") {
-			x.Address = m.ClientID[len("myelin "):]
-		}
-		if a, ok := m.Assigned.AsConsumer(); ok {
-			for _, t := range a.Topics {
-				for _, p := range t.Partitions {
-					if p == keeperPartition {
-						x.Keeper = true
-						continue
-					}
-					x.Tasks = append(x.Tasks, int(p)-1)
-				}
-			}
-		}
-		slices.Sort(x.Tasks)
-		out = append(out, x)
-	}
-	slices.SortFunc(out, func(a, b Member) int { return cmp.Compare(a.Name, b.Name) })
-	return out, nil
-}

@@ -87,6 +87,10 @@ type Engine struct {
 	applied chan struct{}    // closed by the first Apply
 	read    atomic.Pointer[positions]
 	follow  following
+	hands   handover
+
+	restoring atomic.Bool
+	made      atomic.Bool // the topics of the task
 
 	mu struct {
 		sync.Mutex

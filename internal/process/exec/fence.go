@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -20,8 +21,9 @@ var ErrFenced = errors.New("the task has to be taken over anew, or another proce
 // over writes a record of its own to the steps: steps of earlier writers behind it do not count. As nobody else writes to the topic
 // while a task is one's own, the offsets of one's steps follow each other; a gap means that somebody did.
 type fence struct {
-	writer uint64 // whose steps count from our start on; 0: nobody else can write
-	next   int64  // offset of the next step
+	writer uint64    // whose steps count from our start on; 0: nobody else can write
+	next   int64     // offset of the next step
+	moved  time.Time // when the task last looked around
 }
 
 // topic is the name of one of the engine's own topics, or one of its transactional ids.
@@ -70,20 +72,56 @@ func (t *task) confirm(ctx context.Context) error {
 		t.fence.next++
 		return nil
 	}
-	// Somebody else wrote. If it was only a predecessor that does not know yet, all is well.
+	if err := t.unfenced(ctx); err != nil {
+		return fmt.Errorf("confirming a step: %w", err)
+	}
+	t.fence.next = t.cut.Load()
+	return nil
+}
+
+// stalled is how long a process may stand still before it asks whether the task is still its own. It is less than it takes others to
+// take a task over.
+const stalled = 2 * time.Second
+
+// awake is called all the time. A process that stood still, because it was stopped or its machine was, looks first whether the task was
+// taken over meanwhile; steps would find out, too, but one with nothing to do takes none.
+func (t *task) awake(ctx context.Context) error {
+	if t.fence.writer == 0 {
+		return nil
+	}
+	since := time.Since(t.fence.moved)
+	first := t.fence.moved.IsZero()
+	t.fence.moved = time.Now()
+	if first || since < stalled {
+		return nil
+	}
+	if err := t.unfenced(ctx); err != nil {
+		return fmt.Errorf("going on after %s: %w", since.Round(time.Millisecond), err)
+	}
+	t.fence.moved = time.Now()
+	return nil
+}
+
+// unfenced fails with ErrFenced if another process has taken the task over. A predecessor that does not know yet may have written: all
+// is well then. The fence of a successor may have been cut off already, after a flush; but only a successor cuts what we have not seen.
+func (t *task) unfenced(ctx context.Context) error {
+	topic := t.cfg.own(StepsTopic)
 	var taken bool
-	_, err := t.readAll(ctx, t.cfg.own(StepsTopic), t.fence.next, func(c *log.Chunk, r *log.RawRecord) error {
+	_, err := t.readAll(ctx, topic, t.fence.next, func(c *log.Chunk, r *log.RawRecord) error {
 		s, err := parseStep(bytesOf(c, r.Value))
 		taken = taken || err == nil && s.Kind == stepFence && s.Writer != t.fence.writer
 		return nil
 	})
-	if err == nil && taken {
-		err = ErrFenced
-	}
 	if err != nil {
-		return fmt.Errorf("confirming a step: %w", err)
+		return err
 	}
-	t.fence.next = t.cut.Load()
+	starts, err := t.startOffsets(ctx, topic)
+	if err != nil {
+		return err
+	}
+	if taken || first(starts) > t.fence.next {
+		return ErrFenced
+	}
 	return nil
 }
 

@@ -45,8 +45,9 @@ func (e *Engine) Heard() (Owner, time.Time) {
 // errMissed says that a follower has to begin again from the state that was made durable last.
 var errMissed = errors.New("changes were missed")
 
-// copyEvery is how often a follower brings its local copy of the state up to date, so that taking over is quick.
-const copyEvery = 10 * time.Second
+// heldAtMost is how long readers see what they saw when a follower begins again, once it has read all that was told, but not as far.
+// What was shown is recorded, so that the one who takes over shows it, too; this is only for logs that lost records.
+const heldAtMost = 30 * time.Second
 
 // Follow keeps the views as another process that runs the same task shows them, until ctx ends. Run and Follow take turns: neither
 // may be called while the other runs.
@@ -76,6 +77,10 @@ func (e *Engine) Follow(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+		var damage *state.DamageError
+		if errors.As(err, &damage) {
+			err = errors.Join(err, t.disk.Remake())
+		}
 		again := 100 * time.Millisecond
 		if err != nil && !errors.Is(err, errMissed) {
 			e.cfg.Log.Warn("following the views of another process; trying again", "task", e.cfg.Task, "error", err)
@@ -91,7 +96,7 @@ func (e *Engine) Follow(ctx context.Context) error {
 // follower is one attempt to follow.
 type follower struct {
 	*task
-	have  uint64 // step that the views show
+	have  uint64 // step that the views have
 	views map[string]*followed
 	parts map[uint64]*servedParts // of steps that are not whole yet, by writer
 }
@@ -127,11 +132,13 @@ func (f *follower) run(ctx context.Context) error {
 		return err
 	}
 	defer r.Close()
-	r.Add(topic, 0, first(starts))
-	f.follow.ready()
-	refresh := time.NewTicker(copyEvery)
-	defer refresh.Stop()
-	for {
+	at := first(starts)
+	r.Add(topic, 0, at)
+	if err := f.beginCopy(r); err != nil {
+		return err
+	}
+	var late <-chan time.Time // readers have waited long enough
+	for shown := false; ; {
 		for c := r.Take(topic, 0); c != nil; c = r.Take(topic, 0) {
 			var cur log.Cursor
 			var rec log.RawRecord
@@ -140,23 +147,75 @@ func (f *follower) run(ctx context.Context) error {
 					return err
 				}
 			}
+			at = c.To
+		}
+		if err := f.copyState(ctx, r); err != nil {
+			return err
+		}
+		if _, end := r.Ends(topic, 0); !shown && end >= 0 && at >= end {
+			switch {
+			case f.have >= f.hands.step:
+				shown = true
+				f.release()
+				f.follow.ready()
+			case late == nil:
+				timer := time.NewTimer(heldAtMost)
+				defer timer.Stop()
+				late = timer.C
+			}
 		}
 		select {
 		case <-r.Ready():
 		case <-f.kick:
 			return nil
-		case <-refresh.C:
-			if err := f.catchUpDisk(ctx); err != nil && ctx.Err() == nil { // taking over does it again
-				f.cfg.Log.Debug("copying the state of another process", "task", f.cfg.Task, "error", err)
-			}
+		case <-late:
+			f.hands.step = 0
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
 
+// beginCopy reads the state's changelog, too, from where the local copy is.
+func (f *follower) beginCopy(r *log.Reader) error {
+	have, err := f.copied()
+	if err == nil {
+		r.Add(f.cfg.own(StateTopic), 0, have.Next)
+	}
+	return err
+}
+
+// copyState keeps the local copy of the state up to date, so that taking over has next to nothing to read. What it has of a flush is
+// kept also where the rest is still to come: whoever takes over reads on to the end first.
+func (f *follower) copyState(ctx context.Context, r *log.Reader) error {
+	topic := f.cfg.own(StateTopic)
+	for c := r.Take(topic, 0); c != nil; c = r.Take(topic, 0) {
+		if start, _ := r.Ends(topic, 0); start > c.From { // cut before it was read: begin the copy anew
+			if err := f.catchUpDisk(ctx); err != nil {
+				return err
+			}
+			return f.beginCopy(r)
+		}
+		var cur log.Cursor
+		var rec log.RawRecord
+		var changes []state.Change
+		for c.Next(&cur, &rec) {
+			changes = append(changes, state.Change{Key: bytesOf(c, rec.Key), Value: bytesOf(c, rec.Value)})
+		}
+		mark, err := f.markOf(ctx, c.To)
+		if err != nil {
+			return err
+		}
+		if err := f.disk.Apply(state.Told(changes), mark); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // load makes the views be what the last flush holds.
 func (f *follower) load(ctx context.Context) error {
+	f.Engine.hold()
 	if err := f.catchUpDisk(ctx); err != nil {
 		return err
 	}

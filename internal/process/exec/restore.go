@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
 	"myelin/internal/log"
@@ -19,13 +18,19 @@ import (
 )
 
 // restore brings back the state of the last flush and takes the recorded steps since then again.
-func (t *task) restore(ctx context.Context) error {
-	if err := t.restoreFlush(ctx); err != nil {
-		return err
+// It returns how many.
+func (t *task) restore(ctx context.Context) (steps int, err error) {
+	tail, err := t.restoreFlush(ctx)
+	if err != nil {
+		return 0, err
 	}
 	t.empty(func(v *View) bool { return t.jobs[v.Relation.Name] == nil })
-	if err := t.replay(ctx); err != nil {
+	err = t.timed("again", func() error {
+		steps, err = t.replay(ctx, tail)
 		return err
+	})()
+	if err != nil {
+		return 0, err
 	}
 	for i, g := range t.groups {
 		for _, j := range g.jobs {
@@ -42,25 +47,22 @@ func (t *task) restore(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return steps, nil
 }
 
 // restoreFlush brings back the state of the last flush. A damaged local copy is made anew from the changelog.
-func (t *task) restoreFlush(ctx context.Context) error {
-	restore := func() error {
-		err := t.catchUpDisk(ctx)
+func (t *task) restoreFlush(ctx context.Context) (*tail, error) {
+	restore := func() (*tail, error) {
+		tail, err := t.claim(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if t.last, t.began, err = t.out.marks(ctx); err != nil { // before the outputs are made, which know by it that they have begun
-			return err
-		}
-		return t.restoreGroups(ctx)
+		return tail, t.timed("load", func() error { return t.restoreGroups(ctx) })()
 	}
-	err := restore()
+	tail, err := restore()
 	var damage *state.DamageError
 	if !errors.As(err, &damage) {
-		return err
+		return tail, err
 	}
 	t.cfg.Log.Warn("the local copy of the state of views is damaged; it is made anew from the changelog", "folder", t.cfg.Dir, "error", err)
 	for _, g := range t.groups {
@@ -68,7 +70,7 @@ func (t *task) restoreFlush(ctx context.Context) error {
 	}
 	t.groups, t.jobs, t.gone = nil, map[string]*job{}, nil
 	if err := t.disk.Remake(); err != nil {
-		return err
+		return nil, err
 	}
 	return restore()
 }
@@ -78,13 +80,11 @@ const restoreBatch = 20_000
 
 // catchUpDisk brings the local copy of the changelog up to date.
 func (t *task) catchUpDisk(ctx context.Context) error {
-	have := diskMark{}
-	b, err := t.disk.Mark()
+	have, err := t.copied()
 	if err != nil {
 		return err
 	}
-	_, err = t.markOf(ctx, 0) // learns the topic's id
-	if err != nil {
+	if _, err := t.markOf(ctx, 0); err != nil { // learns the topic's id
 		return err
 	}
 	topic := t.cfg.own(StateTopic)
@@ -93,7 +93,7 @@ func (t *task) catchUpDisk(ctx context.Context) error {
 		return err
 	}
 	// A copy of another log, or one so old that the changelog has been cut since, begins anew.
-	if b == nil || json.Unmarshal(b, &have) != nil || have.Topic != t.stateID || have.Next < first(starts) {
+	if have.Topic != t.stateID || have.Next < first(starts) {
 		if err := t.disk.Reset(); err != nil {
 			return err
 		}
@@ -127,6 +127,18 @@ func (t *task) catchUpDisk(ctx context.Context) error {
 		return fmt.Errorf("topic %s ends at %d, before what was read of it", topic, next)
 	}
 	return nil
+}
+
+// copied is where the local copy is.
+func (t *task) copied() (have diskMark, err error) {
+	b, err := t.disk.Mark()
+	if err != nil || b == nil {
+		return diskMark{}, err
+	}
+	if json.Unmarshal(b, &have) != nil {
+		return diskMark{}, nil
+	}
+	return have, nil
 }
 
 func bytesOf(c *log.Chunk, s vec.Span) []byte {
@@ -331,34 +343,22 @@ func (t *task) newGroup(id uint32) (*group, error) {
 }
 
 // replay takes the steps that were recorded after the last flush again, over exactly the same records.
-func (t *task) replay(ctx context.Context) error {
-	if err := t.takeOver(ctx); err != nil {
-		return err
-	}
-	var steps []*step
-	err := t.cluster.ReadTail(ctx, t.cfg.own(StepsTopic), time.Time{}, func(r *kgo.Record) {
-		t.cut.Store(r.Offset + 1)
-		s, perr := parseStep(r.Value)
-		switch {
-		case perr != nil:
-			t.cfg.Log.Error("a recorded step cannot be read; what it computed may differ now", "offset", r.Offset, "error", perr)
-		case t.writers.counts(s) && s.Seq > t.seq:
-			steps = append(steps, s)
-		}
-	})
-	if err != nil {
-		return fmt.Errorf("reading the recorded steps: %w", err)
-	}
+func (t *task) replay(ctx context.Context, tail *tail) (steps int, err error) {
 	began := time.Now()
-	for _, s := range steps {
-		if err := t.again(ctx, s); err != nil {
-			return err
+	flushed := t.seq
+	for _, s := range tail.steps {
+		if !t.writers.counts(s) || s.Seq <= flushed {
+			continue
 		}
+		if err := t.again(ctx, s); err != nil {
+			return 0, err
+		}
+		steps++
 	}
-	if len(steps) > 0 {
-		t.cfg.Log.Info("took recorded steps again", "steps", len(steps), "took", time.Since(began))
+	if steps > 0 {
+		t.cfg.Log.Info("took recorded steps again", "steps", steps, "took", time.Since(began))
 	}
-	return nil
+	return steps, nil
 }
 
 // again takes one recorded step.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -112,6 +113,8 @@ func TestATaskMovesBetweenProcessesAndEachShowsItsViews(t *testing.T) {
 		}
 	}
 	a, b := w.process("a"), w.process("b")
+	defer watch(t, a, "per_auction", 1)()
+	defer watch(t, b, "per_auction", 1)()
 	a.do(w.ctx, a.Run)
 	<-a.Shown()
 	b.do(w.ctx, b.Follow)
@@ -153,4 +156,100 @@ func TestATaskMovesBetweenProcessesAndEachShowsItsViews(t *testing.T) {
 	}
 	auctions, _ := want()
 	w.checkChanges("myelin.out.per_auction", strings.Split(auctions, "\n"))
+}
+
+// watch reads a view all the time, whose column only grows in sum, until the function that it returns is called: rows that were
+// shown once must not go while the task moves.
+func watch(t *testing.T, p *process, view string, column int) (stop func()) {
+	t.Helper()
+	done, ended := make(chan struct{}), make(chan struct{})
+	v, _ := p.View(view)
+	go func() {
+		defer close(ended)
+		most, steps := int64(0), uint64(0)
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			sum := int64(0)
+			version := v.Table.Version()
+			for b := range version.Scan(0) {
+				for i := range b.Rows() {
+					sum += b.Cols[column].Ints[i]
+				}
+			}
+			if sum < most || version.Step < steps {
+				t.Errorf("%s of process %s went back from %d (step %d) to %d (step %d)", view, p.cfg.Owner.Node, most, steps, sum, version.Step)
+				return
+			}
+			most, steps = sum, version.Step
+			runtime.Gosched()
+		}
+	}()
+	return func() { close(done); <-ended }
+}
+
+// TestAFrozenOwnerDoesNothingMore stops an owner between two steps, and lets it go on when another process has taken over, has made
+// its state durable and has cut the steps that tell of that.
+func TestAFrozenOwnerDoesNothingMore(t *testing.T) {
+	w := newWorld(t, 1)
+	w.mustDeclare(`CREATE SOURCE bids (auction BIGINT, price BIGINT) WITH (topic = 'bids', format = 'json')`)
+	w.mustDeclare(`CREATE MATERIALIZED VIEW total AS SELECT count(*) AS n FROM bids`)
+	w.mustDeclare(`CREATE SINK out FROM total WITH (topic = 'myelin.out.total')`)
+	sent := 0
+	feed := func(n int) {
+		for range n {
+			w.send("bids", `{"auction":1,"price":1}`)
+		}
+		sent += n
+	}
+	shows := func(p *process) {
+		t.Helper()
+		w.until(fmt.Sprintf("%s shows %d", p.cfg.Owner.Node, sent), func() bool { return p.rows("total") == fmt.Sprint(sent) })
+	}
+	a, b := w.process("a"), w.process("b")
+	a.do(w.ctx, a.Run)
+	<-a.Shown()
+	b.do(w.ctx, b.Follow)
+	feed(20)
+	shows(a)
+	shows(b)
+	for round := range 3 {
+		frozen := make(chan struct{})
+		if err := a.ask(w.ctx, func(*task) { <-frozen }); err != nil {
+			t.Fatal(err)
+		}
+		saw := a.rows("total")
+		if err := b.end(); err != nil {
+			t.Fatal(err)
+		}
+		b.do(w.ctx, b.Run)
+		feed(20)
+		shows(b)
+		if round > 0 {
+			if err := b.Flush(w.ctx); err != nil { // the fence is cut off
+				t.Fatal(err)
+			}
+		}
+		if round > 1 {
+			feed(20)
+			shows(b)
+		}
+		close(frozen)
+		<-a.over
+		if err := a.end(); !errors.Is(err, ErrFenced) {
+			t.Fatalf("round %d: the old owner ended with %v", round, err)
+		}
+		if a.rows("total") != saw {
+			t.Fatalf("round %d: the old owner showed %s, and then %s", round, saw, a.rows("total"))
+		}
+		a.do(w.ctx, a.Follow)
+		shows(a)
+		feed(20)
+		shows(a)
+		shows(b)
+		a, b = b, a
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -45,6 +46,10 @@ type task struct {
 	writers writers
 	tells   teller
 	follows bool // another process takes the steps
+	took    struct {
+		sync.Mutex
+		parts []any // of taking over
+	}
 }
 
 // Run waits for the first Apply, restores the state and runs the objects until ctx ends or something is beyond repair; then what is durable is durable, and
@@ -57,7 +62,12 @@ func (e *Engine) Run(ctx context.Context) error {
 	t.flush = newFlusher(t)
 	t.out.cut = func(ctx context.Context, before int64) { t.cutTopic(ctx, e.cfg.own(OutsTopic), before) }
 	defer t.close()
-	if err := t.open(ctx); err != nil {
+	began := time.Now()
+	_, heard := e.Heard()
+	e.restoring.Store(true)
+	defer e.restoring.Store(false)
+	e.hold()
+	if err := t.timed("open", func() error { return t.open(ctx) })(); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -72,9 +82,12 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		err := t.restore(ctx)
+		steps, err := t.restore(ctx)
 		if err == nil {
+			t.release()
 			t.follow.ready()
+			e.restoring.Store(false)
+			t.tellTaken(began, heard, steps)
 			err = t.loop(ctx)
 		}
 		if err == nil || ctx.Err() != nil {
@@ -100,10 +113,13 @@ func (t *task) open(ctx context.Context) error {
 		// Cut after each flush, too; what a process that follows has missed by then is in the state.
 		specs = append(specs, log.TopicSpec{Name: t.cfg.own(ServedTopic), Partitions: 1, Config: map[string]string{"retention.ms": "3600000", "cleanup.policy": "delete"}})
 	}
-	_, err := t.cluster.EnsureTopics(ctx, specs...)
-	if err != nil {
-		return err
+	if !t.made.Load() {
+		if _, err := t.cluster.EnsureTopics(ctx, specs...); err != nil {
+			return err
+		}
+		t.made.Store(true)
 	}
+	var err error
 	if t.disk, err = state.OpenDisk(t.cfg.FS, t.cfg.Dir); err != nil {
 		return err
 	}
@@ -147,6 +163,9 @@ func (t *task) now() int64 {
 // loop takes steps as long as there is something to do, and waits when there is not.
 func (t *task) loop(ctx context.Context) error {
 	for ctx.Err() == nil {
+		if err := t.awake(ctx); err != nil {
+			return err
+		}
 		if err := t.reconcile(ctx); err != nil {
 			return err
 		}

@@ -144,7 +144,7 @@ func (t *Table) Publish() bool {
 		return false
 	}
 	var d Delta
-	if len(t.subs) > 0 {
+	if len(t.subs) > 0 && t.held == nil { // else they read anew in the end
 		d = t.delta()
 	}
 	changed := false

@@ -57,6 +57,31 @@ func (p *Publication) Apply(step uint64, f func()) {
 	f()
 }
 
+// Hold has readers of the tables see them as they are now, whatever is applied, until Release.
+func (p *Publication) Hold(tables ...*Table) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range tables {
+		t.held = t.freeze()
+	}
+}
+
+// Release ends Hold: readers see the tables as they have become, and subscribers are told to read them anew.
+func (p *Publication) Release(tables ...*Table) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range tables {
+		if t.held == nil {
+			continue
+		}
+		t.held = nil
+		for _, s := range t.subs {
+			s.lose()
+			s.send(Delta{Step: p.step.Load()})
+		}
+	}
+}
+
 // Step is the last step published.
 func (p *Publication) Step() uint64 { return p.step.Load() }
 
@@ -84,7 +109,8 @@ type Table struct {
 	tree   tree
 	count  int // rows, with multiplicities
 	frozen *Version
-	dirty  *Map // the keys that changed since the last Dirty, with their values; FlagUser: gone
+	held   *Version // what readers see instead, while the publication holds still
+	dirty  *Map     // the keys that changed since the last Dirty, with their values; FlagUser: gone
 	subs   []*Subscription
 	staged staged
 }
@@ -137,6 +163,9 @@ type Version struct {
 func (t *Table) Version() *Version { return t.pub.Pin(t)[0] }
 
 func (t *Table) freeze() *Version {
+	if t.held != nil {
+		return t.held
+	}
 	step := t.pub.step.Load()
 	if t.frozen == nil {
 		t.frozen = &Version{Step: step, table: t, root: t.tree.root, rows: t.count}
