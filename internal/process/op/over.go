@@ -2,6 +2,7 @@ package op
 
 import (
 	"bytes"
+	"cmp"
 	"math"
 	"slices"
 
@@ -11,12 +12,12 @@ import (
 	"myelin/internal/vec"
 )
 
-// over computes window functions. It remembers all rows by partition with what was computed for each; a step computes the
-// partitions anew that it touched, and lets out the rows whose values changed.
+// over computes window functions. It remembers all rows by partition, in order, with what was computed for each. A step computes anew
+// only the rows that its changes can reach (overReach), and lets out those whose values changed.
 //
-// Key of an entry of rows: the row's bytes, behind its partition's. Payload: how often the row occurs; next and previous row of
-// the partition plus one (rebuilt after a restart); length of the partition's key; the values that are out, one after the other for
-// each occurrence (blob).
+// Key of an entry of rows: the row's bytes, behind its partition's. Payload: how often the row occurs; the first order key, where it is
+// a whole number, and whether it is NULL (both set anew after a restart); length of the partition's key; the values that are out, one
+// after the other for each occurrence (blob).
 type over struct {
 	ctx   *Ctx
 	part  []*eval.Eval
@@ -25,26 +26,43 @@ type over struct {
 	win   *windows
 	types []vec.Type // of the input
 	calls []vec.Type
+	order *overOrder
 
-	parts   *state.Map // partition → first row plus one; not stored
+	parts   *state.Map // partition → its list; not stored
+	lists   []overList // by entry of parts
 	rows    *state.Map
-	touched []uint32
+	changed []overChange
+	spans   []places // of the calls, what was computed last
+	wider   int      // how often the rows thought to be enough were not
 	buf     []byte
-	in      *state.Rows // the rows of a partition, each as often as it occurs
-	ids     []uint32    // their entries
-	gone    []uint32    // entries that occur no more
-	idx     []int32
+	in      *state.Rows // rows that are computed, each as often as it occurs
 	was     []*vec.Vector
+	now     []*vec.Vector
 	minus   *state.Rows
 	plus    *state.Rows
 	out     sink
 }
 
+// overList is a partition.
+type overList struct {
+	ids     []uint32 // its entries in order, each as often as it occurs
+	held    []held   // by call, what running aggregates have summed up; nil: nothing
+	entries int32    // also those that occur less than once
+	loose   bool     // ids came back after a restart: each entry once, in no order
+}
+
+// overChange is an entry whose count a step changed.
+type overChange struct {
+	part, id uint32
+	fresh    bool
+	at, was  int // its place in the list before the step, and how often it stood there
+}
+
 // Payload words of a row.
 const (
 	overCount = iota
-	overNext
-	overPrev
+	overFirst
+	overNull
 	overKeyLen
 	overOut
 	overWords
@@ -61,13 +79,15 @@ func (p *Pipeline) buildOver(n *plan.Over, out sink) error {
 	}
 	o := &over{
 		ctx: p.Ctx, part: eval.NewAll(n.Partition), pcols: make([]*vec.Vector, len(n.Partition)), check: overChecks(n), win: win,
-		types: types, parts: state.NewMap(1, 0), rows: state.NewMap(overWords, 0, overOut), in: state.NewRows(types),
+		types: types, parts: state.NewMap(0, 0), rows: state.NewMap(overWords, 0, overOut), in: state.NewRows(types),
 		minus: state.NewRows(typesOf(n.Schema())), plus: state.NewRows(typesOf(n.Schema())), out: out,
 	}
 	for _, c := range n.Calls {
 		o.calls = append(o.calls, c.Type)
+		o.now = append(o.now, vec.New(c.Type, 0))
 	}
 	o.was = vectors(len(n.Calls))
+	o.order = newOverOrder(p.Ctx, n, types, o.rows)
 	return p.unary(n.Input, o)
 }
 
@@ -104,129 +124,73 @@ func (o *over) Push(_ int, b *vec.Batch) {
 	for k := range b.Rows() {
 		i := rowAt(b, k)
 		o.buf = state.AppendKey(o.buf[:0], o.pcols, i)
-		part, _ := o.parts.Upsert(o.buf)
+		part, l := o.partition(o.buf)
 		klen := len(o.buf)
 		o.buf = state.AppendRow(o.buf, b.Cols, i)
 		id, fresh := o.rows.Upsert(o.buf)
 		p := o.rows.At(id)
 		if fresh {
 			p[overKeyLen] = uint64(klen)
-			o.link(part, id)
+			l.entries++
 		}
 		p[overCount] += uint64(b.Sign(i))
 		o.rows.Mark(id)
-		if !o.parts.Flag(part) {
-			o.parts.SetFlag(part, true)
-			o.touched = append(o.touched, part)
+		if !o.rows.Flag(id) {
+			o.rows.SetFlag(id, true)
+			o.changed = append(o.changed, overChange{part: part, id: id, fresh: fresh})
 		}
 	}
 }
 
-func (o *over) link(part, id uint32) {
-	head := &o.parts.At(part)[0]
-	p := o.rows.At(id)
-	p[overNext], p[overPrev] = *head, 0
-	if *head != 0 {
-		o.rows.At(uint32(*head - 1))[overPrev] = uint64(id + 1)
+// partition finds or makes the list of a partition.
+func (o *over) partition(key []byte) (uint32, *overList) {
+	part, fresh := o.parts.Upsert(key)
+	if int(part) >= len(o.lists) {
+		o.lists = append(o.lists, make([]overList, int(part)+1-len(o.lists))...)
 	}
-	*head = uint64(id + 1)
-}
-
-// forget removes a row that occurs no more.
-func (o *over) forget(part, id uint32) {
-	p := o.rows.At(id)
-	if n := p[overNext]; n != 0 {
-		o.rows.At(uint32(n - 1))[overPrev] = p[overPrev]
+	l := &o.lists[part]
+	if fresh {
+		*l = overList{ids: l.ids[:0]}
 	}
-	if prev := p[overPrev]; prev != 0 {
-		o.rows.At(uint32(prev - 1))[overNext] = p[overNext]
-	} else {
-		o.parts.At(part)[0] = p[overNext]
-	}
-	o.rows.Delete(id)
+	return part, l
 }
 
 func (o *over) Flush(int64) {
-	for _, part := range o.touched {
-		o.parts.SetFlag(part, false)
-		o.compute(part)
+	slices.SortStableFunc(o.changed, func(a, b overChange) int { return cmp.Compare(a.part, b.part) })
+	for rest := o.changed; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].part == rest[0].part {
+			n++
+		}
+		for _, c := range rest[:n] {
+			o.rows.SetFlag(c.id, false)
+		}
+		o.bring(rest[0].part, rest[:n])
 		if o.minus.Len() >= letRows || o.plus.Len() >= letRows {
 			o.let()
 		}
+		rest = rest[n:]
 	}
-	o.touched = o.touched[:0]
+	o.changed = o.changed[:0]
 	o.let()
 	o.rows.Compact()
 	o.parts.Compact()
 }
 
-// compute brings the values of a partition up to date.
-func (o *over) compute(part uint32) {
-	o.in.Reset()
-	o.ids, o.gone = o.ids[:0], o.gone[:0]
-	for at := o.parts.At(part)[0]; at != 0; {
-		id := uint32(at - 1)
-		p := o.rows.At(id)
-		at = p[overNext]
-		n := int64(p[overCount])
-		if n <= 0 {
-			o.change(id, nil, 0, 0)
-			if n == 0 {
-				o.gone = append(o.gone, id)
-			}
-			continue
-		}
-		row := o.rows.Key(id)[p[overKeyLen]:]
-		for range n {
-			mustDecode(o.in, row)
-			o.ids = append(o.ids, id)
-		}
-	}
-	if len(o.ids) > 0 {
-		b := o.in.Batch()
-		o.idx = allRows(o.idx[:0], b.N)
-		o.win.prepare(b)
-		vals := o.win.run(o.idx)
-		o.ctx.failed(b) // a row whose value could not be computed has NULL
-		// Position in the order, by row.
-		at := make([]int32, b.N)
-		for pos, r := range o.idx {
-			at[r] = int32(pos)
-		}
-		sorted := vectors(len(vals))
-		for i, v := range vals {
-			sorted[i].Reset(v.Type)
-			sorted[i].Gather(v, at)
-		}
-		for i := 0; i < len(o.ids); {
-			n := 1
-			for i+n < len(o.ids) && o.ids[i+n] == o.ids[i] {
-				n++
-			}
-			o.change(o.ids[i], sorted, i, n)
-			i += n
-		}
-	}
-	for _, id := range o.gone {
-		o.forget(part, id)
-	}
-	if o.parts.At(part)[0] == 0 {
-		o.parts.Delete(part)
-	}
-}
-
-// change lets out how the values of a row changed: they are now those in rows at … at+n−1 of vals.
-func (o *over) change(id uint32, vals []*vec.Vector, at, n int) {
+// change lets out how the values of a row changed: it now occurs n times, with the values that o.value gives for the places from at on.
+func (o *over) change(id uint32, at, n int) {
 	p := o.rows.At(id)
 	old := o.rows.Blob(p[overOut])
 	o.buf = o.buf[:0]
-	for i := at; i < at+n; i++ {
-		o.buf = state.AppendRow(o.buf, vals, i)
+	for i, rest := at, old; i < at+n; i++ {
+		o.cut(&rest) // what was out for the same occurrence is in o.was
+		o.value(i)
+		o.buf = state.AppendRow(o.buf, o.now, 0)
 	}
 	if bytes.Equal(old, o.buf) {
 		return
 	}
-	row := o.rows.Key(id)[p[overKeyLen]:]
+	row := o.order.row(id)
 	rest, next := old, o.buf
 	for len(rest) > 0 || len(next) > 0 {
 		a, b := o.cut(&rest), o.cut(&next)
@@ -240,13 +204,13 @@ func (o *over) change(id uint32, vals []*vec.Vector, at, n int) {
 	o.rows.Mark(id)
 }
 
-// cut takes the values of one occurrence off the front of b.
+// cut takes the values of one occurrence off the front of b and leaves them in o.was.
 func (o *over) cut(b *[]byte) []byte {
-	if len(*b) == 0 {
-		return nil
-	}
 	for i, v := range o.was {
 		v.Reset(o.calls[i])
+	}
+	if len(*b) == 0 {
+		return nil
 	}
 	rest, err := state.DecodeRow(o.was, *b)
 	if err != nil {
@@ -280,90 +244,11 @@ func (o *over) let() {
 func (o *over) Next() int64           { return math.MaxInt64 }
 func (o *over) Stores() []state.Store { return []state.Store{o.rows} }
 
+// Restored notes which rows a partition has. Their order is found when the partition is next touched.
 func (o *over) Restored() {
 	o.rows.Each(func(id uint32) {
-		part, _ := o.parts.Upsert(slices.Clone(o.rows.Key(id)[:o.rows.At(id)[overKeyLen]]))
-		o.link(part, id)
+		_, l := o.partition(slices.Clone(o.rows.Key(id)[:o.rows.At(id)[overKeyLen]]))
+		l.ids, l.loose = append(l.ids, id), true
+		l.entries++
 	})
-}
-
-// overOnce is over in a query that runs once.
-type overOnce struct {
-	plain
-	ctx   *Ctx
-	part  []*eval.Eval
-	pcols []*vec.Vector
-	win   *windows
-	types []vec.Type
-	parts *state.Map // partition → its number
-	in    *state.Rows
-	of    []uint32 // partition of each row
-	buf   []byte
-	out   sink
-}
-
-func newOverOnce(ctx *Ctx, n *plan.Over, win *windows, out sink) *overOnce {
-	types := typesOf(n.Input.Schema())
-	return &overOnce{
-		ctx: ctx, part: eval.NewAll(n.Partition), pcols: make([]*vec.Vector, len(n.Partition)), win: win, types: typesOf(n.Schema()),
-		parts: state.NewMap(0, 0), in: state.NewRows(types), out: out,
-	}
-}
-
-func (o *overOnce) Push(_ int, b *vec.Batch) {
-	for i, e := range o.part {
-		o.pcols[i] = e.RunFull(&o.ctx.Env, b)
-	}
-	b = o.ctx.failed(b)
-	for k := range b.Rows() {
-		i := rowAt(b, k)
-		o.buf = state.AppendKey(o.buf[:0], o.pcols, i)
-		id, _ := o.parts.Upsert(o.buf)
-		o.of = append(o.of, id)
-		o.in.AppendFrom(b.Cols, i, 1)
-	}
-}
-
-func (o *overOnce) Flush(int64) {
-	b := o.in.Batch()
-	b.Diff = nil
-	if b.N == 0 {
-		return
-	}
-	byPart := make([][]int32, o.parts.Len())
-	for i, p := range o.of {
-		byPart[p] = append(byPart[p], int32(i))
-	}
-	o.win.prepare(b)
-	if o.ctx.failed(b).Rows() < b.N {
-		return
-	}
-	rows := state.NewRows(o.types)
-	for _, idx := range byPart {
-		vals := o.win.run(idx)
-		if o.ctx.failed(b); o.ctx.Err != nil {
-			return
-		}
-		for pos, r := range idx {
-			cols := rows.Open(1)
-			appendRow(cols[:len(b.Cols)], b.Cols, int(r))
-			appendRow(cols[len(b.Cols):], vals, pos)
-		}
-		if rows.Len() >= letRows {
-			o.let(rows)
-		}
-	}
-	o.let(rows)
-	o.in.Reset()
-	o.of = nil
-}
-
-func (o *overOnce) let(rows *state.Rows) {
-	if rows.Len() == 0 {
-		return
-	}
-	b := rows.Batch()
-	b.Diff = nil
-	o.out(b)
-	rows.Reset()
 }

@@ -20,11 +20,18 @@ type windows struct {
 
 	b     *vec.Batch
 	kvals []*vec.Vector // of the order keys, by row
-	// Of the partition in hand, by position in the order: its row; the first and last+1 position of its peers; their number.
+	// Of the partition in hand, from position base on as far as it is there, by position in the order: its row; the first and last+1
+	// position of its peers; their number.
+	base       int
+	total      int  // how many rows the partition has
+	before     int  // how many groups of peers are before base
+	head       int  // the row at position 0 where base is behind it; -1: it is not there
+	lost       bool // a position was asked for that is not there
+	broken     bool // an aggregate could not take a row
 	rows       []int32
 	start, end []int32
 	group      []int32
-	heads      []int32 // first position of each group of peers, and the number of rows
+	heads      []int32 // first position of each group of peers, and the one behind the last
 }
 
 // winCall is one call made ready to run.
@@ -78,26 +85,58 @@ func (w *windows) prepare(b *vec.Batch) {
 func (w *windows) run(rows []int32) []*vec.Vector {
 	w.arrange(rows)
 	for i := range w.calls {
-		c := &w.calls[i]
-		w.outs[i].Reset(c.Type)
-		if c.fold != nil {
-			c.fold.begin()
+		if f := w.calls[i].fold; f != nil {
+			f.begin()
 		}
-		for pos := range rows {
-			if w.ctx.Env.Worked(1) {
-				w.outs[i].AppendNull()
-				continue
-			}
-			if err := w.value(c, pos, w.outs[i]); err != nil {
-				if w.outs[i].Len() == pos {
-					w.outs[i].AppendNull()
-				}
-				w.ctx.Env.Fail(int(rows[pos]), err)
-			}
-		}
+		w.compute(i, places{0, len(rows)})
 	}
 	return w.outs
 }
+
+// compute computes a call at some positions.
+func (w *windows) compute(i int, at places) {
+	c, out := &w.calls[i], w.outs[i]
+	out.Reset(c.Type)
+	for pos := at.lo; pos < at.hi; pos++ {
+		if w.ctx.Env.Worked(1) {
+			out.AppendNull()
+			continue
+		}
+		if err := w.value(c, pos, out); err != nil {
+			if out.Len() == pos-at.lo {
+				out.AppendNull()
+			}
+			w.ctx.Env.Fail(w.row(pos), err)
+		}
+	}
+}
+
+// place takes up rows of a partition of total rows that are in order already, from position base on. head ≥ 0 is the row of b at
+// position 0, behind the others.
+func (w *windows) place(b *vec.Batch, base, total, head int) {
+	w.prepare(b)
+	w.base, w.total, w.head, w.lost, w.broken = base, total, head, false, false
+	n := b.N
+	if head >= 0 {
+		n = head
+	}
+	w.rows = allRows(w.rows[:0], n)
+}
+
+// row is the row of the batch at a position.
+func (w *windows) row(pos int) int {
+	if i := pos - w.base; i >= 0 && i < len(w.rows) {
+		return int(w.rows[i])
+	}
+	if pos == 0 && w.head >= 0 {
+		return w.head
+	}
+	w.lost = true
+	return 0
+}
+
+func (w *windows) startOf(pos int) int { return int(w.start[pos-w.base]) }
+func (w *windows) endOf(pos int) int   { return int(w.end[pos-w.base]) }
 
 // arrange sorts rows and finds the peers.
 func (w *windows) arrange(rows []int32) {
@@ -110,17 +149,27 @@ func (w *windows) arrange(rows []int32) {
 		}
 		return compareRows(w.b.Cols, int(a), int(b))
 	})
-	n := len(rows)
 	w.rows = rows
+	w.base, w.total, w.head = 0, len(rows), -1
+	w.peers(true, 0)
+}
+
+// peers finds the peers, if they are wanted. before is how many groups of them lie before the first row.
+func (w *windows) peers(wanted bool, before int) {
+	n := len(w.rows)
+	w.before = before
+	if !wanted {
+		n = 0
+	}
 	w.start, w.end = slices.Grow(w.start[:0], n)[:n], slices.Grow(w.end[:0], n)[:n]
 	w.group, w.heads = slices.Grow(w.group[:0], n)[:n], w.heads[:0]
-	for pos := range rows {
-		if pos == 0 || w.compare(rows[pos-1], rows[pos]) != 0 {
-			w.heads = append(w.heads, int32(pos))
+	for i := range n {
+		if i == 0 || w.compare(w.rows[i-1], w.rows[i]) != 0 {
+			w.heads = append(w.heads, int32(w.base+i))
 		}
-		w.group[pos] = int32(len(w.heads) - 1)
+		w.group[i] = int32(len(w.heads) - 1)
 	}
-	w.heads = append(w.heads, int32(n))
+	w.heads = append(w.heads, int32(w.base+n))
 	for pos, g := range w.group {
 		w.start[pos], w.end[pos] = w.heads[g], w.heads[g+1]
 	}
@@ -157,27 +206,27 @@ var (
 
 // value appends the value of a call at a position.
 func (w *windows) value(c *winCall, pos int, out *vec.Vector) error {
-	n := len(w.rows)
-	row := int(w.rows[pos])
+	n := w.total
+	row := w.row(pos)
 	switch c.Func {
 	case "row_number":
 		out.AppendInt(int64(pos + 1))
 		return nil
 	case "rank":
-		out.AppendInt(int64(w.start[pos] + 1))
+		out.AppendInt(int64(w.startOf(pos) + 1))
 		return nil
 	case "dense_rank":
-		out.AppendInt(int64(w.group[pos] + 1))
+		out.AppendInt(int64(w.before) + int64(w.group[pos-w.base]) + 1)
 		return nil
 	case "percent_rank":
 		if n == 1 {
 			out.AppendFloat(0)
 			return nil
 		}
-		out.AppendFloat(float64(w.start[pos]) / float64(n-1))
+		out.AppendFloat(float64(w.startOf(pos)) / float64(n-1))
 		return nil
 	case "cume_dist":
-		out.AppendFloat(float64(w.end[pos]) / float64(n))
+		out.AppendFloat(float64(w.endOf(pos)) / float64(n))
 		return nil
 	case "ntile":
 		return ntile(c.vals[0], row, pos, n, out)
@@ -207,7 +256,7 @@ func (w *windows) value(c *winCall, pos int, out *vec.Vector) error {
 		out.AppendNull()
 		return nil
 	}
-	out.Append(c.vals[0], int(w.rows[at]))
+	out.Append(c.vals[0], w.row(at))
 	return nil
 }
 
@@ -233,7 +282,7 @@ func ntile(arg *vec.Vector, row, pos, n int, out *vec.Vector) error {
 
 // shifted is lag and lead.
 func (w *windows) shifted(c *winCall, pos int, out *vec.Vector) error {
-	row := int(w.rows[pos])
+	row := w.row(pos)
 	if c.vals[1].IsNull(row) {
 		out.AppendNull()
 		return nil
@@ -243,8 +292,8 @@ func (w *windows) shifted(c *winCall, pos int, out *vec.Vector) error {
 		by = -by
 	}
 	at := satAdd(int64(pos), by)
-	if at >= 0 && at < int64(len(w.rows)) {
-		out.Append(c.vals[0], int(w.rows[at]))
+	if at >= 0 && at < int64(w.total) {
+		out.Append(c.vals[0], w.row(int(at)))
 		return nil
 	}
 	out.Append(c.vals[2], row)

@@ -1,6 +1,9 @@
 package op
 
 import (
+	"encoding/binary"
+	"slices"
+
 	"myelin/internal/process/plan"
 	"myelin/internal/vec"
 )
@@ -10,7 +13,9 @@ import (
 type folder struct {
 	groups *groups
 	id     uint32
-	ids    []uint32
+	key    []byte   // of the group
+	names  uint64   // how many groups got a name of their own
+	own    []uint32 // the group, for each row
 	minus  []int8
 	passes []bool // rows that the filter lets through; nil: all
 	in     vec.Batch
@@ -30,10 +35,20 @@ func newFolder(ctx *Ctx, n *plan.Over, c *plan.OverCall, types []vec.Type) (*fol
 			call.OrderBy = append(call.OrderBy, plan.SortKey{Expr: &plan.Col{Index: i, T: t}})
 		}
 	}
-	f := &folder{slides: c.Frame.Start.Kind != plan.UnboundedPreceding || c.Frame.Exclude != plan.ExcludeNoOthers}
+	f := &folder{slides: c.Frame.Start.Kind != plan.UnboundedPreceding || c.Frame.Exclude != plan.ExcludeNoOthers || !ctx.Batch && takesBack(c.Func)}
 	g, err := newGroups(ctx, []plan.AggCall{call}, nil, 0, f.slides)
 	f.groups, f.result = g, vec.New(c.Type, 0)
 	return f, err
+}
+
+// takesBack reports whether an aggregate gives a row back at about the cost of taking it.
+func takesBack(name string) bool {
+	switch name {
+	case "count", "sum", "avg", "min", "max", "bool_and", "bool_or", "every",
+		"stddev", "stddev_samp", "stddev_pop", "variance", "var_samp", "var_pop":
+		return true
+	}
+	return false
 }
 
 // prepare computes the argument and the filter for all rows.
@@ -51,29 +66,47 @@ func (f *folder) prepare(b *vec.Batch) {
 	for len(f.minus) < b.N {
 		f.minus = append(f.minus, -1)
 	}
-	f.ids = f.ids[:0]
-	for range b.N {
-		f.ids = append(f.ids, f.id)
+	f.own = slices.Grow(f.own[:0], b.N)[:b.N]
+	f.use(f.id)
+}
+
+// use makes a group the one that takes the rows.
+func (f *folder) use(id uint32) {
+	f.id = id
+	for i := range f.own {
+		f.own[i] = id
 	}
 }
 
 // begin starts a partition.
 func (f *folder) begin() {
+	f.key = f.key[:0]
+	id, _ := f.groups.upsert(nil)
+	f.use(id)
 	f.empty()
+	f.cached = false
+}
+
+// hold makes a group for the rows of a partition that is gone on with later.
+func (f *folder) hold() held {
+	f.names++
+	id, _ := f.groups.upsert(binary.BigEndian.AppendUint64(nil, f.names))
+	return held{id: id}
+}
+
+// resume goes on with a partition.
+func (f *folder) resume(h held) {
+	f.key = append(f.key[:0], f.groups.m.Key(h.id)...)
+	f.use(h.id)
+	f.held = frame{end: h.end, keep: -1}
 	f.cached = false
 }
 
 // empty forgets the rows of the frame.
 func (f *folder) empty() {
-	if f.groups.m.Len() > 0 {
-		f.groups.drop(f.id)
-	}
-	id, _ := f.groups.upsert(nil)
-	if id != f.id {
-		f.id = id
-		for i := range f.ids {
-			f.ids[i] = id
-		}
+	f.groups.drop(f.id)
+	if id, _ := f.groups.upsert(f.key); id != f.id {
+		f.use(id)
 	}
 	f.held = frame{cutStart: 0, cutEnd: 0, keep: -1}
 }
@@ -127,11 +160,11 @@ func (f *folder) push(w *windows, start, end int, sign int8, keep int) error {
 	w.ctx.Env.Worked(end - start)
 	f.sel = f.sel[:0]
 	for at := start; at < end; at++ {
-		if r := w.rows[at]; at != keep && (f.passes == nil || f.passes[r]) {
-			f.sel = append(f.sel, r)
+		if r := w.row(at); at != keep && (f.passes == nil || f.passes[r]) {
+			f.sel = append(f.sel, int32(r))
 		}
 	}
-	if len(f.sel) == 0 {
+	if w.lost || len(f.sel) == 0 {
 		return nil
 	}
 	b := vec.Batch{Cols: f.in.Cols, N: f.in.N, Sel: f.sel}
@@ -139,5 +172,7 @@ func (f *folder) push(w *windows, start, end int, sign int8, keep int) error {
 		b.Diff = f.minus
 	}
 	c := &f.groups.calls[0]
-	return c.acc.push(f.groups, c.at, f.ids, &b, c.val)
+	err := c.acc.push(f.groups, c.at, f.own, &b, c.val)
+	w.broken = w.broken || err != nil
+	return err
 }

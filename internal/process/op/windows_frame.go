@@ -60,7 +60,7 @@ func (f *frame) last() int {
 
 // frame finds the frame of the row at a position.
 func (w *windows) frame(f *plan.Frame, pos int) frame {
-	n := len(w.rows)
+	n := w.total
 	out := frame{start: w.edge(f, &f.Start, pos, false), end: w.edge(f, &f.End, pos, true), cutStart: n, cutEnd: n, keep: -1}
 	out.start = max(0, min(out.start, n))
 	out.end = max(out.start, min(out.end, n))
@@ -68,9 +68,9 @@ func (w *windows) frame(f *plan.Frame, pos int) frame {
 	case plan.ExcludeCurrentRow:
 		out.cutStart, out.cutEnd = pos, pos+1
 	case plan.ExcludeGroup:
-		out.cutStart, out.cutEnd = int(w.start[pos]), int(w.end[pos])
+		out.cutStart, out.cutEnd = w.startOf(pos), w.endOf(pos)
 	case plan.ExcludeTies:
-		out.cutStart, out.cutEnd, out.keep = int(w.start[pos]), int(w.end[pos]), pos
+		out.cutStart, out.cutEnd, out.keep = w.startOf(pos), w.endOf(pos), pos
 	}
 	out.cutStart, out.cutEnd = max(out.cutStart, out.start), min(out.cutEnd, out.end)
 	return out
@@ -78,7 +78,7 @@ func (w *windows) frame(f *plan.Frame, pos int) frame {
 
 // edge is the first position of a frame, or the one behind its last.
 func (w *windows) edge(f *plan.Frame, b *plan.Bound, pos int, end bool) int {
-	n := len(w.rows)
+	n := w.total
 	switch b.Kind {
 	case plan.UnboundedPreceding:
 		return 0
@@ -93,17 +93,17 @@ func (w *windows) edge(f *plan.Frame, b *plan.Bound, pos int, end bool) int {
 		}
 		return clampPos(at, n)
 	case plan.Groups:
-		g := satAdd(int64(w.group[pos]), distance(b))
+		g := satAdd(int64(w.group[pos-w.base]), distance(b))
 		if end {
 			g = satAdd(g, 1)
 		}
 		return int(w.heads[clampPos(g, len(w.heads)-1)])
 	}
-	if b.Kind == plan.CurrentRow || w.kvals[0].IsNull(int(w.rows[pos])) {
+	if b.Kind == plan.CurrentRow || w.kvals[0].IsNull(w.row(pos)) {
 		if end {
-			return int(w.end[pos])
+			return w.endOf(pos)
 		}
-		return int(w.start[pos])
+		return w.startOf(pos)
 	}
 	return w.rangeEdge(b, pos, end)
 }
@@ -124,7 +124,7 @@ func clampPos(at int64, n int) int { return int(max(0, min(at, int64(n)))) }
 // rangeEdge finds the edge of a frame that lies a distance in value from the current row.
 func (w *windows) rangeEdge(b *plan.Bound, pos int, end bool) int {
 	key, v := w.order[0], w.kvals[0]
-	row := int(w.rows[pos])
+	row := w.row(pos)
 	// Rows whose key is NULL are together at one end, beyond any distance.
 	lo, hi := 0, len(w.rows)
 	if key.NullsFirst {
@@ -133,8 +133,8 @@ func (w *windows) rangeEdge(b *plan.Bound, pos int, end bool) int {
 		hi = sort.Search(hi, func(i int) bool { return v.IsNull(int(w.rows[i])) })
 	}
 	minus := (b.Kind == plan.Preceding) != key.Desc
-	return lo + sort.Search(hi-lo, func(i int) bool {
-		c := compareShifted(v, int(w.rows[lo+i]), row, b.Value, minus)
+	return w.base + lo + sort.Search(hi-lo, func(i int) bool {
+		c := compareShifted(v, int(w.rows[lo+i]), v, row, b.Value, minus)
 		if key.Desc {
 			c = -c
 		}
@@ -142,8 +142,8 @@ func (w *windows) rangeEdge(b *plan.Bound, pos int, end bool) int {
 	})
 }
 
-// compareShifted compares row i of v with row j plus or minus a distance.
-func compareShifted(v *vec.Vector, i, j int, by *vec.Vector, minus bool) int {
+// compareShifted compares row i of v with row j of u plus or minus a distance.
+func compareShifted(v *vec.Vector, i int, u *vec.Vector, j int, by *vec.Vector, minus bool) int {
 	beyond := -1 // the sum lies beyond all values: i is less
 	if minus {
 		beyond = 1
@@ -154,7 +154,7 @@ func compareShifted(v *vec.Vector, i, j int, by *vec.Vector, minus bool) int {
 		if minus {
 			d = -d
 		}
-		x, y := v.Floats[i], v.Floats[j]
+		x, y := v.Floats[i], u.Floats[j]
 		if math.IsInf(y, 0) || math.IsNaN(y) {
 			return vec.CompareFloat(x, y)
 		}
@@ -164,7 +164,7 @@ func compareShifted(v *vec.Vector, i, j int, by *vec.Vector, minus bool) int {
 		if minus {
 			d = d.Neg()
 		}
-		sum, err := v.Decs[j].Add(d)
+		sum, err := u.Decs[j].Add(d)
 		if err != nil {
 			return beyond
 		}
@@ -174,7 +174,7 @@ func compareShifted(v *vec.Vector, i, j int, by *vec.Vector, minus bool) int {
 		if minus {
 			d = d.Neg()
 		}
-		x := v.Intervals[j]
+		x := u.Intervals[j]
 		return v.Intervals[i].Cmp(vec.IntervalValue{Months: x.Months + d.Months, Days: x.Days + d.Days, Micros: x.Micros + d.Micros})
 	case by.Type.Kind == vec.Interval:
 		d := by.Intervals[0]
@@ -185,7 +185,7 @@ func compareShifted(v *vec.Vector, i, j int, by *vec.Vector, minus bool) int {
 		if k == vec.Date {
 			unit = vec.MicrosPerDay
 		}
-		x, y := v.Ints[i], v.Ints[j]
+		x, y := v.Ints[i], u.Ints[j]
 		if y == math.MaxInt64 || y == math.MinInt64 {
 			return compareInts(x, y)
 		}
@@ -199,7 +199,7 @@ func compareShifted(v *vec.Vector, i, j int, by *vec.Vector, minus bool) int {
 	if minus {
 		d = -d
 	}
-	return compareInts(v.Ints[i], satAdd(v.Ints[j], d))
+	return compareInts(v.Ints[i], satAdd(u.Ints[j], d))
 }
 
 func compareInts(a, b int64) int {

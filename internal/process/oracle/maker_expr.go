@@ -297,7 +297,13 @@ func (m *Maker) windowed(s source) (string, []Column) {
 		order := "ORDER BY " + by + m.Pick("", " DESC", " NULLS FIRST", " DESC NULLS LAST")
 		var f string
 		k := Int
-		switch m.IntN(6) {
+		switch m.IntN(8) {
+		case 6:
+			f, k = m.Pick("percent_rank()", "cume_dist()")+" OVER ("+part+order+")", Flt
+		case 7:
+			k = Kind(m.IntN(int(kinds)))
+			x := m.expr(k, s.cols, 1)
+			f = m.Pick("nth_value("+x+", "+m.Pick("1", "2", "3")+")", "lag("+x+", "+m.Pick("-1", "0", "3", s.key[0]+"::int")+")") + " OVER (" + part + order + ", " + total + m.frame(false) + ")"
 		case 0:
 			f = m.Pick("rank()", "dense_rank()", "count(*)") + " OVER (" + part + order + ")"
 		case 1:
@@ -356,11 +362,15 @@ func (m *Maker) windowed(s source) (string, []Column) {
 }
 
 func (m *Maker) windowAgg(cols []Column) (string, Kind) {
-	switch m.IntN(5) {
+	switch m.IntN(7) {
+	case 5:
+		return m.Pick("sum(", "avg(") + m.expr([]Kind{Int, Num}[m.IntN(2)], cols, 1) + ")", Num
+	case 6:
+		return m.Pick("sum(", "min(", "max(") + m.column(Flt, cols) + ")", Flt
 	case 0:
 		return "sum(" + m.expr(Int, cols, 1) + ")", Num
 	case 1:
-		k := []Kind{Int, Txt, Date}[m.IntN(3)]
+		k := []Kind{Int, Num, Txt, Date}[m.IntN(4)]
 		return m.Pick("min", "max") + "(" + m.expr(k, cols, 1) + ")", k
 	case 2:
 		return "bool_or(" + m.expr(Bool, cols, 1) + ")", Bool
@@ -373,8 +383,10 @@ func (m *Maker) windowAgg(cols []Column) (string, Kind) {
 func (m *Maker) frame(byValue bool) string {
 	exclude := m.Pick("", "", " EXCLUDE CURRENT ROW", " EXCLUDE GROUP", " EXCLUDE TIES")
 	if byValue {
-		return " RANGE BETWEEN " + m.Pick("1 PRECEDING", "UNBOUNDED PRECEDING", "CURRENT ROW", "0 PRECEDING") + " AND " + m.Pick("CURRENT ROW", "2 FOLLOWING", "UNBOUNDED FOLLOWING") + exclude
+		return " RANGE BETWEEN " + m.Pick("1 PRECEDING", "UNBOUNDED PRECEDING", "CURRENT ROW", "0 PRECEDING", "2 PRECEDING") + " AND " + m.Pick("CURRENT ROW", "2 FOLLOWING", "UNBOUNDED FOLLOWING") + exclude
 	}
 	return m.Pick("", " ROWS BETWEEN 2 PRECEDING AND CURRENT ROW", " ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING", " ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING",
-		" ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING")
+		" ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING", " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"+exclude, " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 FOLLOWING"+exclude,
+		" ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"+exclude, " ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING"+exclude,
+		" GROUPS BETWEEN 1 PRECEDING AND 1 FOLLOWING"+exclude, " GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"+exclude)
 }
