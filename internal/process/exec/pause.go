@@ -9,11 +9,11 @@ import (
 	"myelin/internal/process/plan"
 )
 
-// Pause makes a live view stand still: it shows what it has, reads nothing and sends nothing, also after a restart, until Resume. It
-// is for views over streams that no other view reads. It returns once that is durable.
+// Pause makes a live view stand still, and all views that read it: they show what they have, read nothing and send nothing, also after a
+// restart, until Resume. It is for views over streams, whose readers read nothing beside that goes on. It returns once that is durable.
 func (e *Engine) Pause(ctx context.Context, name string) error { return e.settlePause(ctx, name, true) }
 
-// Resume lets a paused view read on where it stood.
+// Resume lets a paused view read on where it stood, with all that stands still with it.
 func (e *Engine) Resume(ctx context.Context, name string) error {
 	return e.settlePause(ctx, name, false)
 }
@@ -40,7 +40,7 @@ func (e *Engine) settlePause(ctx context.Context, name string, paused bool) erro
 	}
 }
 
-// setPaused moves a view out of the main group into one that stands still, or lets such a group go on. Until the flush that notes it
+// setPaused moves a view and its readers out of the main group into one that stands still, or lets such a group go on. Until the flush that notes it
 // is durable no step is taken (task.hold): else a restart could take the steps after it with the view in the main group, and what the
 // view changes in them would count as sent.
 func (t *task) setPaused(name string, paused bool) (changed bool, err error) {
@@ -66,17 +66,54 @@ func (t *task) setPaused(name string, paused bool) (changed bool, err error) {
 		}
 		return true, nil
 	}
-	switch m := t.main(); {
-	case j.group.paused:
+	if j.group.paused {
 		return false, nil
-	case j.group != m:
-		return false, fmt.Errorf("view %s is not live yet; wait until it has caught up", name)
-	case len(j.downs) > 0:
-		return false, fmt.Errorf("view %s cannot stand still: view %s reads it", name, j.downs[0].by.name)
-	case slices.ContainsFunc(scans(j.query.Root), func(s *plan.Scan) bool { return s.Relation.Kind != plan.Stream }):
-		return false, fmt.Errorf("view %s cannot stand still: it reads another view or table", name)
 	}
-	return true, t.standAside([]*job{j})
+	jobs := j.readers()
+	for _, x := range jobs {
+		if err := x.hindrance(j, jobs); err != nil {
+			return false, err
+		}
+	}
+	return true, t.standAside(jobs)
+}
+
+// readers are a job and all that reads it, however far.
+func (j *job) readers() []*job {
+	out := []*job{j}
+	for i := 0; i < len(out); i++ {
+		for _, d := range out[i].downs {
+			if !slices.Contains(out, d.by) {
+				out = append(out, d.by)
+			}
+		}
+	}
+	return out
+}
+
+// hindrance is why a job cannot stand still with jobs, which are of and all that reads it: what it reads beside would go on without it.
+func (j *job) hindrance(of *job, jobs []*job) error {
+	who := "it"
+	if j != of {
+		who = fmt.Sprintf("view %s, which reads it,", j.name)
+	}
+	switch {
+	case j.view == nil:
+		return fmt.Errorf("view %s cannot stand still: the query of %s reads it; drop that first", of.name, j.name)
+	case j.group.id != mainGroup && j == of:
+		return fmt.Errorf("view %s is not live yet; wait until it has caught up", of.name)
+	case j.group.id != mainGroup:
+		return fmt.Errorf("view %s cannot stand still yet: %s has not caught up; wait until it has", of.name, who)
+	}
+	for _, s := range scans(j.query.Root) {
+		switch r := s.Relation; {
+		case r.Kind == plan.Table:
+			return fmt.Errorf("view %s cannot stand still: %s reads table %s, which goes on", of.name, who, r.Name)
+		case r.Kind == plan.View && !slices.ContainsFunc(jobs, func(x *job) bool { return x.name == r.Name }):
+			return fmt.Errorf("view %s cannot stand still by itself: %s reads view %s, which goes on; pause that, and all that reads it stands still", of.name, who, r.Name)
+		}
+	}
+	return nil
 }
 
 // standAside moves jobs of one group, which no other job reads and which read no other, into a group that stands still.
