@@ -60,6 +60,11 @@ SELECT ARRAY[1, 2.5], ARRAY['a', NULL], ARRAY[]::int[], '{"a b",NULL,"x\"y"}'::t
 SELECT array_agg(n ORDER BY id DESC), array_agg(a ORDER BY id), array_agg(DISTINCT b), array_agg(n) FILTER (WHERE n > 2) FROM s
 SELECT array_fill(7, ARRAY[3]), trim_array(ARRAY[1,2,3], 1), array_sample(ARRAY[1], 1)
 SELECT array_fill(7, ARRAY[3]), trim_array(ARRAY[1,2,3], 1)
+SELECT array_fill(NULL::int, ARRAY[2]), array_fill(NULL::text, ARRAY[0]), array_fill(1, ARRAY[]::int[]), array_fill('x'::text, ARRAY[2])
+SELECT array_fill(1, NULL)
+SELECT array_fill(1, ARRAY[NULL]::int[])
+SELECT array_fill(1, ARRAY[-1])
+SELECT array_fill(1, ARRAY[2.5])
 SELECT trim_array(ARRAY[1,2,3], 5)
 SELECT '{1,2'::int[]
 SELECT ARRAY[1,2] = ARRAY[1,2], ARRAY[1,2] < ARRAY[1,3], ARRAY[1] < ARRAY[1,0], ARRAY[NULL]::int[] = ARRAY[NULL]::int[]
