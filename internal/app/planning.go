@@ -26,7 +26,7 @@ func (n *node) Plans(context.Context) (api.Plans, error) {
 			}
 		}
 		for _, e := range p.Events {
-			info.Events = append(info.Events, planEvent(e, health.of(e, sources)))
+			info.Events = append(info.Events, planEvent(e, health.of(e, sources), n.nodes != nil))
 		}
 		out.Plans = append(out.Plans, info)
 	}
@@ -40,7 +40,7 @@ func (d *desired) planText(file string) string {
 	return string(d.texts[file])
 }
 
-func planEvent(e *schema.Event, h eventHealth) api.PlanEvent {
+func planEvent(e *schema.Event, h eventHealth, shared bool) api.PlanEvent {
 	section := "/properties/"
 	if e.Type == event.Identify || e.Type == event.Group {
 		section = "/traits/"
@@ -48,7 +48,7 @@ func planEvent(e *schema.Event, h eventHealth) api.PlanEvent {
 	out := api.PlanEvent{Name: e.Name, Type: e.Type.String(), Stream: e.Stream, Version: e.Version, Versions: []api.PlanVersion{}, Owner: e.Owner,
 		Description: e.Description, Properties: planProperties(e.Properties, h, section), Health: h.at("")}
 	if e.Unique != nil {
-		out.Unique = &api.PlanUnique{Key: strings.Join(e.Unique.Path, "."), Within: e.Unique.Within.String()}
+		out.Unique = &api.PlanUnique{Key: strings.Join(e.Unique.Path, "."), Within: e.Unique.Within.String(), Shared: shared}
 	}
 	for _, v := range e.Versions {
 		out.Versions = append(out.Versions, api.PlanVersion{Version: v.Version, AppVersion: v.AppVersion, Properties: planProperties(v.Properties, nil, section)})

@@ -60,6 +60,8 @@ type PlanVersion struct {
 type PlanUnique struct {
 	Key    string `json:"key"`
 	Within string `json:"within"`
+	// Shared says that several processes release events, each of which knows what it released itself.
+	Shared bool `json:"shared" doc:"several processes share the work: a value that comes again is surely found among the events of one person, and among those of others only where the same process releases both"`
 }
 
 // PlanExpect is how many of an event are expected.

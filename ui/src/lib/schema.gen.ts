@@ -96,13 +96,22 @@ export interface Cluster {
 
 export interface ClusterNode {
   address: string;
+  heardAt: string;
   keeper: boolean;
   name: string;
+  roles: string[];
+  silent: boolean;
+  startedAt: string;
   tasks: number[];
+  version: string;
 }
 
 export interface ClusterTask {
+  behind: number;
+  lagMs: number;
   node: string;
+  restoring: boolean;
+  since: string | null;
   task: number;
   views: string[];
 }
@@ -538,6 +547,8 @@ export interface PlanProposal {
 
 export interface PlanUnique {
   key: string;
+  /** several processes share the work: a value that comes again is surely found among the events of one person, and among those of others only where the same process releases both */
+  shared: boolean;
   within: string;
 }
 

@@ -3,6 +3,7 @@ import { incidents } from '../../mock/incidents.mjs';
 import { missing, tasks } from './attention';
 import { eventFacts, eventTitle } from './event-words';
 import { foldedAtFirst, jsonLines } from './json-lines';
+import { expected } from './plan-words';
 import { listOf, match } from './route';
 import type { Incident, Overview, Sink, Source } from './schema';
 import { plainError, sinkState, sinkToLookAt } from './sink-words';
@@ -11,6 +12,14 @@ import { keeps } from './topic-words';
 import { fieldName, inWords, placesIn } from './violations';
 
 const found = (code: string, path: string, expected = '', got = '') => ({ code, path, expected, got, severity: 'error' });
+
+test('how many events are expected, in plain words', () => {
+  const none = { per: '', min: 0, max: 0, ratioTo: '', low: 0, high: 0 };
+  expect(expected({ ...none, per: '1h0m0s', min: 20 })).toBe('At least 20 expected in 1 h');
+  expect(expected({ ...none, per: '1h0m0s', min: 20, max: 5000 })).toBe('20 to 5,000 expected in 1 h');
+  expect(expected({ ...none, per: '24h0m0s', max: 7 })).toBe('At most 7 expected in 1 d');
+  expect(expected({ ...none, ratioTo: 'Checkout Started', low: 0.1, high: 0.9 })).toBe('0.1 to 0.9 expected for each Checkout Started');
+});
 
 describe('violations in plain words', () => {
   test.each([
