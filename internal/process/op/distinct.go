@@ -92,7 +92,7 @@ func (f *distinctFamily) settle(g *groups, ids []uint32, b *vec.Batch) {
 			continue
 		}
 		p := g.m.At(ids[i])
-		s := g.sets
+		s := g.marks
 		s.buf = append(binary.LittleEndian.AppendUint64(s.buf[:0], p[paySerial]), f.call)
 		if ints {
 			s.buf = binary.LittleEndian.AppendUint64(append(s.buf, 0), uint64(f.arg.Ints[j]))
@@ -105,7 +105,7 @@ func (f *distinctFamily) settle(g *groups, ids []uint32, b *vec.Batch) {
 
 // meet notes that the members of a mask have met a value.
 func (f *distinctFamily) meet(g *groups, p []uint64, key []byte, mask uint64) {
-	s := g.sets
+	s := g.marks
 	id, fresh := s.m.Upsert(key)
 	e := s.m.At(id)
 	if fresh {
@@ -116,7 +116,7 @@ func (f *distinctFamily) meet(g *groups, p []uint64, key []byte, mask uint64) {
 	}
 	if e[setCount]&mask != mask {
 		e[setCount] |= mask
-		s.m.Mark(id)
+		s.log.add(key, e[setCount])
 	}
 }
 
@@ -132,9 +132,9 @@ func (m *familyMember) merge(g *groups, _ int, dst uint32, src []uint64) error {
 	}
 	p := g.m.At(dst)
 	var key []byte
-	g.sets.each(src[m.head], func(id uint32) {
-		key = append(binary.LittleEndian.AppendUint64(key[:0], p[paySerial]), g.sets.m.Key(id)[setPrefix-1:]...)
-		m.meet(g, p, key, g.sets.m.At(id)[setCount])
+	g.marks.each(src[m.head], func(id uint32) {
+		key = append(binary.LittleEndian.AppendUint64(key[:0], p[paySerial]), g.marks.m.Key(id)[setPrefix-1:]...)
+		m.meet(g, p, key, g.marks.m.At(id)[setCount])
 	})
 	return nil
 }

@@ -17,8 +17,10 @@ type groups struct {
 	ctx    *Ctx
 	m      *state.Map
 	sets   *valueSets // nil if no call needs them
+	marks  *markSets  // those of families, nil if there are none
 	calls  []call
-	heads  []int // payload words with the heads of value lists, by call (-1: none)
+	heads  []int  // payload words with the heads of value lists, by call (-1: none)
+	marked []bool // whether they are those of marks
 	serial uint64
 	words  int
 
@@ -61,7 +63,7 @@ func newGroups(ctx *Ctx, calls []plan.AggCall, keyTypes []vec.Type, extra int, r
 		}
 		if m := g.joinFamily(c, byte(i), own, retract); m != nil {
 			accs[i] = m
-			g.heads = append(g.heads, head)
+			g.heads, g.marked = append(g.heads, head), append(g.marked, true)
 			continue
 		}
 		a, err := newAcc(c, retract)
@@ -75,10 +77,13 @@ func newGroups(ctx *Ctx, calls []plan.AggCall, keyTypes []vec.Type, extra int, r
 		if b, ok := a.(binder); ok {
 			b.bind(byte(i), own())
 		}
-		g.heads = append(g.heads, head)
+		g.heads, g.marked = append(g.heads, head), append(g.marked, false)
+		if head >= 0 && g.sets == nil {
+			g.sets = newValueSets(calls)
+		}
 	}
-	if slices.ContainsFunc(g.heads, func(h int) bool { return h >= 0 }) {
-		g.sets = newValueSets(calls)
+	if g.families != nil {
+		g.marks = newMarkSets(calls)
 	}
 	var blobs []int
 	for i := range calls {
@@ -265,8 +270,12 @@ func (g *groups) results(p []uint64, cols []*vec.Vector, row int) {
 // drop removes a group with all its values.
 func (g *groups) drop(id uint32) {
 	p := g.m.At(id)
-	for _, h := range g.heads {
-		if h >= 0 {
+	for i, h := range g.heads {
+		switch {
+		case h < 0:
+		case g.marked[i]:
+			g.marks.drop(&p[h])
+		default:
 			g.sets.drop(&p[h])
 		}
 	}
@@ -274,10 +283,14 @@ func (g *groups) drop(id uint32) {
 }
 
 func (g *groups) stores() []state.Store {
-	if g.sets == nil {
-		return []state.Store{g.m}
+	out := []state.Store{g.m}
+	if g.sets != nil {
+		out = append(out, g.sets.m)
 	}
-	return []state.Store{g.m, g.sets.m}
+	if g.marks != nil {
+		out = append(out, &g.marks.log)
+	}
+	return out
 }
 
 // restored rebuilds what is not stored.
@@ -286,7 +299,7 @@ func (g *groups) restored() {
 	g.m.Each(func(id uint32) {
 		p := g.m.At(id)
 		g.serial = max(g.serial, p[paySerial])
-		if g.sets != nil {
+		if g.sets != nil || g.marks != nil {
 			bySerial[p[paySerial]] = id
 			for _, h := range g.heads {
 				if h >= 0 {
@@ -295,14 +308,18 @@ func (g *groups) restored() {
 			}
 		}
 	})
-	if g.sets == nil {
-		return
-	}
-	g.sets.relink(func(serial uint64, call byte) *uint64 {
+	headOf := func(serial uint64, call byte) *uint64 {
 		id, ok := bySerial[serial]
 		if !ok || int(call) >= len(g.heads) || g.heads[call] < 0 {
 			return nil
 		}
 		return &g.m.At(id)[g.heads[call]]
-	})
+	}
+	if g.sets != nil {
+		g.sets.relink(headOf)
+	}
+	if g.marks != nil {
+		g.serial = max(g.serial, g.marks.log.serial) // also of groups that have gone: their values may still be told of
+		g.marks.relink(headOf)
+	}
 }

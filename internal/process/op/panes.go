@@ -76,7 +76,7 @@ func newPanes(a *aggregate, n *plan.Aggregate, retract bool) *panes {
 	if a.onClose && !a.ctx.Batch {
 		types = p.closing(types, g)
 	}
-	if p.groups, err = newGroups(a.ctx, n.Calls, types, aggExtra, retract); err != nil || p.groups.sets != nil {
+	if p.groups, err = newGroups(a.ctx, n.Calls, types, aggExtra, retract); err != nil || p.groups.sets != nil || p.groups.marks != nil {
 		return nil
 	}
 	for _, c := range p.groups.calls {
