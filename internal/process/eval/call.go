@@ -15,8 +15,8 @@ type call struct {
 	sel  []int32
 }
 
-func newCall(e *plan.Call) node {
-	return &call{f: e.Func, args: buildAll(e.Args), vals: make([]*vec.Vector, len(e.Args)), out: vec.Vector{Type: e.T}}
+func (s *Scope) newCall(e *plan.Call) node {
+	return &call{f: e.Func, args: s.buildAll(e.Args), vals: make([]*vec.Vector, len(e.Args)), out: vec.Vector{Type: e.T}}
 }
 
 func (c *call) run(env *fn.Env, b *vec.Batch, sel []int32) *vec.Vector {

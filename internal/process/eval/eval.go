@@ -23,7 +23,7 @@ type node interface {
 }
 
 // New prepares an expression. It panics on an expression that the binder cannot have made.
-func New(e plan.Expr) *Eval { return &Eval{node: build(e), t: e.Type()} }
+func New(e plan.Expr) *Eval { return new(Scope).New(e) }
 
 // NewAll prepares several expressions.
 func NewAll(es []plan.Expr) []*Eval {
@@ -114,7 +114,7 @@ func appendAll(dst, sel []int32, n int) []int32 {
 	return dst
 }
 
-func build(e plan.Expr) node {
+func (s *Scope) build(e plan.Expr) node {
 	switch e := e.(type) {
 	case *plan.Col:
 		return col(e.Index)
@@ -123,23 +123,26 @@ func build(e plan.Expr) node {
 	case *plan.Param:
 		return param(e.Index)
 	case *plan.Call:
-		return newCall(e)
+		if m := s.shared(e); m != nil {
+			return m
+		}
+		return s.newCall(e)
 	case *plan.Logic:
-		return newLogic(e)
+		return s.newLogic(e)
 	case *plan.Case:
-		return newCase(e)
+		return s.newCase(e)
 	case *plan.Coalesce:
-		return newCoalesce(e)
+		return s.newCoalesce(e)
 	case *plan.InList:
-		return newInList(e)
+		return s.newInList(e)
 	}
 	panic(fmt.Sprintf("eval: unknown expression %T", e))
 }
 
-func buildAll(es []plan.Expr) []node {
+func (s *Scope) buildAll(es []plan.Expr) []node {
 	out := make([]node, len(es))
 	for i, e := range es {
-		out[i] = build(e)
+		out[i] = s.build(e)
 	}
 	return out
 }

@@ -33,8 +33,8 @@ type logic struct {
 	all, open []int32
 }
 
-func newLogic(e *plan.Logic) node {
-	return &logic{or: e.Or, args: buildAll(e.Args), out: vec.Vector{Type: vec.Of(vec.Bool)}}
+func (s *Scope) newLogic(e *plan.Logic) node {
+	return &logic{or: e.Or, args: s.buildAll(e.Args), out: vec.Vector{Type: vec.Of(vec.Bool)}}
 }
 
 func (l *logic) run(env *fn.Env, b *vec.Batch, sel []int32) *vec.Vector {
@@ -78,10 +78,10 @@ type caseNode struct {
 	open, hit    []int32
 }
 
-func newCase(e *plan.Case) node {
-	c := &caseNode{whens: buildAll(e.Whens), thens: buildAll(e.Thens), out: vec.Vector{Type: e.T}}
+func (s *Scope) newCase(e *plan.Case) node {
+	c := &caseNode{whens: s.buildAll(e.Whens), thens: s.buildAll(e.Thens), out: vec.Vector{Type: e.T}}
 	if e.Else != nil {
-		c.other = build(e.Else)
+		c.other = s.build(e.Else)
 	}
 	return c
 }
@@ -135,8 +135,8 @@ type coalesce struct {
 	open []int32
 }
 
-func newCoalesce(e *plan.Coalesce) node {
-	return &coalesce{args: buildAll(e.Args), out: vec.Vector{Type: e.T}}
+func (s *Scope) newCoalesce(e *plan.Coalesce) node {
+	return &coalesce{args: s.buildAll(e.Args), out: vec.Vector{Type: e.T}}
 }
 
 func (c *coalesce) run(env *fn.Env, b *vec.Batch, sel []int32) *vec.Vector {
@@ -176,8 +176,8 @@ type inList struct {
 	all     []int32
 }
 
-func newInList(e *plan.InList) node {
-	l := &inList{x: build(e.X), list: e.List, not: e.Not, table: map[uint64][]int32{}, out: vec.Vector{Type: vec.Of(vec.Bool)}}
+func (s *Scope) newInList(e *plan.InList) node {
+	l := &inList{x: s.build(e.X), list: e.List, not: e.Not, table: map[uint64][]int32{}, out: vec.Vector{Type: vec.Of(vec.Bool)}}
 	for i := range e.List.Len() {
 		if e.List.IsNull(i) {
 			l.hasNull = true

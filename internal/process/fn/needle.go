@@ -13,6 +13,7 @@ type expression struct {
 	*regexp.Regexp
 	needle []byte // nil: there is none
 	lead   int    // the most bytes that a match can have before it
+	walk   *walk  // nil: it is not so simple
 }
 
 // maxLead is the longest beginning of a match that is worth it.
@@ -31,7 +32,7 @@ func newExpression(re *regexp.Regexp) *expression {
 	lead := 0
 	for _, p := range parts {
 		if p.Op == syntax.OpLiteral && p.Flags&syntax.FoldCase == 0 && len(p.Rune) >= 3 {
-			x.needle, x.lead = []byte(string(p.Rune)), lead
+			x.needle, x.lead, x.walk = []byte(string(p.Rune)), lead, newWalk(tree)
 			return x
 		}
 		most, ok := longest(p)
@@ -74,8 +75,13 @@ func longest(r *syntax.Regexp) (n int, ok bool) {
 	return 0, false
 }
 
-// find is FindSubmatchIndex.
-func (x *expression) find(s []byte) []int {
+// find is FindSubmatchIndex. The result may lie in dst.
+func (x *expression) find(s []byte, dst []int) []int {
+	if x.walk != nil {
+		if m, ok := x.walk.find(s, x.needle, x.lead, dst); ok {
+			return m
+		}
+	}
 	from := 0
 	if x.needle != nil {
 		at := bytes.Index(s, x.needle)

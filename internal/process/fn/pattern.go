@@ -359,7 +359,8 @@ func expand(dst, repl, s []byte, m []int) []byte {
 func regexpMatch(c *cx, i int) {
 	withRegexp(c, i, c.bytes(1, i), flagsAt(c, 2, i), func(re *expression) {
 		s := c.bytes(0, i)
-		m := re.find(s)
+		var groups [maxCaps]int
+		m := re.find(s, groups[:0])
 		if m == nil {
 			c.setNull(i)
 			return
@@ -382,7 +383,8 @@ func regexpMatch(c *cx, i int) {
 func regexpSubstring(c *cx, i int) {
 	withRegexp(c, i, c.bytes(1, i), "", func(re *expression) {
 		s := c.bytes(0, i)
-		m := re.find(s)
+		var groups [maxCaps]int
+		m := re.find(s, groups[:0])
 		if m == nil {
 			c.setNull(i)
 			return

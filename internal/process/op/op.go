@@ -122,6 +122,8 @@ type Pipeline struct {
 	first *plan.TopN
 	// shared are the aggregations that are built once for several consumers.
 	shared []*shared
+	// scopes are those of the projections whose filters are built next.
+	scopes []filterScope
 	// panes are those of the aggregation whose input is built next; nil: none.
 	panes *panes
 	// Of a query that runs once, while it does: where its scans' rows come from. work is the rows of plan.Work.
@@ -198,9 +200,9 @@ func (p *Pipeline) operator(n plan.Node, out sink) error {
 	case *plan.Values:
 		return p.buildValues(n, out)
 	case *plan.Filter:
-		return p.unary(n.Input, newFilter(p.Ctx, n, out))
+		return p.buildFilter(n, out)
 	case *plan.Project:
-		return p.unary(n.Input, newProject(p.Ctx, n, out))
+		return p.buildProject(n, out)
 	case *plan.Window:
 		return p.buildWindow(n, out)
 	case *plan.Aggregate:

@@ -1,6 +1,8 @@
 package op
 
 import (
+	"slices"
+
 	"myelin/internal/process/eval"
 	"myelin/internal/process/plan"
 	"myelin/internal/vec"
@@ -9,41 +11,77 @@ import (
 // filter keeps the rows for which a predicate is true, by narrowing the selection.
 type filter struct {
 	plain
-	ctx  *Ctx
-	pred *eval.Filter
-	sel  []int32
-	out  sink
+	ctx   *Ctx
+	scope *eval.Scope
+	pred  *eval.Filter
+	sel   []int32
+	out   sink
 }
 
-func newFilter(ctx *Ctx, n *plan.Filter, out sink) Op {
-	return &filter{ctx: ctx, pred: eval.NewFilter(n.Pred), out: out}
+func (p *Pipeline) buildFilter(n *plan.Filter, out sink) error {
+	var scope *eval.Scope
+	if last := len(p.scopes) - 1; last >= 0 && p.scopes[last].filter == n {
+		scope, p.scopes = p.scopes[last].scope, p.scopes[:last]
+	} else {
+		scope = eval.NewScope([]plan.Expr{n.Pred})
+	}
+	return p.unary(n.Input, &filter{ctx: p.Ctx, scope: scope, pred: scope.NewFilter(n.Pred), out: out})
 }
 
 func (f *filter) Push(_ int, b *vec.Batch) {
+	f.scope.Begin()
 	f.sel = f.pred.Run(&f.ctx.Env, b, f.sel[:0])
 	if len(f.ctx.Env.Errs) > 0 {
 		f.ctx.failed(b) // the rows are NULL and so not selected; only tell
+		f.scope.Begin() // who computes them again is to see them fail
 	}
-	if len(f.sel) == 0 {
-		return
+	switch len(f.sel) {
+	case 0:
+	case b.N:
+		f.out(b)
+	default:
+		f.out(&vec.Batch{Cols: b.Cols, N: b.N, Sel: f.sel, Diff: b.Diff})
 	}
-	f.out(&vec.Batch{Cols: b.Cols, N: b.N, Sel: f.sel, Diff: b.Diff})
 }
 
 // project computes expressions for each row.
 type project struct {
 	plain
 	ctx   *Ctx
+	scope *eval.Scope
+	first bool // of its scope
 	exprs []*eval.Eval
 	cols  []*vec.Vector
 	out   sink
 }
 
-func newProject(ctx *Ctx, n *plan.Project, out sink) Op {
-	return &project{ctx: ctx, exprs: eval.NewAll(n.Exprs), cols: make([]*vec.Vector, len(n.Exprs)), out: out}
+// buildProject makes a projection. What it and the filter right before it both compute is computed once.
+func (p *Pipeline) buildProject(n *plan.Project, out sink) error {
+	f, filtered := n.Input.(*plan.Filter)
+	all := n.Exprs
+	if filtered {
+		all = append(slices.Clone(all), f.Pred)
+	}
+	o := &project{ctx: p.Ctx, scope: eval.NewScope(all), first: !filtered, cols: make([]*vec.Vector, len(n.Exprs)), out: out}
+	for _, e := range n.Exprs {
+		o.exprs = append(o.exprs, o.scope.New(e))
+	}
+	if filtered {
+		p.scopes = append(p.scopes, filterScope{f, o.scope})
+	}
+	return p.unary(n.Input, o)
+}
+
+// filterScope is what a filter computes with.
+type filterScope struct {
+	filter *plan.Filter
+	scope  *eval.Scope
 }
 
 func (p *project) Push(_ int, b *vec.Batch) {
+	if p.first {
+		p.scope.Begin()
+	}
 	for i, x := range p.exprs {
 		p.cols[i] = x.RunFull(&p.ctx.Env, b)
 	}
