@@ -262,6 +262,23 @@ func TestWebhooksAreSignedAndKeepPeopleInside(t *testing.T) {
 	}
 }
 
+// TestDigestsKeepPeopleInside has a digest that lists an incident, which holds whole events.
+func TestDigestsKeepPeopleInside(t *testing.T) {
+	b := newInbox(t)
+	w := newWorld(t, notify.Channel{Name: "ops", Sender: &notify.Webhook{URL: b.URL, Client: b.Client()}, Digest: true})
+	w.find(t, true)
+	w.look(t)
+	<-b.bodies
+	w.clock.Advance(time.Hour)
+	w.look(t)
+	if body := string(<-b.bodies); !strings.Contains(body, `"type":"digest"`) || !strings.Contains(body, `"currency"`) || strings.Contains(body, "secret-person") {
+		t.Errorf("the digest is %s", body)
+	}
+	if i := w.manager.List("", 1)[0]; len(i.Samples) != 1 {
+		t.Error("the incident lost its events")
+	}
+}
+
 func TestSlackAndDigest(t *testing.T) {
 	b := newInbox(t)
 	w := newWorld(t, notify.Channel{Name: "marketing", Sender: &notify.Slack{URL: b.URL, Client: b.Client()}, Digest: true})

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,15 +43,22 @@ type digestBody struct {
 	Solved []incident.Incident `json:"resolved"`
 }
 
+// outward are incidents as others may see them: whole events of people stay inside.
+func outward(list ...incident.Incident) []incident.Incident {
+	out := slices.Clone(list)
+	for k := range out {
+		out[k].Samples, out[k].Sent = nil, nil
+	}
+	return out
+}
+
 // Send implements Sender.
 func (h *Webhook) Send(ctx context.Context, m Message) error {
 	p := payload{Type: "incident." + m.Verb, At: m.At, Link: m.Link, Text: m.Text()}
 	if m.Verb == Digest {
-		p.Type, p.Digest = Digest, &digestBody{From: m.Summary.From, To: m.Summary.To, Open: m.Summary.StillOpen, New: m.Summary.Opened, Solved: m.Summary.Solved}
+		p.Type, p.Digest = Digest, &digestBody{From: m.Summary.From, To: m.Summary.To, Open: outward(m.Summary.StillOpen...), New: outward(m.Summary.Opened...), Solved: outward(m.Summary.Solved...)}
 	} else {
-		i := m.Incident
-		i.Samples, i.Sent = nil, nil // whole events of people stay inside
-		p.Incident = &i
+		p.Incident = &outward(m.Incident)[0]
 	}
 	body, err := json.Marshal(p)
 	if err != nil {
