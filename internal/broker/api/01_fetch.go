@@ -66,7 +66,7 @@ func (s *Server) fetch(ctx context.Context, r *wire.Request) wire.Response {
 	var w *partition.Watcher
 	for {
 		resp.reset()
-		ready, last := s.fill(resp, req, targets, outs, start)
+		ready, last := s.fill(resp, req, targets, outs, start, session != nil && session.much)
 		if session != nil && last >= 0 {
 			session.start = (last + 1) % len(targets)
 		}
@@ -96,6 +96,9 @@ func (s *Server) fetch(ctx context.Context, r *wire.Request) wire.Response {
 			}
 			deadline = time.Time{} // time is over: take what there is
 		}
+	}
+	if session != nil {
+		session.much = resp.recordBytes >= muchBytes
 	}
 	resp.write(topics, targets, outs)
 	return resp
@@ -154,8 +157,8 @@ func (s *Server) fetchTargets(topics []kmsg.FetchRequestTopic, byID bool) []fetc
 }
 
 // fill reads all targets, from start on, into the response and outs. ready is set when the answer must not wait: an error, or a
-// full partition. last is the last target with records, or -1.
-func (s *Server) fill(resp *fetchResponse, req *kmsg.FetchRequest, targets []fetchTarget, outs []fetchPartition, start int) (ready bool, last int) {
+// full partition. last is the last target with records, or -1. much is set when there is likely to be much to read.
+func (s *Server) fill(resp *fetchResponse, req *kmsg.FetchRequest, targets []fetchTarget, outs []fetchPartition, start int, much bool) (ready bool, last int) {
 	room := int(req.MaxBytes)
 	if room <= 0 || room > s.Config.MaxFetchBytes {
 		room = s.Config.MaxFetchBytes
@@ -164,15 +167,17 @@ func (s *Server) fill(resp *fetchResponse, req *kmsg.FetchRequest, targets []fet
 	defer resp.settle()
 	committed := req.IsolationLevel == 1
 	last = -1
+	done := much && s.together(resp, targets, outs, start, room, committed)
 	for k := range targets {
 		i := start + k
 		if i >= len(targets) {
 			i -= len(targets)
 		}
-		t := &targets[i]
-		outs[i] = fetchPartition{index: t.index, err: t.err}
-		out := &outs[i]
-		if t.err == nil {
+		t, out := &targets[i], &outs[i]
+		if !done {
+			*out = fetchPartition{index: t.index, err: t.err}
+		}
+		if !done && t.err == nil {
 			t.in = t.p.BytesIn()
 			resp.read(t, out, room-resp.recordBytes, committed)
 		}

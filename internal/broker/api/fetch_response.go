@@ -187,19 +187,25 @@ func (r *fetchResponse) startTopic(rt *kmsg.FetchRequestTopic, parts int) {
 	}
 }
 
-// read appends the records of a target to the answer, no more than room bytes unless the answer would be empty otherwise.
-func (r *fetchResponse) read(t *fetchTarget, out *fetchPartition, room int, committed bool) {
+// look notes where a target ends for its consumer; it reports false if there is nothing to read.
+func (out *fetchPartition) look(t *fetchTarget, committed bool) (upTo int64, ok bool) {
 	out.bounds = t.p.Bounds()
-	upTo := out.bounds.High
+	upTo = out.bounds.High
 	if committed {
 		upTo = out.bounds.Stable
 		out.isAbort = true
 	}
 	if t.offset < out.bounds.Start || t.offset > out.bounds.High {
 		out.err = kerr.OffsetOutOfRange
-		return
+		return upTo, false
 	}
-	if t.offset >= upTo || room <= 0 && r.recordBytes > 0 {
+	return upTo, t.offset < upTo
+}
+
+// read appends the records of a target to the answer, no more than room bytes unless the answer would be empty otherwise.
+func (r *fetchResponse) read(t *fetchTarget, out *fetchPartition, room int, committed bool) {
+	upTo, ok := out.look(t, committed)
+	if !ok || room <= 0 && r.recordBytes > 0 {
 		return
 	}
 	before := len(r.data)

@@ -41,6 +41,7 @@ type fetchSession struct {
 	stale   bool          // targets have to be looked up
 	version uint64        // of the registry that targets were looked up in
 	start   int           // the target to read first, so that each has its turn
+	much    bool          // the last answer was large
 	size    int
 
 	busy bool
