@@ -80,7 +80,7 @@ func keys(ctx context.Context, cfg Config) ([]Figure, error) {
 		return nil, err
 	}
 	back, work := s.rss(), s.cpu()
-	if err := s.awaitVisits(ctx, n, n+again, time.Now().Add(time.Minute)); err != nil {
+	if err := s.awaitVisits(ctx, n, n+again, time.Now().Add(10*time.Minute)); err != nil {
 		return nil, fmt.Errorf("after kill -9: %w", err)
 	}
 	million := strconv.FormatFloat(float64(n)/1e6, 'g', 3, 64) + " M keys"
