@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -200,5 +201,48 @@ func TestExplainAnalyzeTellsWhatOperatorsDid(t *testing.T) {
 	}
 	if _, err := answer(t, e, "EXPLAIN ANALYZE SELECT 1 / orders FROM revenue_per_minute"); err == nil {
 		t.Error("a division by zero went unseen")
+	}
+}
+
+// TestExplainAnalyzeSharesTheTimeThatWasTaken reads the figures of EXPLAIN ANALYZE back: rows are those that the query makes plain, and
+// the operators' times are parts of the time that the statement took.
+func TestExplainAnalyzeSharesTheTimeThatWasTaken(t *testing.T) {
+	w := newWorld(t)
+	e, err := query.New(query.Config{Batch: exec.RunBatch, Analyze: exec.Analyze, Views: w.dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		sql  string
+		told []string // rows, and keys that are remembered, from the result down
+	}{
+		{"SELECT count(*) FROM generate_series(1, 30000) g WHERE g % 3 = 0", []string{"1 1", "10000 0", "30000 0", "1 1"}},
+		{"SELECT g, row_number() OVER (ORDER BY g DESC) FROM generate_series(1, 500) g", []string{"500 0", "500 0", "500 0", "1 1"}},
+		{"SELECT a % 10 AS k, sum(b) FROM generate_series(1, 100) a JOIN generate_series(1, 300) b ON a = b GROUP BY k", []string{"10 10", "100 300", "300 0", "1 1", "100 0", "1 1"}},
+		{"SELECT g FROM generate_series(1, 2000) g ORDER BY md5(g::text) LIMIT 7", []string{"7 0", "7 0", "2000 0", "2000 0", "1 1"}},
+	} {
+		began := time.Now()
+		lines, err := answer(t, e, "EXPLAIN ANALYZE "+x.sql)
+		took := time.Since(began)
+		if err != nil {
+			t.Fatal(x.sql, err)
+		}
+		var told []string
+		var cpu time.Duration
+		for _, l := range lines {
+			var n, keys int64
+			var ms float64
+			figures := l[strings.LastIndex(l, "(rows="):]
+			if _, err := fmt.Sscanf(figures, "(rows=%d cpu=%f ms keys=%d", &n, &ms, &keys); err != nil && strings.Contains(figures, "keys") {
+				t.Fatalf("%s: %v", l, err)
+			}
+			told, cpu = append(told, fmt.Sprint(n, keys)), cpu+time.Duration(ms*float64(time.Millisecond))
+		}
+		if !slices.Equal(told, x.told) {
+			t.Errorf("%s: the operators tell %q, not %q\n%s", x.sql, told, x.told, strings.Join(lines, "\n"))
+		}
+		if cpu <= 0 || cpu > took {
+			t.Errorf("%s: the operators took %v of %v\n%s", x.sql, cpu, took, strings.Join(lines, "\n"))
+		}
 	}
 }
