@@ -24,7 +24,7 @@ type Config struct {
 	Brokers []string
 	// Dial replaces TCP, for example by the embedded broker's in-process connections. nil: TCP.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	// Compress records with lz4 before they are sent. Off for in-process connections, where CPU is the scarce thing.
+	// Compress records before they are sent. Off for in-process connections, where CPU is the scarce thing.
 	Compress bool
 	// Replication of topics that we create; 0 asks for the cluster's default.
 	Replication int16
@@ -90,7 +90,7 @@ func (c *Cluster) options(opts []kgo.Opt) []kgo.Opt {
 		base = append(base, overLosses()...)
 	}
 	if c.cfg.Compress {
-		base = append(base, kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()))
+		base = append(base, kgo.ProducerBatchCompression(kgo.SnappyCompression(), kgo.NoCompression()))
 	} else {
 		base = append(base, kgo.ProducerBatchCompression(kgo.NoCompression()))
 	}

@@ -65,7 +65,7 @@ func (c *Cluster) NewProducer(cfg ProducerConfig) (*Producer, error) {
 	p := &Producer{cfg: cfg, client: client}
 	p.directory.init(client)
 	if c.cfg.Compress {
-		if p.compressor, err = kgo.DefaultCompressor(kgo.Lz4Compression(), kgo.NoCompression()); err != nil {
+		if p.compressor, err = kgo.DefaultCompressor(kgo.SnappyCompression(), kgo.NoCompression()); err != nil {
 			client.Close()
 			return nil, fmt.Errorf("making a compressor: %w", err)
 		}

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -86,15 +87,23 @@ func (d *Disk) open() error {
 	}
 	cache := pebble.NewCache(8 << 20)
 	defer cache.Unref()
-	db, err := pebble.Open(d.dir, &pebble.Options{
+	opts := &pebble.Options{
 		FS: d.fs, Cache: cache, MemTableSize: 4 << 20, FormatMajorVersion: pebble.FormatNewest, Logger: silent{},
 		// What a crash takes from memory is in the changelog behind the mark that is left. It is read at starts only, which bear some
 		// files more.
 		DisableWAL: true, L0CompactionThreshold: 12, L0StopWritesThreshold: 48,
 		EventListener: &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) { d.found.Store(true) }},
-	})
+	}
+	opts.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy { return apart }
+	db, err := pebble.Open(d.dir, opts)
 	d.db = db
 	return err
+}
+
+// apart says that large values, such as pages of rows that joins keep, lie in files of their own: merging files of keys does not write
+// them again.
+var apart = pebble.ValueSeparationPolicy{
+	Enabled: true, MinimumSize: 4 << 10, MaxBlobReferenceDepth: 10, RewriteMinimumAge: time.Minute, TargetGarbageRatio: 0.3,
 }
 
 // silent drops pebble's log lines; its errors come back from its calls.
@@ -266,7 +275,8 @@ func (d *Disk) scan(from, to []byte, f func(key, value []byte) error) error {
 		}
 		v, verr := it.ValueAndErr()
 		if verr != nil {
-			break // Close says it
+			err = &DamageError{verr}
+			break
 		}
 		if err = f(k, v); err != nil {
 			break
