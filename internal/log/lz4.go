@@ -59,20 +59,31 @@ func appendLZ4(dst, src []byte, limit int) (_ []byte, ok bool) {
 			dst = append(dst, block...)
 			continue
 		}
-		if cap(dst)-len(dst) < blockSize {
-			dst = slices.Grow(dst, max(blockSize, cap(dst)/2))
+		// Blocks are mostly much smaller than they may be: see first whether there is room.
+		var got int
+		room := blockSize
+		if free := cap(dst) - len(dst); free > n {
+			room = min(room, free)
 		}
-		room := dst[len(dst) : len(dst)+blockSize]
-		var err error
-		if flags&lz4Independent != 0 || len(dst) == start {
-			n, err = lz4.UncompressBlock(block, room)
-		} else {
-			n, err = lz4.UncompressBlockWithDict(block, room, dst[max(start, len(dst)-lz4Window):])
+		for ; ; room = blockSize {
+			if cap(dst)-len(dst) < room {
+				dst = slices.Grow(dst, max(room, cap(dst)/2))
+			}
+			var err error
+			to := dst[len(dst) : len(dst)+room]
+			if flags&lz4Independent != 0 || len(dst) == start {
+				got, err = lz4.UncompressBlock(block, to)
+			} else {
+				got, err = lz4.UncompressBlockWithDict(block, to, dst[max(start, len(dst)-lz4Window):])
+			}
+			if err == nil {
+				break
+			}
+			if room == blockSize {
+				return dst[:start], false
+			}
 		}
-		if err != nil {
-			return dst[:start], false
-		}
-		dst = dst[:len(dst)+n]
+		dst = dst[:len(dst)+got]
 	}
 	if flags&lz4ContentChecksum != 0 {
 		at += 4

@@ -90,6 +90,16 @@ func (c *Chunk) Next(cur *Cursor, r *RawRecord) bool {
 
 // record decodes the record at i of a section (Kafka's message format v2).
 func (c *Chunk) record(s *section, i uint32, r *RawRecord) (next uint32, ok bool) {
+	if int64(s.end)-int64(i) >= shortHead {
+		if next, ok = c.short(s, i, r); ok {
+			return next, true
+		}
+	}
+	return c.long(s, i, r)
+}
+
+// long is record for any record.
+func (c *Chunk) long(s *section, i uint32, r *RawRecord) (next uint32, ok bool) {
 	b := c.Buf[:s.end]
 	size, i, ok := varint(b, i)
 	if !ok || size < 0 || int64(i)+size > int64(s.end) {
@@ -112,6 +122,69 @@ func (c *Chunk) record(s *section, i uint32, r *RawRecord) (next uint32, ok bool
 	r.Timestamp = s.first
 	if !s.appended {
 		r.Timestamp += ts
+	}
+	return next, true
+}
+
+// shortHead is the most bytes before the value of a record that short reads: sizes and offset of up to two bytes, a time of up to three.
+const shortHead = 2 + 1 + 3 + 2 + 1 + 2
+
+// short is record for one without a key whose numbers are small, as most are. At least shortHead bytes of the section follow i.
+func (c *Chunk) short(s *section, i uint32, r *RawRecord) (next uint32, ok bool) {
+	b := c.Buf[i : i+shortHead : i+shortHead]
+	at := 1
+	size := uint32(b[0])
+	if size >= 0x80 {
+		if b[1] >= 0x80 {
+			return 0, false
+		}
+		size = size&0x7f | uint32(b[1])<<7
+		at = 2
+	}
+	next = i + uint32(at) + size>>1
+	at++ // attributes
+	ts := uint32(b[at])
+	if at++; ts >= 0x80 {
+		ts = ts&0x7f | uint32(b[at])<<7
+		if at++; ts >= 0x80<<7 {
+			if b[at] >= 0x80 {
+				return 0, false
+			}
+			ts = ts&0x3fff | uint32(b[at])<<14
+			at++
+		}
+	}
+	delta := uint32(b[at])
+	if at++; delta >= 0x80 {
+		if b[at] >= 0x80 {
+			return 0, false
+		}
+		delta = delta&0x7f | uint32(b[at])<<7
+		at++
+	}
+	if b[at] != 1 { // the length -1 of a key
+		return 0, false
+	}
+	at++
+	value := uint32(b[at])
+	if at++; value >= 0x80 {
+		if b[at] >= 0x80 {
+			return 0, false
+		}
+		value = value&0x7f | uint32(b[at])<<7
+		at++
+	}
+	start := i + uint32(at)
+	end := start + value>>1
+	if (size|value)&1 != 0 || next > s.end || end > next {
+		return 0, false // negative or too long
+	}
+	r.Key, r.Value = vec.Span{Off: NoBytes}, vec.Span{Off: start, Len: value >> 1}
+	r.Headers = vec.Span{Off: end, Len: next - end}
+	r.Offset = s.base + (int64(delta>>1) ^ -int64(delta&1))
+	r.Timestamp = s.first
+	if !s.appended {
+		r.Timestamp += int64(ts>>1) ^ -int64(ts&1)
 	}
 	return next, true
 }

@@ -2,7 +2,9 @@ package log
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -200,4 +202,42 @@ func FuzzChunk(f *testing.F) {
 			c.Header(&r, "x")
 		}
 	})
+}
+
+// TestShortRecordsAreTheSame reads records of all sizes, and broken ones, by the short way and by the long.
+func TestShortRecordsAreTheSame(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 2))
+	short := 0
+	for range 40_000 {
+		var body []byte
+		body = append(body, 0)
+		body = binary.AppendVarint(body, r.Int64N(1<<r.IntN(30)+1)-3)
+		body = binary.AppendVarint(body, r.Int64N(1<<r.IntN(20)+1)-1)
+		body = binary.AppendVarint(body, -1+r.Int64N(1+int64(r.IntN(2))*9))
+		body = binary.AppendVarint(body, r.Int64N(1<<r.IntN(12)+1)-1)
+		body = append(body, make([]byte, r.IntN(300))...)
+		b := append(binary.AppendVarint(nil, int64(len(body)-r.IntN(2)*r.IntN(30))), body...)
+		if r.IntN(4) == 0 {
+			b[r.IntN(len(b))] = byte(r.Uint32())
+		}
+		c := Chunk{Buf: append(b, make([]byte, shortHead)...)}
+		s := section{end: uint32(len(b)), base: 10, first: 1000}
+		var one, two RawRecord
+		if len(b) < shortHead {
+			continue
+		}
+		n1, ok := c.short(&s, 0, &one)
+		if !ok {
+			continue
+		}
+		short++
+		c.Buf = c.Buf[:len(b)]
+		n2, ok := c.long(&s, 0, &two)
+		if !ok || n1 != n2 || one != two {
+			t.Fatalf("%x: %d %+v, want %d %+v (%v)", b, n1, one, n2, two, ok)
+		}
+	}
+	if short < 4000 {
+		t.Errorf("only %d were short", short)
+	}
 }
