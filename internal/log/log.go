@@ -111,7 +111,10 @@ const (
 	answerPatience  = 4 * time.Second // for an answer, beyond what the request itself lets the broker wait
 	producePatience = 3 * time.Second // for the other replicas
 	lastBackoff     = 500 * time.Millisecond
-	manyRetries     = 1000 // it is the time that ends them, 30 s, or the session of a group
+	// A broker that hangs is given up by the cluster itself. What still waits for it then fails, and goes to its successor, as soon as
+	// the client hears of that.
+	metadataMaxAge = 2 * time.Second
+	manyRetries    = 1000 // it is the time that ends them, 30 s, or the session of a group
 )
 
 // overLosses are the options of clients whose brokers may be lost. Requests are idempotent, or looked into, so that one given up too
@@ -120,7 +123,7 @@ const (
 func overLosses() []kgo.Opt {
 	return []kgo.Opt{
 		kgo.DialTimeout(dialPatience), kgo.RequestTimeoutOverhead(answerPatience), kgo.ProduceRequestTimeout(producePatience),
-		kgo.RetryBackoffFn(backoff), kgo.RequestRetries(manyRetries),
+		kgo.MetadataMaxAge(metadataMaxAge), kgo.RetryBackoffFn(backoff), kgo.RequestRetries(manyRetries),
 	}
 }
 

@@ -182,7 +182,7 @@ func (r *Release) Run(ctx context.Context) error {
 			return nil
 		case <-r.cfg.Clock.After(wait):
 		}
-		wait = min(2*wait, 5*time.Second)
+		wait = min(2*wait, time.Second)
 	}
 }
 
@@ -264,7 +264,8 @@ type assignment struct {
 		given bool   // the group has answered, be it with nothing
 		wake  func() // called on changes, or nil
 	}
-	changed atomic.Bool // since the last recall
+	changed atomic.Bool // since it was looked at last
+	gained  atomic.Bool // partitions came since the last recall
 }
 
 func (a *assignment) add(parts map[string][]int32)    { a.change(parts, true) }
@@ -285,6 +286,9 @@ func (a *assignment) change(parts map[string][]int32, held bool) {
 				delete(a.mu.parts[topic], p)
 			}
 		}
+	}
+	if held && len(parts) > 0 {
+		a.gained.Store(true)
 	}
 	a.changed.Store(true)
 	if a.mu.wake != nil {
@@ -316,6 +320,7 @@ func (a *assignment) reset() {
 	defer a.mu.Unlock()
 	a.mu.parts, a.mu.given = map[string]map[int32]bool{}, false
 	a.changed.Store(false)
+	a.gained.Store(false)
 }
 
 // any reports whether the group has answered.

@@ -15,6 +15,7 @@ const (
 	transactionTimeout = 30 * time.Second
 	sessionTimeout     = 6 * time.Second
 	heartbeats         = 500 * time.Millisecond // so that a member's end is soon known to the others
+	rejoining          = 10 * time.Second       // for all members to come to a new division
 	endGrace           = 5 * time.Second        // for the last transaction when the process stops
 )
 
@@ -33,7 +34,7 @@ func (r *Release) session(ctx context.Context) error {
 		kgo.ConsumerGroup(r.cfg.Group), kgo.InstanceID(name), kgo.TransactionalID(name), kgo.ConsumeTopics(inputs...),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchMaxBytes(16<<20), kgo.FetchMaxPartitionBytes(4<<20),
-		kgo.TransactionTimeout(transactionTimeout), kgo.SessionTimeout(sessionTimeout), kgo.HeartbeatInterval(heartbeats),
+		kgo.TransactionTimeout(transactionTimeout), kgo.SessionTimeout(sessionTimeout), kgo.HeartbeatInterval(heartbeats), kgo.RebalanceTimeout(rejoining),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerBatchMaxBytes(1<<20),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { r.assigned.add(parts) }),
 		kgo.OnOffsetsFetched(func(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
@@ -96,17 +97,15 @@ func (r *Release) loop(ctx context.Context, s *kgo.GroupTransactSession, inputs 
 			return wrapf(err, "reading the doorsteps")
 		}
 		if r.assigned.changed.Swap(false) {
-			began := r.cfg.Clock.Now()
-			r.endOrphans(ctx)
-			ended := r.cfg.Clock.Now()
-			if err := r.recall(ctx); err != nil {
-				return err
+			if r.assigned.gained.Swap(false) { // others may have released from them before
+				if err := r.prepare(ctx); err != nil {
+					return err
+				}
 			}
 			var err error
 			if total, err = r.inputPartitions(ctx, inputs); err != nil {
 				return err
 			}
-			r.cfg.Logger.Info("partitions to release came or went", "held", r.assigned.count(), "orphans", ended.Sub(began), "recall", r.cfg.Clock.Now().Sub(ended))
 			if r.assigned.any() {
 				r.once.Do(func() { close(r.ready) })
 			}
@@ -128,6 +127,18 @@ func (r *Release) loop(ctx context.Context, s *kgo.GroupTransactSession, inputs 
 			return err
 		}
 	}
+}
+
+// prepare does what has to be done before anything is released from partitions that came.
+func (r *Release) prepare(ctx context.Context) error {
+	began := r.cfg.Clock.Now()
+	r.endOrphans(ctx)
+	ended := r.cfg.Clock.Now()
+	if err := r.recall(ctx); err != nil {
+		return err
+	}
+	r.cfg.Logger.Info("partitions to release came", "held", r.assigned.count(), "orphans", ended.Sub(began), "recall", r.cfg.Clock.Now().Sub(ended))
+	return nil
 }
 
 // inputPartitions is the number of partitions of all doorsteps.
