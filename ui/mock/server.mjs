@@ -1,5 +1,5 @@
 // A stand-in for Myelin's HTTP API with a made-up shop, for developing the pages. Development only.
-//   node mock/server.mjs [--port 8099] [--speed 1] [--scenario busy|empty]     (also serves dist/app once built)
+//   node mock/server.mjs [--port 8099] [--speed 1] [--scenario busy|empty] [--cluster]     (also serves dist/app once built)
 import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
@@ -11,7 +11,7 @@ import * as out from './sinks.mjs';
 import { start as startViews, streams, viewInfo, views } from './views.mjs';
 
 const { values: flags } = parseArgs({
-  options: { port: { type: 'string', default: '8099' }, speed: { type: 'string', default: '1' }, scenario: { type: 'string', default: 'busy' } },
+  options: { port: { type: 'string', default: '8099' }, speed: { type: 'string', default: '1' }, scenario: { type: 'string', default: 'busy' }, cluster: { type: 'boolean' } },
 });
 const empty = flags.scenario === 'empty';
 if (!empty) {
@@ -61,6 +61,25 @@ function overview() {
 function quality() {
   if (empty) return { totals: { checked: 0, valid: 0, warn: 0, fixed: 0, quarantined: 0 }, groups: null };
   return { totals: shop.quality, groups: [...shop.groups.values()].sort((a, b) => b.count - a.count) };
+}
+
+// One process, or with --cluster three, of which one was lost.
+function cluster() {
+  const ago = (s) => new Date(Date.now() - s * 1000).toISOString();
+  const node = (name, port, more) => ({
+    name, address: `http://10.0.0.${port}:8080`, version: 'dev', roles: ['collect', 'trust', 'process', 'serve', 'activate'],
+    startedAt: ago(86_400), heardAt: ago(0.3), silent: false, keeper: false, tasks: [], ...more,
+  });
+  if (!flags.cluster) return { node: 'shop', nodes: [node('shop', 1, { keeper: true })], tasks: [] };
+  const names = views.map((v) => viewInfo(v).name);
+  const task = (n, node, more) => ({
+    task: n, node, since: node ? ago(4000) : null, restoring: false, lagMs: 14 + n, behind: 0, views: names.filter((_, i) => i % 3 === n), ...more,
+  });
+  return {
+    node: 'shop-1',
+    nodes: [node('shop-1', 1, { keeper: true, tasks: [0] }), node('shop-2', 2, { startedAt: ago(1900), tasks: [1, 2] }), node('shop-3', 3, { silent: true, heardAt: ago(9) })],
+    tasks: [task(0, 'shop-1'), task(1, 'shop-2'), task(2, 'shop-2', { restoring: true, lagMs: 3100 })],
+  };
 }
 
 const incidents = empty ? [] : trouble.incidents();
@@ -127,6 +146,7 @@ const routes = [
     return done ? json(res, done) : missing(res, `sink named "${name}"`);
   }],
   ['GET', /^\/api\/sources$/, (req, res) => json(res, { sources: shop.sources().map((s) => (empty ? { ...s, total: 0, ratePerSec: 0, lastSeen: null } : s)).slice(0, empty ? 1 : 9) })],
+  ['GET', /^\/api\/cluster$/, (req, res) => json(res, cluster())],
   ['GET', /^\/api\/problems$/, (req, res) => json(res, { problems: empty ? null : problems })],
 ];
 

@@ -1,6 +1,7 @@
 // The client of the HTTP API. Lists that the server leaves out or sends as null arrive here as empty lists.
 import type {
   Audit,
+  Cluster,
   Incident,
   IncidentCounts,
   IncidentDetail,
@@ -237,6 +238,13 @@ export const api = {
     call<TopicMessages>(`/api/topics/${encodeURIComponent(topic)}/messages?${new URLSearchParams(ask)}`, { signal }),
 
   groups: (signal?: AbortSignal) => call<{ groups: TopicGroup[] }>('/api/groups', { signal }).then((r) => list(r.groups)),
+
+  cluster: (signal?: AbortSignal) =>
+    call<Cluster>('/api/cluster', { signal }).then((r): Cluster => ({
+      ...r,
+      nodes: list(r.nodes),
+      tasks: list(r.tasks).map((t) => ({ ...t, views: list(t.views) })),
+    })),
 
   problems: (signal?: AbortSignal) => call<{ problems: Problem[] }>('/api/problems', { signal }).then((r) => list(r.problems)),
 };

@@ -1,8 +1,9 @@
 // What to do next: the few things on the overview that need a person, the most urgent first.
+import { shared } from './cluster';
 import { count, plural, span } from './format';
 import { parseTime } from './format';
 import { plainTitle, touched } from './incident-words';
-import type { Incident, Overview, Problem, Quality, Sink, Source } from './schema';
+import type { Cluster, Incident, Overview, Problem, Quality, Sink, Source } from './schema';
 import { plainError } from './sink-words';
 import { inWords } from './violations';
 
@@ -22,6 +23,7 @@ export interface Facts {
   problems: Problem[] | null;
   /** Those that go on. */
   incidents: Incident[] | null;
+  cluster?: Cluster | null;
 }
 
 const silentAfter = 15 * 60_000;
@@ -29,7 +31,7 @@ const behindAfter = 10_000;
 const noteworthyShare = 0.001;
 
 export function tasks(f: Facts, now: number): Task[] {
-  return [...incidentTasks(f.incidents ?? []), ...sinkTasks(f.sinks ?? []), ...balanceTasks(f.overview), ...lagTasks(f.overview), ...qualityTasks(f.quality), ...sourceTasks(f.sources, now)];
+  return [...incidentTasks(f.incidents ?? []), ...processTasks(f.cluster ?? null), ...sinkTasks(f.sinks ?? []), ...balanceTasks(f.overview), ...lagTasks(f.overview), ...qualityTasks(f.quality), ...sourceTasks(f.sources, now)];
 }
 
 // Open incidents one by one while they are few; many would hide all else.
@@ -50,6 +52,19 @@ function incidentTasks(all: Incident[]): Task[] {
 }
 
 const rank = (i: Incident): number => ['critical', 'warning'].indexOf(i.severity) + (i.severity === 'info' ? 3 : 0);
+
+function processTasks(c: Cluster | null): Task[] {
+  if (!shared(c)) return [];
+  return c.nodes
+    .filter((n) => n.silent)
+    .map((n) => ({
+      level: 'warn',
+      title: `${n.name} is silent`,
+      detail: 'Others have taken over its work, and nothing is lost. Whoever runs the servers should start it again.',
+      href: '#processes',
+      action: 'See the processes',
+    }));
+}
 
 function sinkTasks(sinks: Sink[]): Task[] {
   return sinks.flatMap((s): Task[] => {

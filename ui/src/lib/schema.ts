@@ -5,6 +5,8 @@ import type * as gen from './schema.gen';
 export type {
   Backtest,
   Balance,
+  Cluster,
+  ClusterTask,
   Delivery,
   Endpoints,
   Overview,
