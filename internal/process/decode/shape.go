@@ -115,7 +115,7 @@ func (l *learner) add(i int, t take, col int32, n *node) {
 	if col >= 0 {
 		p.kind = l.d.cols[col].Type.Kind
 	}
-	if n != nil && t >= takeInt && !l.d.keeps(n) {
+	if n != nil && t >= takeInt && t != takeNode && !l.d.keeps(n) { // capture looks into the value: it must be well formed
 		p.lean = takeSkip
 	}
 	l.parts = append(l.parts, p)
