@@ -19,6 +19,10 @@ type distinctFamily struct {
 	arg     *vec.Vector
 	masks   []uint64 // of the batch in hand, by row: the members that count it
 	any     bool
+
+	ahead  []lookedFor // rows of the batch in hand, with their keys one after the other
+	keys   []byte
+	hashes []uint64
 }
 
 // familyMember is the accumulator of one of a family's calls. Word: its number of values.
@@ -77,36 +81,67 @@ func (m *familyMember) push(_ *groups, _ int, _ []uint32, b *vec.Batch, arg *vec
 	return nil
 }
 
+// settleAhead is how many values are looked for at once.
+const settleAhead = 64
+
 // settle counts the rows that members have noted.
 func (f *distinctFamily) settle(g *groups, ids []uint32, b *vec.Batch) {
 	if !f.any {
 		return
 	}
 	f.any = false
-	ints := f.arg.Type.Kind.InInts()
 	for k := range b.Rows() {
 		i := rowAt(b, k)
 		mask := f.masks[i]
-		j := argAt(f.arg, i)
-		if f.masks[i] = 0; mask == 0 || f.arg.IsNull(j) {
-			continue
+		if f.masks[i] = 0; mask != 0 {
+			f.look(g, ids[i], i, mask)
 		}
-		p := g.m.At(ids[i])
-		s := g.marks
-		s.buf = append(binary.LittleEndian.AppendUint64(s.buf[:0], p[paySerial]), f.call)
-		if ints {
-			s.buf = binary.LittleEndian.AppendUint64(append(s.buf, 0), uint64(f.arg.Ints[j]))
-		} else {
-			s.buf = state.AppendKey(s.buf, []*vec.Vector{f.arg}, j)
+		if len(f.ahead) == settleAhead {
+			f.found(g)
 		}
-		f.meet(g, p, s.buf, mask)
 	}
+	f.found(g)
+}
+
+// lookedFor is a value that the members of a mask have met in a group.
+type lookedFor struct {
+	id   uint32
+	end  int // of its key in f.keys
+	mask uint64
+}
+
+// look adds row i to those whose values are looked for.
+func (f *distinctFamily) look(g *groups, id uint32, i int, mask uint64) {
+	j := argAt(f.arg, i)
+	if f.arg.IsNull(j) {
+		return
+	}
+	from := len(f.keys)
+	f.keys = append(binary.LittleEndian.AppendUint64(f.keys, g.m.At(id)[paySerial]), f.call)
+	if f.arg.Type.Kind.InInts() {
+		f.keys = binary.LittleEndian.AppendUint64(append(f.keys, 0), uint64(f.arg.Ints[j]))
+	} else {
+		f.keys = state.AppendKey(f.keys, []*vec.Vector{f.arg}, j)
+	}
+	f.ahead = append(f.ahead, lookedFor{id, len(f.keys), mask})
+	f.hashes = append(f.hashes, state.Hash(f.keys[from:]))
+}
+
+// found counts the values that were looked for.
+func (f *distinctFamily) found(g *groups) {
+	g.marks.m.Warm(f.hashes)
+	from := 0
+	for k, v := range f.ahead {
+		f.meet(g, g.m.At(v.id), f.hashes[k], f.keys[from:v.end], v.mask)
+		from = v.end
+	}
+	f.keys, f.hashes, f.ahead = f.keys[:0], f.hashes[:0], f.ahead[:0]
 }
 
 // meet notes that the members of a mask have met a value.
-func (f *distinctFamily) meet(g *groups, p []uint64, key []byte, mask uint64) {
+func (f *distinctFamily) meet(g *groups, p []uint64, hash uint64, key []byte, mask uint64) {
 	s := g.marks
-	id, fresh := s.m.Upsert(key)
+	id, fresh := s.m.UpsertHashed(hash, key)
 	e := s.m.At(id)
 	if fresh {
 		s.link(&p[f.head], id)
@@ -134,7 +169,7 @@ func (m *familyMember) merge(g *groups, _ int, dst uint32, src []uint64) error {
 	var key []byte
 	g.marks.each(src[m.head], func(id uint32) {
 		key = append(binary.LittleEndian.AppendUint64(key[:0], p[paySerial]), g.marks.m.Key(id)[setPrefix-1:]...)
-		m.meet(g, p, key, g.marks.m.At(id)[setCount])
+		m.meet(g, p, state.Hash(key), key, g.marks.m.At(id)[setCount])
 	})
 	return nil
 }
