@@ -96,7 +96,7 @@ func newWorld(t *testing.T, nodes int) *world {
 	var err error
 	// Its own patience is none of what is measured.
 	w.producer, err = kgo.NewClient(kgo.SeedBrokers(k.brokers()...), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerLinger(0),
-		kgo.MetadataMaxAge(time.Second), kgo.RequestTimeoutOverhead(2*time.Second), kgo.ProduceRequestTimeout(2*time.Second),
+		kgo.MetadataMinAge(100*time.Millisecond), kgo.MetadataMaxAge(time.Second), kgo.RequestTimeoutOverhead(2*time.Second), kgo.ProduceRequestTimeout(2*time.Second),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 200 * time.Millisecond }))
 	if err != nil {
 		t.Fatal(err)
