@@ -89,9 +89,8 @@ func (d *Disk) open() error {
 	defer cache.Unref()
 	opts := &pebble.Options{
 		FS: d.fs, Cache: cache, MemTableSize: 4 << 20, FormatMajorVersion: pebble.FormatNewest, Logger: silent{},
-		// What a crash takes from memory is in the changelog behind the mark that is left. It is read at starts only, which bear some
-		// files more.
-		DisableWAL: true, L0CompactionThreshold: 12, L0StopWritesThreshold: 48,
+		// It is read at starts only, which bear some files more.
+		L0CompactionThreshold: 12, L0StopWritesThreshold: 48,
 		EventListener: &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) { d.found.Store(true) }},
 	}
 	opts.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy { return apart }
@@ -170,7 +169,7 @@ func (d *Disk) Apply(changes Changes, mark []byte) error {
 	}
 	err = errors.Join(err, b.Set(diskMark, mark, nil))
 	if err == nil {
-		err = b.Commit(pebble.NoSync)
+		err = b.Commit(pebble.Sync)
 	}
 	if err != nil {
 		return fmt.Errorf("writing the local state: %w", err)
@@ -212,7 +211,7 @@ func (d *Disk) Remove(prefix, mark []byte) error {
 	if err := errors.Join(b.DeleteRange(prefix, after(prefix), nil), b.Set(diskMark, mark, nil)); err != nil {
 		return fmt.Errorf("removing from the local state: %w", err)
 	}
-	if err := b.Commit(pebble.NoSync); err != nil {
+	if err := b.Commit(pebble.Sync); err != nil {
 		return fmt.Errorf("removing from the local state: %w", err)
 	}
 	return nil
