@@ -526,6 +526,45 @@ func TestAPausedViewStandsStillWithAllThatReadsIt(t *testing.T) {
 	}
 }
 
+func TestATaskWithManyPausedViewsSleeps(t *testing.T) {
+	w := newWorld(t, 1)
+	w.mustDeclare(numbersDDL + `
+		CREATE MATERIALIZED VIEW one AS SELECT count(*) AS c FROM numbers;
+		CREATE MATERIALIZED VIEW two AS SELECT sum(n) AS s FROM numbers;
+		CREATE MATERIALIZED VIEW three AS SELECT max(n) AS m FROM numbers;
+		CREATE MATERIALIZED VIEW four AS SELECT min(n) AS m FROM numbers;`)
+	w.start()
+	w.settle()
+	for _, v := range []string{"one", "two", "three"} {
+		if err := w.engine.Pause(w.ctx, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	look := func() (woken int, most time.Duration) {
+		done := make(chan struct{})
+		w.engine.asks <- func(t *task) {
+			ready, d := t.listen()
+			for _, c := range ready {
+				if c != nil {
+					woken++
+				}
+			}
+			most = d
+			close(done)
+		}
+		<-done
+		return woken, most
+	}
+	if woken, most := look(); woken != 1 || most != idleTick {
+		t.Errorf("three views stand still: the task is woken by %d readers and waits for %v", woken, most)
+	}
+	if err := w.engine.Resume(w.ctx, "three"); err != nil {
+		t.Fatal(err)
+	}
+	w.send("numbers", number(7, "a", 1))
+	w.until("it goes on", func() bool { return w.rows("three") == "7" && w.status("three").Phase == Live })
+}
+
 func TestJoinsForgetWhatCannotMatchAnyMore(t *testing.T) {
 	w := newWorld(t, 1)
 	w.mustDeclare(numbersDDL + `

@@ -207,18 +207,11 @@ const idleTick = time.Second
 // wait blocks until something may be there to do, and reports whether ctx is still alive.
 func (t *task) wait(ctx context.Context) bool {
 	t.tell()
-	d := idleTick
+	ready, d := t.listen()
 	for _, g := range t.groups {
 		if at := g.wakeAt(); at > t.clock && at != math.MaxInt64 { // before t.clock: the reader will tell
 			d = min(d, max(time.Duration(at-t.clock)*time.Microsecond, time.Millisecond))
 		}
-	}
-	ready := []<-chan struct{}{nil, nil}
-	for i, g := range t.groups[:min(len(t.groups), 2)] {
-		ready[i] = g.reader.Ready()
-	}
-	if len(t.groups) > 2 {
-		d = min(d, 5*time.Millisecond) // rare: several backfills at once
 	}
 	select {
 	case <-ready[0]:
@@ -233,6 +226,23 @@ func (t *task) wait(ctx context.Context) bool {
 		return false
 	}
 	return true
+}
+
+// listen is what tells that a group has something to read, and how long to wait at most: a short time if it is not told of all groups.
+// Those that stand still read nothing, and may be many for long.
+func (t *task) listen() (ready [2]<-chan struct{}, most time.Duration) {
+	n := 0
+	for _, g := range t.groups {
+		if g.paused {
+			continue
+		}
+		if n == len(ready) {
+			return ready, 5 * time.Millisecond // rare: several backfills at once
+		}
+		ready[n] = g.reader.Ready()
+		n++
+	}
+	return ready, idleTick
 }
 
 // startOffsets are the first offsets that a topic still has; nil if there is no such topic.

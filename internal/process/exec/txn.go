@@ -74,23 +74,27 @@ func (t *txn) commitEach(ctx context.Context, recs iter.Seq[*kgo.Record]) (last 
 }
 
 func (t *txn) produce(ctx context.Context, recs iter.Seq[*kgo.Record]) (last int64, err error) {
-	var mu sync.Mutex
+	var sent struct { // not the results: when ctx ends, records are told of after this has returned
+		sync.Mutex
+		last int64
+		err  error
+	}
 	for r := range recs {
-		t.client.Produce(ctx, r, func(r *kgo.Record, perr error) { // waits while too much is on its way
-			mu.Lock()
-			defer mu.Unlock()
-			last = max(last, r.Offset)
-			if err == nil {
-				err = perr
+		t.client.Produce(ctx, r, func(r *kgo.Record, err error) { // waits while too much is on its way
+			sent.Lock()
+			defer sent.Unlock()
+			sent.last = max(sent.last, r.Offset)
+			if sent.err == nil {
+				sent.err = err
 			}
 		})
 	}
 	if err := t.client.Flush(ctx); err != nil {
 		return 0, err
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	return last, err
+	sent.Lock()
+	defer sent.Unlock()
+	return sent.last, sent.err
 }
 
 func (t *txn) close() {
