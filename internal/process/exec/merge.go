@@ -13,7 +13,7 @@ func (t *task) mergeReady(ctx context.Context) error {
 			continue
 		}
 		t.seq++
-		s := &step{Seq: t.seq, Kind: stepMerge, Group: g.id, Clock: t.now(), Marks: append(t.main().marksOf(), g.marksOf()...)}
+		s := &step{Seq: t.seq, Kind: stepMerge, Group: g.id, Clock: t.now(), Marks: mergeMarks(t.main(), g)}
 		if err := t.await(ctx, t.append(ctx, s)); err != nil {
 			return err
 		}
@@ -25,6 +25,10 @@ func (t *task) mergeReady(ctx context.Context) error {
 	}
 	return nil
 }
+
+// mergeMarks are the watermarks of a merge. Where a stream has one in both groups, that of the main one comes last, and so stands when
+// the step is taken again: the view that joins takes it over, and what that lets out is part of the step.
+func mergeMarks(main, g *group) []mark { return append(g.marksOf(), main.marksOf()...) }
 
 // caughtUp reports whether a group is where the main one is, and at the end of the topics that only it reads.
 func (t *task) caughtUp(g *group) bool {

@@ -117,3 +117,30 @@ func TestWatermark(t *testing.T) {
 		check(t, w.advance(1, read(start+101*sec)), start+95*sec)
 	})
 }
+
+// TestAMergeTakenAgainHasTheWatermarksOfTheMainGroup has a view that caught up join one whose partitions were found idle before: taken
+// again, the step must close the same windows.
+func TestAMergeTakenAgainHasTheWatermarksOfTheMainGroup(t *testing.T) {
+	at := func(marks map[string]int64) *group {
+		g := &group{marks: map[string]*watermark{}}
+		for stream, m := range marks {
+			w := newWatermark(0, time.Second)
+			w.At = m
+			g.marks[stream] = w
+			g.inputs = append(g.inputs, &input{topic: stream, times: []timed{{stream: stream}}})
+		}
+		return g
+	}
+	for _, joining := range []int64{op.NoTime, 3, 300} {
+		s := &step{Kind: stepMerge, Marks: mergeMarks(at(map[string]int64{"bids": 70, "asks": 8}), at(map[string]int64{"bids": joining, "own": 5}))}
+		s, err := parseStep(s.append(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := at(map[string]int64{"bids": 2, "asks": 2, "own": 2})
+		again.setMarks(s.Marks)
+		if b, a, o := again.marks["bids"].At, again.marks["asks"].At, again.marks["own"].At; b != 70 || a != 8 || o != 5 {
+			t.Errorf("joined at %d, the step taken again has the watermarks %d, %d and %d; had 70, 8 and 5", joining, b, a, o)
+		}
+	}
+}
