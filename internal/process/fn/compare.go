@@ -3,6 +3,7 @@ package fn
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 
 	"myelin/internal/vec"
 )
@@ -156,7 +157,14 @@ func ordered[T cmp.Ordered](c comparison, values func(*vec.Vector) []T) Kernel {
 func bytesEqual(want bool) Kernel {
 	return func(_ *Env, args []*vec.Vector, sel []int32, n int, out *vec.Vector) {
 		a, b, sa, sb := args[0], args[1], stride(args[0]), stride(args[1])
+		if sa == 0 {
+			a, b, sa, sb = b, a, sb, sa
+		}
 		o := out.Bools
+		if sa != 0 && sb == 0 {
+			bytesEqualTo(a, b.Bytes(0), want, sel, n, o)
+			return
+		}
 		test := func(i int) {
 			x, y := a.Spans[i*sa], b.Spans[i*sb]
 			o[i] = (x.Len == y.Len && bytes.Equal(a.Buf[x.Off:x.Off+x.Len], b.Buf[y.Off:y.Off+y.Len])) == want
@@ -170,6 +178,42 @@ func bytesEqual(want bool) Kernel {
 		for _, i := range sel {
 			test(int(i))
 		}
+	}
+}
+
+// bytesEqualTo compares with one value, by its first word before all of it.
+func bytesEqualTo(a *vec.Vector, b []byte, want bool, sel []int32, n int, o []bool) {
+	const word = 8
+	var first [word]byte
+	copy(first[:], b)
+	head, mask := binary.LittleEndian.Uint64(first[:]), ^uint64(0)
+	if len(b) < word {
+		mask = 1<<(8*len(b)) - 1
+	}
+	spans, buf, size := a.Spans, a.Buf, uint32(len(b))
+	test := func(i int) bool {
+		x := spans[i]
+		if x.Len != size {
+			return false
+		}
+		if int(x.Off)+word <= len(buf) {
+			if binary.LittleEndian.Uint64(buf[x.Off:])&mask != head {
+				return false
+			}
+			if size <= word {
+				return true
+			}
+		}
+		return bytes.Equal(buf[x.Off:x.Off+size], b)
+	}
+	if sel == nil {
+		for i := range n {
+			o[i] = test(i) == want
+		}
+		return
+	}
+	for _, i := range sel {
+		o[i] = test(int(i)) == want
 	}
 }
 
