@@ -92,14 +92,16 @@ func (t *task) largest() (jobs []*job, bytes int64) {
 	seen := map[*job]bool{}
 	for _, g := range t.groups {
 		for _, j := range g.jobs {
-			if g.paused || seen[j] {
+			if g.paused || seen[j] || j.broken {
 				continue
 			}
 			var n int64
 			tied := j.tied()
 			for _, x := range tied {
 				seen[x] = true
-				n += x.size()
+				if !x.broken { // what one that failed holds does not count, and it grows no more
+					n += x.size()
+				}
 			}
 			if n > bytes {
 				jobs, bytes = tied, n

@@ -106,3 +106,39 @@ func TestViewsThatCannotStandStillAloneEndAllSteps(t *testing.T) {
 	w.apply()
 	w.until("there is room again", func() bool { w.clock.Advance(idleTick); return w.rows("few") == fmt.Sprint(sent) })
 }
+
+// TestAFailedViewIsNoneThatStandsStill has a view fail that holds the most state: another stands still, and the failed one is still told
+// of as such where it stands still with one that reads it.
+func TestAFailedViewIsNoneThatStandsStill(t *testing.T) {
+	w := newWorld(t, 1)
+	w.mustDeclare(numbersDDL + `CREATE MATERIALIZED VIEW many AS SELECT n, count(DISTINCT k) AS c FROM numbers GROUP BY n;
+		CREATE MATERIALIZED VIEW above AS SELECT max(c) AS c FROM many;
+		CREATE MATERIALIZED VIEW other AS SELECT n / 2 AS half, count(DISTINCT k) AS c FROM numbers GROUP BY n / 2;`)
+	w.start()
+	var recs []string
+	for n := range 3000 {
+		recs = append(recs, number(n, "k", 0))
+	}
+	w.send("numbers", recs...)
+	w.settle()
+	done := make(chan struct{})
+	w.engine.asks <- func(t2 *task) {
+		defer close(done)
+		func() {
+			defer t2.jobs["many"].rescue()
+			panic("a bug")
+		}()
+		jobs, _ := t2.largest()
+		if len(jobs) != 1 || jobs[0].name != "other" {
+			t.Errorf("%d views would stand still, not the other alone", len(jobs))
+		}
+		if err := t2.standAside(t2.jobs["above"].tied()); err != nil {
+			t.Error(err)
+		}
+		t2.hold = t2.flush.now()
+	}
+	<-done
+	if many, above := w.status("many").Phase, w.status("above").Phase; many != Failed || above != Paused {
+		t.Errorf("the failed view is %v, the one above it %v", many, above)
+	}
+}

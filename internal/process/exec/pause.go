@@ -61,8 +61,10 @@ func (t *task) setPaused(name string, paused bool) (changed bool, err error) {
 		}
 		g.created = t.flush.now()
 		for _, x := range g.jobs {
-			x.stat().setProblem("")
-			x.stat().phase.Store(int32(Backfilling))
+			if !x.broken {
+				x.stat().setProblem("")
+				x.stat().phase.Store(int32(Backfilling))
+			}
 		}
 		return true, nil
 	}
@@ -158,6 +160,8 @@ func (g *group) standStill() {
 		}
 	}
 	for _, j := range g.jobs {
-		j.stat().phase.Store(int32(Paused))
+		if !j.broken {
+			j.stat().phase.Store(int32(Paused))
+		}
 	}
 }
