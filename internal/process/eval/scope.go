@@ -23,7 +23,7 @@ func NewScope(exprs []plan.Expr) *Scope {
 	var calls []*plan.Call
 	for _, e := range exprs {
 		plan.WalkExpr(e, func(e plan.Expr) {
-			if c, ok := e.(*plan.Call); ok && !c.Func.Volatile && len(calls) < maxCommon {
+			if c, ok := e.(*plan.Call); ok && len(calls) < maxCommon && !volatile(c) {
 				calls = append(calls, c)
 			}
 		})
@@ -40,6 +40,16 @@ func NewScope(exprs []plan.Expr) *Scope {
 		}
 	}
 	return s
+}
+
+// volatile reports whether an expression may have another value each time, for a function in it has.
+func volatile(e plan.Expr) bool {
+	found := false
+	plan.WalkExpr(e, func(e plan.Expr) {
+		c, ok := e.(*plan.Call)
+		found = found || ok && c.Func.Volatile
+	})
+	return found
 }
 
 // Begin says that the expressions have another batch before them, or are to compute this one again.
