@@ -1,7 +1,6 @@
 package decode
 
 import (
-	"bytes"
 	"encoding/json"
 	"math"
 	"strconv"
@@ -144,7 +143,7 @@ func (d *Decoder) text(c *column, s *scanner, start, end int) bool {
 			d.setRaw(c, s, start+1, last)
 			return true
 		}
-		c.Spans[d.row] = d.keep(bytes.ToValidUTF8(jsonb.AppendUnquoted(nil, raw), []byte("\ufffd")))
+		c.Spans[d.row] = d.keep(validText(jsonb.AppendUnquoted(nil, raw)))
 	case c.fit == fitText:
 		return false
 	default:
@@ -152,6 +151,14 @@ func (d *Decoder) text(c *column, s *scanner, start, end int) bool {
 	}
 	c.valid.Set(d.row)
 	return true
+}
+
+// validText puts U+FFFD for each byte that is not UTF-8, as encoding/json does.
+func validText(b []byte) []byte {
+	if utf8.Valid(b) {
+		return b
+	}
+	return []byte(string([]rune(string(b))))
 }
 
 // parseInt reads a whole number. 1.0 and 1e3 are whole numbers too.
