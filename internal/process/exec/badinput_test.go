@@ -46,7 +46,7 @@ func TestValuesThatNoColumnTakes(t *testing.T) {
 2 | 0 | 0 | 0 | -0 | ok | NULL
 3 | NULL | NULL | NULL | NULL | NULL | NULL
 4 | NULL | NULL | NULL | NULL | NULL | NULL
-5 | 1 | 1000 | 0.001 | 0 | ` + "\ufffd" + ` | NULL
+5 | 1 | 1000 | 0.001 | 0 | ` + "\ufffd\ufffd" + ` | NULL
 6 | 9223372036854775807 | -2147483648 | 1.0000000000000000000000000000000000000 | 1.7976931348623157e+308 | ` + "\ufffd" + ` | 1000`
 	if got := w.rows("v"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
