@@ -164,8 +164,9 @@ func (c *conn) readFrames(ctx context.Context, frames chan<- frame) error {
 		c.server.stats.BytesIn.Add(size + 4)
 		f := frame{body: body, held: size, at: time.Now()}
 		inline := size <= inlineBytes && c.given.Load() == 0 && c.server.handler.Pipelined(key)
+		alone := c.server.latest.Swap(c.client.ID) == c.client.ID
 		if steady != nil {
-			steady.another(inline && c.server.latest.Swap(c.client.ID) == c.client.ID)
+			steady.another(inline && alone)
 		}
 		if inline {
 			if !c.workOne(ctx, f, true) {

@@ -37,8 +37,9 @@ type steadyConn struct {
 	row           int       // small requests in a row
 	yielded       time.Time // the reader, to the scheduler
 	stall         time.Duration
+	one           *atomic.Bool  // taken by the one client of the server that is steady
 	made          *atomic.Int64 // counts how often a client became steady
-	deadline      atomic.Int64  // for reading, unix nanoseconds
+	deadline      atomic.Int64  // for reading, unix nanoseconds; 0 for none
 
 	mu     sync.RWMutex
 	tcp    *net.TCPConn // nil while it is steady
@@ -46,13 +47,16 @@ type steadyConn struct {
 	closed bool
 }
 
-// mayBeSteady returns nc, as a steadyConn if it can be one. A write to it may stall for so long.
-func mayBeSteady(nc net.Conn, stall time.Duration, made *atomic.Int64) net.Conn {
+// mayBeSteady returns a connection of s, as a steadyConn if it can be one.
+func mayBeSteady(nc net.Conn, s *Server) net.Conn {
 	tcp, ok := nc.(*net.TCPConn)
-	if !ok || runtime.GOMAXPROCS(0) < 2 { // somebody else must be able to run
+	if !ok {
 		return nc
 	}
-	return &steadyConn{tcp: tcp, remote: tcp.RemoteAddr(), local: tcp.LocalAddr(), stall: stall, made: made}
+	return &steadyConn{
+		tcp: tcp, remote: tcp.RemoteAddr(), local: tcp.LocalAddr(),
+		stall: s.limits.WriteStall, one: &s.steady, made: &s.stats.Steady,
+	}
 }
 
 // another notes a request. Small produce requests in a row, with nobody else about, make the client steady; any other request
@@ -69,9 +73,22 @@ func (s *steadyConn) another(small bool) {
 	}
 }
 
-// steady takes the socket out of the runtime's poller, which only closing does: a duplicate keeps the connection.
+// steady takes the socket out of the runtime's poller, which only closing does: a duplicate keeps the connection. Only one
+// client of the server is steady at a time: clients that send in bursts, one after the other, would otherwise all wait in
+// system calls at once, each with a thread and, until the runtime's monitor comes by, with a processor.
 func (s *steadyConn) steady() {
 	s.row = 0
+	if runtime.GOMAXPROCS(0) < 2 { // somebody else must be able to run
+		return
+	}
+	if !s.one.CompareAndSwap(false, true) {
+		return
+	}
+	defer func() {
+		if s.row != steadyAfter {
+			s.one.Store(false)
+		}
+	}()
 	if !s.mu.TryLock() { // an answer is being written
 		return
 	}
@@ -126,6 +143,7 @@ func (s *steadyConn) unsteady() {
 		return
 	}
 	s.row = 0
+	s.one.Store(false)
 	err := setBlocking(s.fd, false, 0)
 	f := os.NewFile(uintptr(s.fd), "Kafka connection")
 	var nc net.Conn
@@ -243,12 +261,17 @@ func (s *steadyConn) Close() error {
 	if s.tcp != nil {
 		return s.tcp.Close()
 	}
+	s.one.Store(false)
 	return unix.Close(s.fd)
 }
 
 // SetReadDeadline implements net.Conn.
 func (s *steadyConn) SetReadDeadline(t time.Time) error {
-	s.deadline.Store(t.UnixNano())
+	ns := int64(0)
+	if !t.IsZero() {
+		ns = t.UnixNano()
+	}
+	s.deadline.Store(ns)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.tcp != nil {

@@ -17,8 +17,7 @@ import (
 func steadily(t *testing.T, l Limits) (s *Server, c net.Conn, corr int32) {
 	t.Helper()
 	if runtime.GOMAXPROCS(0) < 2 {
-		runtime.GOMAXPROCS(2)
-		t.Cleanup(func() { runtime.GOMAXPROCS(1) })
+		procs(t, 2)
 	}
 	h := &script{
 		produce:  func(r *Request, reply func(Response, error)) { reply(r.Msg.ResponseKind(), nil) },
@@ -104,13 +103,93 @@ func TestAnotherClientEndsSteadiness(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
+	for _, busy := range []kmsg.Request{kmsg.NewPtrProduceRequest(), kmsg.NewPtrMetadataRequest()} {
+		ask(t, other, 0, busy)
+		before := s.Stats().Steady.Load()
+		for i := range int32(10 * steadyAfter) {
+			corr++
+			ask(t, c, corr, kmsg.NewPtrProduceRequest())
+			ask(t, other, i, busy)
+		}
+		if n := s.Stats().Steady.Load() - before; n != 0 {
+			t.Errorf("%d times steady although another client was busy with %T", n, busy)
+		}
+		corr = sendSteadily(t, s, c, corr)
+	}
+}
+
+func TestOnlyOneClientIsSteadyAtATime(t *testing.T) {
+	procs(t, 2)
+	s := NewServer(&script{}, Limits{}, discard)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	made := func() *steadyConn {
+		c, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		nc, err := ln.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { nc.Close() })
+		return mayBeSteady(nc, s).(*steadyConn)
+	}
+	a, b := made(), made()
+	is := func(wantA, wantB bool) {
+		t.Helper()
+		if gotA, gotB := a.tcp == nil, b.tcp == nil; gotA != wantA || gotB != wantB {
+			t.Fatalf("steady: %v and %v instead of %v and %v", gotA, gotB, wantA, wantB)
+		}
+	}
+	a.steady()
+	b.steady()
+	is(true, false)
+	a.unsteady()
+	b.steady()
+	is(false, true)
+	must(t, b.Close())
+	must(t, b.Close()) // the file descriptor may be another's by now
+	a.steady()
+	is(true, true)
+	b.steady() // it is closed
+	must(t, a.SetReadDeadline(time.Time{}))
+	if _, steady, err := a.readSteady(make([]byte, 1)); !steady || err != nil {
+		t.Errorf("read %v without a deadline", err)
+	}
+	must(t, a.Close())
+	if s.steady.Load() {
+		t.Error("nobody can become steady any more")
+	}
+}
+
+func TestNobodyIsSteadyOnOneProcessor(t *testing.T) {
+	s, c, corr := steadily(t, Limits{})
+	procs(t, 1) // as when a container is given less
+	ask(t, c, corr+1, kmsg.NewPtrMetadataRequest())
 	before := s.Stats().Steady.Load()
-	for i := range int32(10 * steadyAfter) {
-		ask(t, c, corr+1+i, kmsg.NewPtrProduceRequest())
-		ask(t, other, i, kmsg.NewPtrProduceRequest())
+	for i := range int32(3 * steadyAfter) {
+		ask(t, c, corr+2+i, kmsg.NewPtrProduceRequest())
 	}
 	if n := s.Stats().Steady.Load() - before; n != 0 {
-		t.Errorf("%d times steady although two clients were busy", n)
+		t.Errorf("%d times steady", n)
+	}
+}
+
+// procs sets how many processors there are for the test.
+func procs(t *testing.T, n int) {
+	before := runtime.GOMAXPROCS(n)
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

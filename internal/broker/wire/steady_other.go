@@ -2,16 +2,12 @@
 
 package wire
 
-import (
-	"net"
-	"sync/atomic"
-	"time"
-)
+import "net"
 
 // steadyConn is for Linux only.
 type steadyConn struct{ net.Conn }
 
-func mayBeSteady(nc net.Conn, _ time.Duration, _ *atomic.Int64) net.Conn { return nc }
+func mayBeSteady(nc net.Conn, _ *Server) net.Conn { return nc }
 
 func (s *steadyConn) another(bool) {}
 

@@ -165,6 +165,7 @@ type Server struct {
 	small   *semaphore.Weighted // for requests of up to smallBytes, so that large ones cannot hold up the others
 	nextID  atomic.Int64
 	latest  atomic.Int64 // the connection of the last request
+	steady  atomic.Bool  // a client is
 	open    atomic.Int64
 	stats   Stats
 	conns   sync.WaitGroup
@@ -278,7 +279,7 @@ func (s *Server) Start(ctx context.Context, nc net.Conn) {
 		return
 	}
 	_, pipe := nc.(*pipeConn)
-	nc = mayBeSteady(nc, s.limits.WriteStall, &s.stats.Steady)
+	nc = mayBeSteady(nc, s)
 	c := &conn{
 		server: s,
 		nc:     nc,
