@@ -78,11 +78,12 @@ func TestARowThatErrsIsToldAndTheRestGoesOn(t *testing.T) {
 	w.mustDeclare(numbersDDL + `
 		CREATE MATERIALIZED VIEW shares AS SELECT k, 100 / n AS share FROM numbers;
 		CREATE MATERIALIZED VIEW sums AS SELECT k, sum(100 / n) AS s, count(*) AS c FROM numbers GROUP BY k;
-		CREATE MATERIALIZED VIEW large AS SELECT k FROM numbers WHERE 100 / n > 10;`)
+		CREATE MATERIALIZED VIEW large AS SELECT k FROM numbers WHERE 100 / n > 10;
+		CREATE MATERIALIZED VIEW either AS SELECT k FROM numbers WHERE 100 / n > 10 OR k = 'a';`)
 	w.start()
 	w.send("numbers", number(2, "a", 1), number(0, "a", 2), number(4, "a", 3), `not json`, `{"n":"x"}`, `[1]`)
 	w.settle()
-	for view, want := range map[string]string{"shares": "NULL | NULL\na | 25\na | 50", "sums": "NULL | NULL | 1\na | 75 | 2", "large": "a\na"} {
+	for view, want := range map[string]string{"shares": "NULL | NULL\na | 25\na | 50", "sums": "NULL | NULL | 1\na | 75 | 2", "large": "a\na", "either": "a\na"} {
 		if got := w.rows(view); got != want {
 			t.Errorf("%s:\n%s\nwant\n%s", view, got, want)
 		}

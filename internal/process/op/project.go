@@ -32,7 +32,8 @@ func (f *filter) Push(_ int, b *vec.Batch) {
 	f.scope.Begin()
 	f.sel = f.pred.Run(&f.ctx.Env, b, f.sel[:0])
 	if len(f.ctx.Env.Errs) > 0 {
-		f.ctx.failed(b) // the rows are NULL and so not selected; only tell
+		// NULL for what failed may still make the condition true, as in 1/x = 1 OR y = 1.
+		f.sel = both(f.sel, f.ctx.failed(b).Sel)
 		f.scope.Begin() // who computes them again is to see them fail
 	}
 	switch len(f.sel) {
@@ -42,6 +43,20 @@ func (f *filter) Push(_ int, b *vec.Batch) {
 	default:
 		f.out(&vec.Batch{Cols: b.Cols, N: b.N, Sel: f.sel, Diff: b.Diff})
 	}
+}
+
+// both narrows rows to those among others; both are ascending.
+func both(rows, others []int32) []int32 {
+	kept := rows[:0]
+	for _, i := range rows {
+		for len(others) > 0 && others[0] < i {
+			others = others[1:]
+		}
+		if len(others) > 0 && others[0] == i {
+			kept = append(kept, i)
+		}
+	}
+	return kept
 }
 
 // project computes expressions for each row.
