@@ -22,6 +22,11 @@ const (
 	steadyWaits = 3
 	// yieldEvery is how often the reader passes through the scheduler: who has run for 10 ms without is preempted.
 	yieldEvery = 8 * time.Millisecond
+	// looksEvery is for how long at least the process must have been calm for a client to become steady, and how often that is
+	// looked at again.
+	looksEvery = 16 * time.Millisecond
+	// calmShare is the most of one processor, as 1/calmShare, that a calm process uses.
+	calmShare = 3
 )
 
 // steadyConn is a TCP connection that leaves the runtime's poller while its client is the only one that is busy: its next
@@ -30,16 +35,22 @@ const (
 // time, cost half as much as the requests with their fdatasync. Who is in a system call keeps the processor as long as nobody
 // else wants it.
 //
+// That holds only while another processor is idle and its thread looks at the poller. If all others compute, nobody does until
+// the runtime's monitor comes by, after up to 10 ms, which whoever else sends a request would wait for. So there are steady
+// clients only while the process is calm.
+//
 // Only the reader calls Read and another. All who use the socket hold the lock to read; who moves or closes it holds it to
 // write.
 type steadyConn struct {
 	remote, local net.Addr
 	row           int       // small requests in a row
 	yielded       time.Time // the reader, to the scheduler
+	calm          calm
 	stall         time.Duration
-	one           *atomic.Bool  // taken by the one client of the server that is steady
-	made          *atomic.Int64 // counts how often a client became steady
-	deadline      atomic.Int64  // for reading, unix nanoseconds; 0 for none
+	spent         func() time.Duration // CPU time of the process so far
+	one           *atomic.Bool         // taken by the one client of the server that is steady
+	made          *atomic.Int64        // counts how often a client became steady
+	deadline      atomic.Int64         // for reading, unix nanoseconds; 0 for none
 
 	mu     sync.RWMutex
 	tcp    *net.TCPConn // nil while it is steady
@@ -55,7 +66,7 @@ func mayBeSteady(nc net.Conn, s *Server) net.Conn {
 	}
 	return &steadyConn{
 		tcp: tcp, remote: tcp.RemoteAddr(), local: tcp.LocalAddr(),
-		stall: s.limits.WriteStall, one: &s.steady, made: &s.stats.Steady,
+		stall: s.limits.WriteStall, spent: s.spent, one: &s.steady, made: &s.stats.Steady,
 	}
 }
 
@@ -66,11 +77,52 @@ func (s *steadyConn) another(small bool) {
 	case !small:
 		s.row = 0
 		s.unsteady()
-	case s.row < steadyAfter:
-		if s.row++; s.row == steadyAfter {
+	case s.row < steadyAfter-1:
+		if s.row++; s.row == steadyAfter/2 {
+			s.calm.begin(s.spent())
+		}
+	case s.row == steadyAfter-1:
+		if is, known := s.calm.look(s.spent); is {
 			s.steady()
+		} else if known {
+			s.row = 0
+		}
+	default:
+		if is, known := s.calm.look(s.spent); known && !is {
+			s.row = 0
+			s.unsteady()
 		}
 	}
+}
+
+// calm tells whether the process computes little.
+type calm struct {
+	since time.Time
+	spent time.Duration // CPU time at since
+}
+
+func (c *calm) begin(spent time.Duration) { c.since, c.spent = time.Now(), spent }
+
+// look is known each time that looksEvery has passed.
+func (c *calm) look(spent func() time.Duration) (is, known bool) {
+	now := time.Now()
+	past := now.Sub(c.since)
+	if past < looksEvery {
+		return false, false
+	}
+	cpu := spent()
+	is = (cpu-c.spent)*calmShare < past
+	c.since, c.spent = now, cpu
+	return is, true
+}
+
+// spent is the CPU time of this process.
+func spent() time.Duration {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // steady takes the socket out of the runtime's poller, which only closing does: a duplicate keeps the connection. Only one

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,8 +24,9 @@ func steadily(t *testing.T, l Limits) (s *Server, c net.Conn, corr int32) {
 		produce:  func(r *Request, reply func(Response, error)) { reply(r.Msg.ResponseKind(), nil) },
 		metadata: func(_ context.Context, r *Request) Response { return r.Msg.ResponseKind() },
 	}
-	s, dial := serve(t, h, l)
-	c = dial()
+	s = NewServer(h, l, discard)
+	s.spent = func() time.Duration { return 0 } // the tests are no part of the process
+	c = serveOn(t, s)()
 	return s, c, sendSteadily(t, s, c, 0)
 }
 
@@ -32,7 +34,7 @@ func steadily(t *testing.T, l Limits) (s *Server, c net.Conn, corr int32) {
 func sendSteadily(t *testing.T, s *Server, c net.Conn, corr int32) int32 {
 	t.Helper()
 	before := s.Stats().Steady.Load()
-	for until := corr + 10*steadyAfter; corr < until; {
+	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); {
 		corr++
 		ask(t, c, corr, kmsg.NewPtrProduceRequest())
 		if s.Stats().Steady.Load() > before {
@@ -121,22 +123,8 @@ func TestAnotherClientEndsSteadiness(t *testing.T) {
 func TestOnlyOneClientIsSteadyAtATime(t *testing.T) {
 	procs(t, 2)
 	s := NewServer(&script{}, Limits{}, discard)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
 	made := func() *steadyConn {
-		c, err := net.Dial("tcp", ln.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		nc, err := ln.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { nc.Close() })
+		_, nc := tcpPair(t)
 		return mayBeSteady(nc, s).(*steadyConn)
 	}
 	a, b := made(), made()
@@ -165,6 +153,66 @@ func TestOnlyOneClientIsSteadyAtATime(t *testing.T) {
 	if s.steady.Load() {
 		t.Error("nobody can become steady any more")
 	}
+}
+
+func TestClientIsSteadyOnlyWhileTheProcessIsCalm(t *testing.T) {
+	share := new(atomic.Int64) // of one processor, in percent
+	began := time.Now()
+	s := NewServer(&script{
+		produce: func(r *Request, reply func(Response, error)) { reply(r.Msg.ResponseKind(), nil) },
+	}, Limits{}, discard)
+	last, total := began, time.Duration(0)
+	s.spent = func() time.Duration { // called by one reader
+		now := time.Now()
+		total += now.Sub(last) * time.Duration(share.Load()) / 100
+		last = now
+		return total
+	}
+	procs(t, 2)
+	ours, theirs := tcpPair(t)
+	ctx, stop := context.WithCancel(context.Background())
+	s.Start(ctx, theirs)
+	defer s.Wait()
+	defer stop()
+	corr := int32(0)
+	until := func(what string, done func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); !done(); {
+			if time.Now().After(deadline) {
+				t.Fatal("the client does not become " + what)
+			}
+			corr++
+			ask(t, ours, corr, kmsg.NewPtrProduceRequest())
+		}
+	}
+	until("steady", s.steady.Load)
+	share.Store(90)
+	until("unsteady", func() bool { return !s.steady.Load() })
+	before := s.stats.Steady.Load()
+	for range 500 {
+		corr++
+		ask(t, ours, corr, kmsg.NewPtrProduceRequest())
+	}
+	if s.stats.Steady.Load() != before {
+		t.Error("the client became steady")
+	}
+	share.Store(10)
+	until("steady again", s.steady.Load)
+}
+
+// tcpPair is a connection.
+func tcpPair(t *testing.T) (ours, theirs net.Conn) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer ln.Close()
+	ours, err = net.Dial("tcp", ln.Addr().String())
+	must(t, err)
+	t.Cleanup(func() { ours.Close() })
+	theirs, err = ln.Accept()
+	must(t, err)
+	t.Cleanup(func() { theirs.Close() })
+	return ours, theirs
 }
 
 func TestNobodyIsSteadyOnOneProcessor(t *testing.T) {

@@ -2,7 +2,10 @@
 
 package wire
 
-import "net"
+import (
+	"net"
+	"time"
+)
 
 // steadyConn is for Linux only.
 type steadyConn struct{ net.Conn }
@@ -15,3 +18,5 @@ func (s *steadyConn) writePieces(pieces net.Buffers) error {
 	_, err := pieces.WriteTo(s.Conn)
 	return err
 }
+
+func spent() time.Duration { return 0 }

@@ -164,8 +164,9 @@ type Server struct {
 	budget  *semaphore.Weighted
 	small   *semaphore.Weighted // for requests of up to smallBytes, so that large ones cannot hold up the others
 	nextID  atomic.Int64
-	latest  atomic.Int64 // the connection of the last request
-	steady  atomic.Bool  // a client is
+	latest  atomic.Int64         // the connection of the last request
+	steady  atomic.Bool          // a client is
+	spent   func() time.Duration // CPU time of the process
 	open    atomic.Int64
 	stats   Stats
 	conns   sync.WaitGroup
@@ -199,7 +200,7 @@ func (s *Stats) ByKey(key int16) *atomic.Int64 { return &s.byKey[uint16(key)%uin
 // NewServer returns a server that hands requests to h.
 func NewServer(h Handler, l Limits, log *slog.Logger) *Server {
 	l = l.withDefaults()
-	s := &Server{limits: l, handler: h, log: log, budget: semaphore.NewWeighted(l.InflightBytes), small: semaphore.NewWeighted(smallBudget)}
+	s := &Server{limits: l, handler: h, log: log, spent: spent, budget: semaphore.NewWeighted(l.InflightBytes), small: semaphore.NewWeighted(smallBudget)}
 	s.mu.byAddress = map[string]int{}
 	return s
 }

@@ -46,6 +46,11 @@ var discard = slog.New(slog.DiscardHandler)
 func serve(t *testing.T, h Handler, l Limits) (s *Server, dial func() net.Conn) {
 	t.Helper()
 	s = NewServer(h, l, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	return s, serveOn(t, s)
+}
+
+func serveOn(t *testing.T, s *Server) (dial func() net.Conn) {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +71,7 @@ func serve(t *testing.T, h Handler, l Limits) (s *Server, dial func() net.Conn) 
 			t.Error("bytes of requests were not given back")
 		}
 	})
-	return s, func() net.Conn {
+	return func() net.Conn {
 		c, err := net.Dial("tcp", ln.Addr().String())
 		if err != nil {
 			t.Fatal(err)
