@@ -7,7 +7,6 @@ import (
 	"hash/crc32"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -301,26 +300,6 @@ func (j *journal) rotate(now time.Time, keep time.Duration) error {
 	}
 	j.file, j.size, j.started = f, int64(len(journalMagic)), now
 	return j.write(0, nil, j.written) // where this file begins
-}
-
-// drop removes everything: the log is not the one that the journal is about.
-func (j *journal) drop() error {
-	if err := j.close(); err != nil {
-		return err
-	}
-	names, err := j.files()
-	if err != nil {
-		return err
-	}
-	for _, n := range names {
-		if err := j.fs.Remove(j.fs.PathJoin(j.dir, n)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("removing %s: %w", n, err)
-		}
-	}
-	clear(j.covered)
-	clear(j.written)
-	j.records, j.count = j.records[:0], 0
-	return nil
 }
 
 func (j *journal) close() error {

@@ -87,14 +87,3 @@ func (b Bitmap) Set(i int) { b[i>>6] |= 1 << (i & 63) }
 
 // Clear unmarks row i.
 func (b Bitmap) Clear(i int) { b[i>>6] &^= 1 << (i & 63) }
-
-// NewBitmap returns a bitmap of n rows, all set if full.
-func NewBitmap(n int, full bool) Bitmap {
-	b := make(Bitmap, (n+63)/64)
-	if full {
-		for i := range b {
-			b[i] = ^uint64(0)
-		}
-	}
-	return b
-}

@@ -120,7 +120,7 @@ type Table struct {
 	File     string
 }
 
-// Definition is a materialized view to keep. Relation is what other queries see; see ViewRelation.
+// Definition is a materialized view to keep. Relation is what other queries see.
 type Definition struct {
 	Relation *plan.Relation
 	Query    *plan.Query
@@ -279,16 +279,6 @@ func columnTypes(cols []plan.Column) []vec.Type {
 		out[i] = c.Type
 	}
 	return out
-}
-
-// ViewRelation is what other queries see of a view.
-func ViewRelation(schema, name string, q *plan.Query) *plan.Relation {
-	p := q.Root.Props()
-	r := &plan.Relation{
-		Schema: schema, Name: name, Kind: plan.View, Columns: q.Root.Schema(), Key: q.Key, TimeCol: p.TimeCol, AppendOnly: q.AppendOnly,
-	}
-	r.Columns = slices.Clone(r.Columns)
-	return r
 }
 
 // View finds a view or table by name.

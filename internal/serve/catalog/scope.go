@@ -126,8 +126,6 @@ type node struct {
 	weak bool
 }
 
-func constant(t typ, v any) node { return node{t: t, eval: func(*env) any { return v }} }
-
 // column finds the meaning of a name.
 func (c *compiler) column(n *sql.Name, s *scope) node {
 	parts := n.Parts
