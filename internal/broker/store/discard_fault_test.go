@@ -79,9 +79,19 @@ func TestAnErrorOfSendingStopsTheStore(t *testing.T) {
 	cfg.MaxBatchBytes, cfg.WALFileBytes, cfg.CacheBytes, cfg.CheckpointBytes = 1<<20, 8<<20, 16<<20, 64<<20
 	s, p := one(t, cfg, store.TopicConfig{})
 	broken.Store(true)
-	n := 0
-	for ; n < 6; n++ { // large ones go to the segment without a copy
-		appendWait(t, p, makeBatch(1, int64(n), make([]byte, 900<<10)))
+	acked, asked := 0, 0
+	for ; asked < 6; asked++ { // large ones go to the segment without a copy; a checkpoint of the store's own may fail first
+		done := make(chan error, 1)
+		_, err := p.Append(makeBatch(1, int64(asked), make([]byte, 900<<10)), 0, func(_ int64, err error) { done <- err })
+		if err == nil {
+			err = <-done
+		}
+		if err != nil && !errors.Is(err, store.ErrStorage) {
+			t.Fatalf("append %d: %v", asked, err)
+		}
+		if err == nil {
+			acked++
+		}
 	}
 	if err := s.Checkpoint(); !errors.Is(err, store.ErrStorage) {
 		t.Errorf("checkpoint: %v", err)
@@ -92,8 +102,8 @@ func TestAnErrorOfSendingStopsTheStore(t *testing.T) {
 	}
 	cfg.FS = mem.CrashClone(vfs.CrashCloneCfg{})
 	s = open(t, cfg)
-	if got := offsets(t, s.Partition(store.TopicID{1}, 0), 0); len(got) != n {
-		t.Errorf("%d of %d acknowledged batches are there", len(got), n)
+	if got := offsets(t, s.Partition(store.TopicID{1}, 0), 0); len(got) < acked || len(got) > asked {
+		t.Errorf("%d batches are there: %d of %d were acknowledged", len(got), acked, asked)
 	}
 	closeStore(t, s)
 }
