@@ -50,13 +50,13 @@ bench: setup-test ## measure against the goals; results go to docs/benchmarks.md
 
 .PHONY: lint
 lint: check-tools ## formatting, vet and the house rules
-	@test -z "$$(gofmt -l cmd internal test ui/*.go 2>/dev/null | tee /dev/stderr)"
+	@test -z "$$(gofmt -l cmd internal test tools ui/*.go 2>/dev/null | tee /dev/stderr)"
 	@go vet ./...
 	@go test ./internal/lint
 
 .PHONY: fmt
 fmt: ## format the Go code
-	@gofmt -w cmd internal test ui/*.go
+	@gofmt -w cmd internal test tools ui/*.go
 
 .PHONY: clean
 clean: ## remove what was built (data folders stay)

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 export MYELIN_BIN=$PWD/bin/myelin
 
 echo "==> formatting and vet"
-unformatted=$(gofmt -l cmd internal test ui/*.go)
+unformatted=$(gofmt -l cmd internal test tools ui/*.go)
 [ -z "$unformatted" ] || { echo "not formatted (run make fmt):"; echo "$unformatted"; exit 1; }
 go vet ./...
 
@@ -13,4 +13,4 @@ echo "==> UI: types and unit tests"
 (cd ui && npm run --silent check && npm run --silent test)
 
 echo "==> Go: units, properties, crash tests and end to end"
-exec go test -timeout 14m ./...
+exec go run ./tools/retest -within 14m ./...
