@@ -67,7 +67,7 @@ func openDoor(tb testing.TB) *door {
 	cluster, err := log.Open(log.Config{Brokers: []string{"127.0.0.1:9092"}, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return b.Dial(ctx) }})
 	check(err)
 	tb.Cleanup(cluster.Close)
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	tb.Cleanup(cancel)
 	_, err = cluster.EnsureTopics(ctx, log.TopicSpec{Name: "events.in", Partitions: 4})
 	check(err)

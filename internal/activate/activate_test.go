@@ -141,10 +141,10 @@ func (r *river) produce(rows ...string) {
 	}
 }
 
-// until polls for a condition for at most twenty seconds.
+// until polls for a condition.
 func (r *river) until(what string, cond func(Status) bool) Status {
 	r.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -168,8 +168,8 @@ func TestEveryRowIsDeliveredOnceAndInOrderPerKey(t *testing.T) {
 		rows = append(rows, fmt.Sprintf(`{"user_key":"u%d","n":%d}`, i%3, i))
 	}
 	r.produce(rows...)
-	st := r.until("delivery", func(s Status) bool { return s.Delivered == 60 })
-	if st.In != 60 || st.Pending != 0 || st.State != "ok" {
+	st := r.until("delivery", func(s Status) bool { return s.Delivered == 60 && s.Pending == 0 })
+	if st.In != 60 || st.State != "ok" {
 		t.Errorf("status %+v", st)
 	}
 	last := map[string]float64{}
@@ -187,21 +187,20 @@ func TestEveryRowIsDeliveredOnceAndInOrderPerKey(t *testing.T) {
 
 func TestAReceiverThatRecoversGetsTheRowOnce(t *testing.T) {
 	r := open(t)
-	web := listen(t, func(try int, _ map[string]any) int {
-		if try <= 2 {
-			return 500
-		}
-		return 204
-	})
+	code := 500
+	web := listen(t, func(int, map[string]any) int { return code })
 	r.apply(web.URL, nil)
 	r.produce(`{"user_key":"u1"}`)
 	r.until("a retry", func(s Status) bool { return s.State == "retrying" && s.Pending == 1 })
+	web.mu.Lock()
+	code = 204
+	web.mu.Unlock()
 	st := r.until("delivery", func(s Status) bool { return s.Delivered == 1 })
 	if n := len(web.data()); n != 1 || st.State != "ok" {
 		t.Errorf("%d deliveries, state %s", n, st.State)
 	}
-	if entries, _ := r.runtime.Deliveries("mail", 10); len(entries) != 1 || entries[0].Attempts != 3 {
-		t.Errorf("entries %+v; want one with 3 attempts", entries)
+	if entries, _ := r.runtime.Deliveries("mail", 10); len(entries) != 1 || entries[0].Attempts < 2 {
+		t.Errorf("entries %+v; want one with several attempts", entries)
 	}
 }
 
@@ -211,8 +210,8 @@ func TestAReceiverThatNeverTakesItLeadsToADeadLetterThatCanBeReplayed(t *testing
 	web := listen(t, func(int, map[string]any) int { return code })
 	r.apply(web.URL, connect.Options{"max_attempts": "2"})
 	r.produce(`{"user_key":"u1"}`)
-	st := r.until("a dead letter", func(s Status) bool { return s.DeadLettered == 1 })
-	if st.LastError == "" || st.Pending != 0 {
+	st := r.until("a dead letter", func(s Status) bool { return s.DeadLettered == 1 && s.Pending == 0 })
+	if st.LastError == "" {
 		t.Errorf("status %+v", st)
 	}
 	web.mu.Lock()
@@ -221,8 +220,8 @@ func TestAReceiverThatNeverTakesItLeadsToADeadLetterThatCanBeReplayed(t *testing
 	if n, err := r.runtime.ReplayDeadLetters("mail"); err != nil || n != 1 {
 		t.Fatalf("replayed %d, %v", n, err)
 	}
-	st = r.until("the replay", func(s Status) bool { return s.Delivered == 1 })
-	if st.DeadLettered != 0 || st.In != 1 {
+	st = r.until("the replay", func(s Status) bool { return s.Delivered == 1 && s.In == 1 })
+	if st.DeadLettered != 0 {
 		t.Errorf("status after the replay %+v", st)
 	}
 }
@@ -248,8 +247,8 @@ func TestTheCooldownSuppressesAndSurvivesARestart(t *testing.T) {
 	r.start()
 	r.apply(web.URL, options)
 	r.produce(`{"user_key":"u2"}`, `{"user_key":"u3"}`)
-	st := r.until("delivery", func(s Status) bool { return s.Delivered == 3 && s.Suppressed == 3 })
-	if st.In != 6 || len(web.data()) != 3 {
+	st := r.until("delivery", func(s Status) bool { return s.Delivered == 3 && s.Suppressed == 3 && s.In == 6 })
+	if len(web.data()) != 3 {
 		t.Errorf("status %+v after %d requests; want 6 rows, 3 requests", st, len(web.data()))
 	}
 }
@@ -300,7 +299,7 @@ func TestAKilledProcessTakesItsSinksUpAtOnce(t *testing.T) {
 	}
 	defer killed.Close()
 	r.produce(`{"user_key":"u1"}`)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if f := killed.PollFetches(ctx); f.NumRecords() != 1 { // it owns the partition, and never leaves the group
 		t.Fatalf("%d records, %v", f.NumRecords(), f.Errors())
@@ -319,17 +318,21 @@ func TestTotalsStandInTheLedgerInOrder(t *testing.T) {
 	}
 	r.produce(rows...)
 	r.until("delivery", func(s Status) bool { return s.Delivered == 200 && s.Pending == 0 })
-	n := int64(0)
-	err := r.cluster.ReadTail(t.Context(), LedgerTopic, time.Time{}, func(rec *kgo.Record) {
-		var e Entry
-		if err := json.Unmarshal(rec.Value, &e); err != nil {
-			t.Error(err)
+	// A row counts as settled when its entry is on its way to the ledger.
+	deadline := time.Now().Add(time.Minute)
+	for n := int64(0); n < 200; {
+		n = 0
+		err := r.cluster.ReadTail(t.Context(), LedgerTopic, time.Time{}, func(rec *kgo.Record) {
+			var e Entry
+			if err := json.Unmarshal(rec.Value, &e); err != nil {
+				t.Error(err)
+			}
+			if n++; e.Totals.Delivered != n {
+				t.Errorf("entry %d of the ledger has the total %d", n, e.Totals.Delivered)
+			}
+		})
+		if err != nil || n > 200 || n < 200 && time.Now().After(deadline) {
+			t.Fatalf("%d entries, %v", n, err)
 		}
-		if n++; e.Totals.Delivered != n {
-			t.Errorf("entry %d of the ledger has the total %d", n, e.Totals.Delivered)
-		}
-	})
-	if err != nil || n != 200 {
-		t.Errorf("%d entries, %v", n, err)
 	}
 }

@@ -29,7 +29,7 @@ func inFolder(t *testing.T, dir string) (addr Addresses, stop func()) {
 	case addr = <-ready:
 	case err := <-ended:
 		t.Fatal(err)
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("not ready within 30 s")
 	}
 	return addr, func() {

@@ -193,7 +193,7 @@ func TestMadeUsersSurviveCrash(t *testing.T) {
 	if made["bot"].Err != nil || made["big"].Err != nil || !errors.Is(made["eve"].Err, kerr.UnacceptableCredential) {
 		t.Fatalf("%v", made)
 	}
-	_, addr = guarded(t, fs.CrashClone(vfs.CrashCloneCfg{}), nil)
+	b, addr = guarded(t, fs.CrashClone(vfs.CrashCloneCfg{}), nil)
 	for name, opt := range map[string]kgo.Opt{
 		"scram 256": kgo.SASL(scram256("bot", "bot-password")), "scram 512": kgo.SASL(scram512("big", "big-password")),
 		"plain": plainAs("bot", "bot-password"), "plain of 512": plainAs("big", "big-password"), "configured": plainAs("eve", "eve-password"),
@@ -311,16 +311,16 @@ func TestQuotasSlowDownProducersAndConsumers(t *testing.T) {
 		}
 		return time.Since(began)
 	}
-	if took := send(addr); took < 1500*time.Millisecond || took > 10*time.Second {
+	if took := send(addr); took < 1500*time.Millisecond || took > time.Minute {
 		t.Errorf("the producer took %s", took)
 	}
 	c := outside(t, addr, plainAs("vic", "vic-password"), kgo.ConsumeTopics("t"), kgo.FetchMaxBytes(60_000))
 	began := time.Now()
 	readAll(t, c, 7)
-	if took := time.Since(began); took < 1500*time.Millisecond || took > 10*time.Second {
+	if took := time.Since(began); took < 1500*time.Millisecond || took > time.Minute {
 		t.Errorf("the consumer took %s", took)
 	}
-	_, addr = guarded(t, fs.CrashClone(vfs.CrashCloneCfg{}), nil)
+	b, addr = guarded(t, fs.CrashClone(vfs.CrashCloneCfg{}), nil)
 	admin = kadm.NewClient(outside(t, addr, plainAs("root", "root-password")))
 	all, err := admin.DescribeClientQuotas(ctx, false, nil)
 	if err != nil || len(all) != 2 {
@@ -334,8 +334,10 @@ func TestQuotasSlowDownProducersAndConsumers(t *testing.T) {
 		t.Errorf("after a crash the producer took %s", took)
 	}
 	set("producer_byte_rate", 0, user("eve"))
-	if took := send(addr); took > 1500*time.Millisecond {
-		t.Errorf("without a quota the producer took %s", took)
+	before, _ := b.Muted()
+	send(addr)
+	if after, _ := b.Muted(); after != before {
+		t.Errorf("without a quota the producer had to wait %d times", after-before)
 	}
 }
 
@@ -350,7 +352,7 @@ func TestRequestShareIsHeld(t *testing.T) {
 		t.Fatalf("%v %v", r, err)
 	}
 	c := outside(t, addr, plainAs("vic", "vic-password"))
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		if err := c.Ping(ctx); err != nil {
 			t.Fatal(err)
 		}

@@ -40,7 +40,7 @@ func TestRepeatsAreAnsweredAfterTheDiskFailed(t *testing.T) {
 	go func() { closed <- b.Close() }()
 	select {
 	case <-closed:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the broker does not close")
 	}
 }

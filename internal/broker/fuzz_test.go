@@ -73,7 +73,7 @@ func alive(t *testing.T, b *broker.Broker) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	c.SetDeadline(time.Now().Add(time.Minute))
 	ask(t, c, []byte{0, 18, 0, 0, 0, 0, 0, 9, 0xff, 0xff})
 }
 

@@ -9,7 +9,7 @@ import (
 
 func TestWhoeverClaimsATableLastWritesItAndAllCanFollow(t *testing.T) {
 	_, c := open(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	table, err := c.OpenTable(ctx, "places")
 	if err != nil {

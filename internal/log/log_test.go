@@ -30,7 +30,7 @@ func open(t *testing.T) (*kfake.Cluster, *Cluster) {
 
 func TestEnsureTopicsCreatesWhatIsMissingAndKeepsTheRest(t *testing.T) {
 	_, c := open(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if _, err := c.EnsureTopics(ctx, TopicSpec{Name: "events", Partitions: 3}); err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func TestEnsureTopicsCreatesWhatIsMissingAndKeepsTheRest(t *testing.T) {
 
 func TestAppendReturnsWhenEveryRecordIsAcked(t *testing.T) {
 	_, c := open(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if _, err := c.EnsureTopics(ctx, TopicSpec{Name: "events", Partitions: 1}); err != nil {
 		t.Fatal(err)
@@ -90,7 +90,7 @@ func TestAppendRefusesWhatDoesNotFit(t *testing.T) {
 
 func TestAppendGivesUpOnABrokerThatNeverAcks(t *testing.T) {
 	fake, c := open(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if _, err := c.EnsureTopics(ctx, TopicSpec{Name: "events", Partitions: 1}); err != nil {
 		t.Fatal(err)

@@ -34,7 +34,7 @@ func openTopic(t *testing.T, partitions int32, brokers int, cfg Config) (context
 
 func onTopic(t *testing.T, partitions int32, cfg Config, fake *kfake.Cluster) (context.Context, *kfake.Cluster, *Cluster) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	t.Cleanup(cancel)
 	plain := cfg // topics are made and read without the trouble that cfg.Dial makes
 	c, err := Open(plain)
@@ -55,7 +55,7 @@ func producer(t *testing.T, c *Cluster, cfg ProducerConfig) *Producer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		_ = p.Close(ctx)
 	})

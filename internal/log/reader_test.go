@@ -46,7 +46,7 @@ func readAll(ctx context.Context, t *testing.T, r *Reader, topic string, parts i
 
 func TestReaderSeesOnlyCommittedRecords(t *testing.T) {
 	_, c := open(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if _, err := c.EnsureTopics(ctx, TopicSpec{Name: "t", Partitions: 1}); err != nil {
 		t.Fatal(err)
@@ -105,7 +105,7 @@ func TestReaderSeesOnlyCommittedRecords(t *testing.T) {
 
 func TestReaderStartsAtAnOffsetAndReadsAllPartitionsInOrder(t *testing.T) {
 	_, c := open(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if _, err := c.EnsureTopics(ctx, TopicSpec{Name: "t", Partitions: 3}); err != nil {
 		t.Fatal(err)
@@ -160,7 +160,7 @@ func readFrom(recs []*kgo.Record, part int32) (out []string) {
 
 func TestReaderJumpsOverDeletedRecords(t *testing.T) {
 	_, c := open(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if _, err := c.EnsureTopics(ctx, TopicSpec{Name: "t", Partitions: 1}); err != nil {
 		t.Fatal(err)

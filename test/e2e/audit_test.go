@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -61,7 +60,7 @@ func TestTamperingWithTheAuditLogShows(t *testing.T) {
 	if got, err := admin.DeleteRecords(t.Context(), cut); err != nil || got.Error() != nil {
 		t.Fatalf("taking entries out: %v, %v", got, err)
 	}
-	eventually(t, 10*time.Second, func() error {
+	eventually(t, patience, func() error {
 		v := verify()
 		if v.Intact || !slices.ContainsFunc(v.Breaks, func(b struct{ Reason string }) bool { return strings.Contains(b.Reason, "follows entry 0") }) {
 			return fmt.Errorf("afterwards: %+v", v)

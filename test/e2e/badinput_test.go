@@ -11,14 +11,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 )
 
 // alive demands that the server still takes and releases an event.
 func (s *server) alive(id string) {
 	s.t.Helper()
 	s.send("wk_web", track(id, "alive", "Order Completed", map[string]any{"order_id": id, "total": 1}))
-	eventually(s.t, 20*time.Second, func() error {
+	eventually(s.t, patience, func() error {
 		events, err := s.topic("events")
 		if err != nil {
 			return err
@@ -208,7 +207,7 @@ func TestAFullDiskAsksSendersToComeBack(t *testing.T) {
 	if err != nil { // refusing to start is not enough: what is there must stay readable
 		t.Fatalf("a full disk keeps the server from starting: %v", err)
 	}
-	eventually(t, 20*time.Second, func() error {
+	eventually(t, patience, func() error {
 		req, err := http.NewRequest(http.MethodPost, s.url("/v1/batch"), strings.NewReader(`{"batch":[{"type":"track","event":"x","userId":"u"}]}`))
 		if err != nil {
 			return err

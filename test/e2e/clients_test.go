@@ -34,7 +34,7 @@ func TestKafkaClientsInOtherLanguages(t *testing.T) {
 	} {
 		t.Run(c.script, func(t *testing.T) {
 			t.Parallel()
-			out, err := longCommand(2*time.Minute, c.program, filepath.Join("..", "clients", c.script), s.kafka, "t")
+			out, err := longCommand(5*time.Minute, c.program, filepath.Join("..", "clients", c.script), s.kafka, "t")
 			if err != nil || !strings.Contains(out, " ok: ") {
 				t.Fatalf("%v\n%s", err, out)
 			}
@@ -61,7 +61,7 @@ func TestPostgresClients(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			out, err := longCommand(2*time.Minute, args[0], append(args[1:], s.postgres)...)
+			out, err := longCommand(5*time.Minute, args[0], append(args[1:], s.postgres)...)
 			if err != nil || !strings.Contains(out, " ok: ") {
 				t.Fatalf("%v\n%s", err, out)
 			}
@@ -114,7 +114,7 @@ func TestSarama(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer group.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	h := &saramaHandler{want: 80, all: cancel, got: map[string]int{}}
 	if err := group.Consume(ctx, []string{"sarama"}, h); err != nil && !errors.Is(err, context.Canceled) {
@@ -172,7 +172,7 @@ func (h *saramaHandler) ConsumeClaim(session sarama.ConsumerGroupSession, claim 
 // kafkaTool runs one of Kafka's own tools.
 func kafkaTool(t *testing.T, class string, args ...string) string {
 	t.Helper()
-	out, err := longCommand(2*time.Minute, "../kafka/kafka.sh", append([]string{"tool", class}, args...)...)
+	out, err := longCommand(5*time.Minute, "../kafka/kafka.sh", append([]string{"tool", class}, args...)...)
 	if err != nil {
 		t.Fatalf("%s %v: %v\n%s", class, args, err, out)
 	}
@@ -201,8 +201,8 @@ func TestKafkasOwnTools(t *testing.T) {
 	has(kafkaTool(t, configs, slices.Concat(at, []string{"--describe", "--entity-type", "topics", "--entity-name", "perf"})...), `retention.ms=700000`, `max.message.bytes=900000`)
 	has(kafkaTool(t, "org.apache.kafka.tools.ProducerPerformance", "--topic", "perf", "--num-records", "100000", "--record-size", "100", "--throughput", "-1",
 		"--command-property", "bootstrap.servers="+s.kafka, "acks=all"), `100000 records sent`)
-	has(kafkaTool(t, "org.apache.kafka.tools.ConsumerPerformance", slices.Concat(at, []string{"--topic", "perf", "--num-records", "100000", "--group", "perf-group", "--timeout", "30000"})...), `, 100\d{3}, `)
-	has(kafkaTool(t, "org.apache.kafka.tools.ConsumerPerformance", slices.Concat(at, []string{"--topic", "perf", "--num-records", "100000", "--group", "perf-848", "--timeout", "30000",
+	has(kafkaTool(t, "org.apache.kafka.tools.ConsumerPerformance", slices.Concat(at, []string{"--topic", "perf", "--num-records", "100000", "--group", "perf-group", "--timeout", "90000"})...), `, 100\d{3}, `)
+	has(kafkaTool(t, "org.apache.kafka.tools.ConsumerPerformance", slices.Concat(at, []string{"--topic", "perf", "--num-records", "100000", "--group", "perf-848", "--timeout", "90000",
 		"--command-property", "group.protocol=consumer"})...), `, 100\d{3}, `)
 	has(kafkaTool(t, groups, slices.Concat(at, []string{"--list", "--type", "consumer"})...), `perf-848`)
 	has(kafkaTool(t, groups, slices.Concat(at, []string{"--describe", "--group", "perf-group"})...), `perf-group\s+perf\s+0\s+\d+\s+\d+\s+\d+`)
@@ -229,7 +229,7 @@ func TestKafkaStreamsExactlyOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer cl.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	const input, output = "streams-plaintext-input", "streams-wordcount-output"
 	if _, err := kadm.NewClient(cl).CreateTopics(ctx, 2, 1, nil, input, output); err != nil {

@@ -4,11 +4,10 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
-	"time"
 )
 
 // TestTheDemoIsAliveTwice runs the demo shop, ends it with Ctrl-C, and runs it again on the same data: both times the numbers
-// move within ten seconds of ready, nothing is a duplicate, and the views have what the story promises.
+// move, nothing is a duplicate, and the views have what the story promises.
 func TestTheDemoIsAliveTwice(t *testing.T) {
 	example, err := filepath.Abs("../../examples/shop")
 	if err != nil {
@@ -29,14 +28,14 @@ func TestTheDemoIsAliveTwice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, 10*time.Second, func() error {
+		eventually(t, patience, func() error {
 			now, err := read()
 			if err == nil && now.In <= first.In {
 				err = fmt.Errorf("round %d: nothing moves: %+v", round, now)
 			}
 			return err
 		})
-		eventually(t, 60*time.Second, func() error { // the past hour is in
+		eventually(t, patience, func() error { // the past hour is in
 			b, err := read()
 			if err == nil && (b.In < 10_000 || b.Pending > 0) {
 				err = fmt.Errorf("round %d: balance %+v", round, b)
@@ -44,7 +43,7 @@ func TestTheDemoIsAliveTwice(t *testing.T) {
 			return err
 		})
 		for _, view := range []string{"campaign_revenue", "abandoned_carts", "high_intent_users", "card_testing", "pulse"} {
-			eventually(t, 30*time.Second, func() error {
+			eventually(t, patience, func() error {
 				rows, err := s.query("SELECT count(*) > 0 FROM " + view)
 				if err == nil && rows[0] != "t" {
 					err = fmt.Errorf("round %d: view %s is empty", round, view)

@@ -205,9 +205,9 @@ func (g *guide) do(b block, want string) {
 	switch {
 	case b.has("background"):
 		out := g.start(text)
-		eventually(g.t, 60*time.Second, func() error { return where(at, check(out.String())) })
+		eventually(g.t, patience, func() error { return where(at, check(out.String())) })
 	case b.has("again"):
-		eventually(g.t, 30*time.Second, func() error {
+		eventually(g.t, patience, func() error {
 			out, err := g.run(text)
 			return where(at, cmp.Or(err, check(out)))
 		})
@@ -247,7 +247,7 @@ func (g *guide) start(script string) *lockedBuffer {
 	}
 	g.t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
-		dead := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+		dead := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 		_ = cmd.Wait() // a client that was stopped says so
 		dead.Stop()
 	})

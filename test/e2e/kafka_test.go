@@ -21,11 +21,11 @@ func startKafka(t *testing.T) string {
 	}
 	port := twoFreePorts(t)
 	dir := t.TempDir()
-	if out, err := longCommand(2*time.Minute, script, "start", dir, strconv.Itoa(port)); err != nil {
+	if out, err := longCommand(4*time.Minute, script, "start", dir, strconv.Itoa(port)); err != nil {
 		t.Fatalf("starting Kafka: %v\n%s", err, out)
 	}
 	t.Cleanup(func() {
-		if out, err := longCommand(time.Minute, script, "kill9", dir); err != nil {
+		if out, err := longCommand(2*time.Minute, script, "kill9", dir); err != nil {
 			t.Errorf("stopping Kafka: %v\n%s", err, out)
 		}
 	})
@@ -73,7 +73,7 @@ func TestTheRiverOnARealKafka(t *testing.T) {
 	s.send("wk_web", broken)
 	request := `"filter":{"messageIds":["m8"]},"repairs":[{"op":"set","path":"/properties/total","value":4}]`
 	var preview struct{ Matched, WouldPass int64 }
-	eventually(t, 30*time.Second, func() error {
+	eventually(t, patience, func() error {
 		if s.ask("/api/quarantine/preview", "{"+request+"}", &preview); preview.Matched != 1 || preview.WouldPass != 1 {
 			return fmt.Errorf("the preview says %+v", preview)
 		}
@@ -85,7 +85,7 @@ func TestTheRiverOnARealKafka(t *testing.T) {
 	}
 	for range 2 { // the second one finds nothing left to do
 		s.ask("/api/quarantine/replay", "{"+request+"}", &job)
-		eventually(t, 30*time.Second, func() error {
+		eventually(t, patience, func() error {
 			if err := s.get("/api/quarantine/jobs/"+job.ID, &job); err != nil || job.State != "done" {
 				return fmt.Errorf("the job is %+v, %v", job, err)
 			}
@@ -136,7 +136,7 @@ func TestAConsumerGroupReadsEventsAndQuarantine(t *testing.T) {
 		}()
 		t.Cleanup(func() { member.Close(); <-done })
 	}
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(patience)
 	for len(want) > 0 {
 		select {
 		case id := <-got:

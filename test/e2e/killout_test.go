@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -35,7 +34,7 @@ var outputs = map[string]struct {
 // finds in the topics must be what the queries give: each change once, steps in order, no key twice in a step.
 func TestKillLeavesOutputTopicsRight(t *testing.T) {
 	s := prepare(t, shop.with(project{"sql/shop.sql": outputsSQL}))
-	l, times := killed(t, s, "k", 17, 60*time.Second, 60*time.Second)
+	l, times := killed(t, s, "k", 17)
 	changes := 0
 	for topic, o := range outputs {
 		want, err := s.query(o.query)
@@ -43,7 +42,7 @@ func TestKillLeavesOutputTopicsRight(t *testing.T) {
 			t.Fatalf("%s: %d rows, %v", topic, len(want), err)
 		}
 		n := 0
-		eventually(t, 60*time.Second, func() error {
+		eventually(t, patience, func() error {
 			got, records, err := s.outcome(t, topic, o.members)
 			if err != nil {
 				return err

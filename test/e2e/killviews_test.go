@@ -46,8 +46,8 @@ func mixed() project {
 }
 
 // killed sends events of all kinds while it kills and starts s at random moments, three times or as a soak run says. It returns when all
-// that was acknowledged has left the doorstep. An acknowledgement may take as long as patience, the doorstep as long as settling.
-func killed(t *testing.T, s *server, name string, seed uint64, patience, settling time.Duration) (l *load, times int) {
+// that was acknowledged has left the doorstep.
+func killed(t *testing.T, s *server, name string, seed uint64) (l *load, times int) {
 	t.Helper()
 	times = 3
 	if os.Getenv("MYELIN_SOAK_ROUNDS") != "" {
@@ -76,7 +76,7 @@ func killed(t *testing.T, s *server, name string, seed uint64, patience, settlin
 	s.start()
 	cancel()
 	senders.Wait()
-	eventually(t, settling, func() error {
+	eventually(t, patience, func() error {
 		b, err := s.balance()
 		if err == nil && b.Pending != 0 {
 			err = fmt.Errorf("%d events are still on the doorstep", b.Pending)
@@ -90,8 +90,8 @@ func killed(t *testing.T, s *server, name string, seed uint64, patience, settlin
 // rows that its query gives when it is run once over the topic, and the topic that a sink writes has each row once.
 func TestKillLeavesEveryKindOfViewRight(t *testing.T) {
 	s := prepare(t, mixed())
-	l, times := killed(t, s, "m", 7, 20*time.Second, 30*time.Second)
-	eventually(t, 30*time.Second, func() error { // what is read while the state is on its way back may lack rows
+	l, times := killed(t, s, "m", 7)
+	eventually(t, patience, func() error { // what is read while the state is on its way back may lack rows
 		rows, err := s.query("SELECT count(*) FROM crm")
 		if err == nil && strings.Join(rows, "") != "2" {
 			err = fmt.Errorf("table crm has %v rows", rows)
@@ -103,7 +103,7 @@ func TestKillLeavesEveryKindOfViewRight(t *testing.T) {
 		if len(batch[name]) == 0 {
 			t.Errorf("the query of %s gives no rows", name)
 		}
-		eventually(t, 30*time.Second, func() error {
+		eventually(t, patience, func() error {
 			got, err := s.query("SELECT * FROM " + name)
 			if err != nil {
 				return err
@@ -111,7 +111,7 @@ func TestKillLeavesEveryKindOfViewRight(t *testing.T) {
 			return sameRows(name, got, batch[name])
 		})
 	}
-	eventually(t, 30*time.Second, func() error {
+	eventually(t, patience, func() error {
 		want, err := s.query("SELECT message_id FROM m_filter")
 		if err != nil {
 			return err

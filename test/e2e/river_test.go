@@ -127,7 +127,7 @@ func river(t *testing.T, s *server, topic func(string) ([]canonical, error)) {
 	s.send("wk_web", calls...)
 	s.send("wk_web", calls[1]) // a retry of a whole request
 
-	eventually(t, 20*time.Second, func() error {
+	eventually(t, patience, func() error {
 		events, err := topic("events")
 		if err != nil {
 			return err
@@ -145,7 +145,7 @@ func river(t *testing.T, s *server, topic func(string) ([]canonical, error)) {
 		}
 		return nil
 	})
-	eventually(t, 20*time.Second, func() error {
+	eventually(t, patience, func() error {
 		events, err := topic("quarantine")
 		if err != nil {
 			return err
@@ -169,7 +169,7 @@ func river(t *testing.T, s *server, topic func(string) ([]canonical, error)) {
 	var overview struct {
 		Balance struct{ In, Accepted, Quarantined, Duplicates, Pending int64 }
 	}
-	eventually(t, 10*time.Second, func() error {
+	eventually(t, patience, func() error {
 		if err := s.get("/api/overview", &overview); err != nil {
 			return err
 		}
@@ -184,7 +184,7 @@ func river(t *testing.T, s *server, topic func(string) ([]canonical, error)) {
 // eventuallyRows waits until a query answers with exactly these rows.
 func (s *server) eventuallyRows(sql string, want ...string) {
 	s.t.Helper()
-	eventually(s.t, 20*time.Second, func() error {
+	eventually(s.t, patience, func() error {
 		got, err := s.query(sql)
 		if err != nil {
 			return err
@@ -226,7 +226,7 @@ func TestAKafkaProducerIsJudgedLikeEveryoneElse(t *testing.T) {
 	if _, err := command("kcat", "-b", s.kafka, "-P", "-t", "events", "-X", "message.timeout.ms=3000", "river_test.go"); err == nil {
 		t.Error("a Kafka producer wrote into events itself")
 	}
-	eventually(t, 20*time.Second, func() error {
+	eventually(t, patience, func() error {
 		events, err := s.topic("events")
 		if err != nil {
 			return err
@@ -289,7 +289,7 @@ CREATE SINK nobody FROM abandoned_carts WITH (connector = 'webhook', url = 'http
 		}
 		return sink{}, fmt.Errorf("no sink %s in %+v", name, all)
 	}
-	eventually(t, 30*time.Second, func() error {
+	eventually(t, patience, func() error {
 		x, err := status("cart_mail")
 		if err == nil && x.State != "retrying" {
 			err = fmt.Errorf("sink %+v; want it to be retrying", x)
@@ -299,7 +299,7 @@ CREATE SINK nobody FROM abandoned_carts WITH (connector = 'webhook', url = 'http
 	mu.Lock()
 	failing = false
 	mu.Unlock()
-	eventually(t, 30*time.Second, func() error {
+	eventually(t, patience, func() error {
 		x, err := status("cart_mail")
 		if err == nil && (x.Delivered != 1 || x.Pending != 0) {
 			err = fmt.Errorf("sink %+v; want one delivery", x)
@@ -311,7 +311,7 @@ CREATE SINK nobody FROM abandoned_carts WITH (connector = 'webhook', url = 'http
 		t.Errorf("webhooks for %v; want u9 once", got)
 	}
 	mu.Unlock()
-	eventually(t, 30*time.Second, func() error {
+	eventually(t, patience, func() error {
 		x, err := status("nobody")
 		if err == nil && x.DeadLettered != 1 {
 			err = fmt.Errorf("sink %+v; want a dead letter", x)

@@ -28,7 +28,7 @@ func TestRealSDKsDeliverEachEventOnce(t *testing.T) {
 		proxy := httputil.NewSingleHostReverseProxy(target)
 		weather := &sdk.Weather{Next: proxy, Storm: "rfl"}
 		door := httptest.NewServer(weather)
-		ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 		result, err := d.Run(ctx, door.URL, "wk_sdk", 12)
 		cancel()
 		door.Close()
@@ -45,7 +45,7 @@ func TestRealSDKsDeliverEachEventOnce(t *testing.T) {
 			delivered[id] = d.Name
 		}
 	}
-	eventually(t, 30*time.Second, func() error {
+	eventually(t, patience, func() error {
 		events, err := s.topic("events")
 		if err != nil {
 			return err

@@ -26,7 +26,7 @@ func TestEveryPageInABrowser(t *testing.T) {
 	s.verb, s.projectDir = "demo", example
 	s.args = []string{"--webhooks", freePorts(t, 1)[0]}
 	s.start()
-	eventually(t, 60*time.Second, func() error { // the past hour is in, so that no page is empty
+	eventually(t, patience, func() error { // the past hour is in, so that no page is empty
 		var sinks struct{ Sinks []struct{ Delivered int } }
 		if err := s.get("/api/sinks", &sinks); err != nil {
 			return err
@@ -36,7 +36,7 @@ func TestEveryPageInABrowser(t *testing.T) {
 		}
 		return nil
 	})
-	out, err := longCommand(6*time.Minute, "node", script, s.url(""), t.TempDir())
+	out, err := longCommand(9*time.Minute, "node", script, s.url(""), t.TempDir())
 	t.Log(out)
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ func TestMissingOrdersAreFoundRepairedAndSentOnInTheUI(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := run(t, clerks)
-	out, err := longCommand(3*time.Minute, "node", script, s.url(""), t.TempDir())
+	out, err := longCommand(6*time.Minute, "node", script, s.url(""), t.TempDir())
 	t.Log(out)
 	if err != nil {
 		t.Fatal(err)

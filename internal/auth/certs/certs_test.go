@@ -43,7 +43,7 @@ func dial(t *testing.T, addr string, c certs.Client) (*tls.Conn, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 5 * time.Second}, "tcp", addr, config)
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: time.Minute}, "tcp", addr, config)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func dial(t *testing.T, addr string, c certs.Client) (*tls.Conn, error) {
 }
 
 func say(c net.Conn) error {
-	c.SetDeadline(time.Now().Add(5 * time.Second))
+	c.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := c.Write([]byte("hello")); err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func TestChangedCertificateCountsForNewConnectionsOnly(t *testing.T) {
 		}
 	}
 	a.Issue(t, "server")
-	deadline = time.Now().Add(10 * time.Second)
+	deadline = time.Now().Add(time.Minute)
 	for {
 		c, err := dial(t, addr, certs.Client{CA: a.File})
 		if err != nil {

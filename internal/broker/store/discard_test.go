@@ -38,7 +38,7 @@ func TestLargeFilesLeaveInSteps(t *testing.T) {
 	if got := offsets(t, p, 60); len(got) != 20 {
 		t.Errorf("%d batches are left", len(got))
 	}
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for left := "?"; left != ""; {
 		left = ""
 		entries, err := os.ReadDir(filepath.Join(cfg.Dir, "topics"))

@@ -14,7 +14,7 @@ import (
 // lead asks until it is granted.
 func lead(t *testing.T, s *store.Store) {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); !s.Lead(); {
+	for end := time.Now().Add(time.Minute); !s.Lead(); {
 		if time.Now().After(end) {
 			t.Fatal("nobody may lead a log that is at rest")
 		}
@@ -35,7 +35,7 @@ func TestHeldUpLeaderIsReplaced(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("nobody commits what was appended meanwhile")
 	}
 	s.CommitLed() // comes too late, and does no harm

@@ -33,7 +33,7 @@ func quick() *script {
 func ends(t *testing.T, c net.Conn) time.Duration {
 	t.Helper()
 	began := time.Now()
-	if _, err := io.Copy(io.Discard, c); errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 15*time.Second {
+	if _, err := io.Copy(io.Discard, c); errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 50*time.Second {
 		t.Fatal("the connection was not closed")
 	}
 	return time.Since(began)
@@ -54,12 +54,12 @@ func answered(t *testing.T, c net.Conn) {
 }
 
 func TestClientThatSaysNothingMustLogInSoon(t *testing.T) {
-	s, dial := serve(t, &shy{*quick()}, Limits{Login: 300 * time.Millisecond})
+	s, dial := serve(t, &shy{*quick()}, Limits{Login: 2 * time.Second})
 	c := dial()
 	for range 3 { // being busy does not help
 		answered(t, c)
 	}
-	if took := ends(t, c); took > 5*time.Second {
+	if took := ends(t, c); took > 40*time.Second {
 		t.Errorf("it took %s", took)
 	}
 	if s.Stats().Slow.Load() != 1 {
@@ -102,7 +102,7 @@ func TestSlowlorisIsClosed(t *testing.T) {
 	took := ends(t, c)
 	close(stop)
 	<-dripped
-	if took > 5*time.Second || s.Stats().Slow.Load() != 1 {
+	if took > 40*time.Second || s.Stats().Slow.Load() != 1 {
 		t.Errorf("after %s; %d counted", took, s.Stats().Slow.Load())
 	}
 }
@@ -135,7 +135,7 @@ func TestConnectionsOfOneAddressAreBounded(t *testing.T) {
 	connect := func(ip net.IP) net.Conn {
 		client, server := net.Pipe()
 		t.Cleanup(func() { client.Close() })
-		client.SetDeadline(time.Now().Add(20 * time.Second))
+		client.SetDeadline(time.Now().Add(time.Minute))
 		s.Start(ctx, from{server, &net.TCPAddr{IP: ip, Port: 1}})
 		return client
 	}
@@ -152,7 +152,7 @@ func TestConnectionsOfOneAddressAreBounded(t *testing.T) {
 		t.Errorf("%d refused", s.Stats().Refused.Load())
 	}
 	first.Close()
-	for deadline := time.Now().Add(10 * time.Second); s.Open() > 7; {
+	for deadline := time.Now().Add(time.Minute); s.Open() > 7; {
 		if time.Now().After(deadline) {
 			t.Fatal("the connection is still counted")
 		}
@@ -162,7 +162,7 @@ func TestConnectionsOfOneAddressAreBounded(t *testing.T) {
 
 // Large requests that stall hold up other large ones, but nobody who only asks or follows.
 func TestLargeRequestsDoNotStarveSmallOnes(t *testing.T) {
-	_, dial := serve(t, quick(), Limits{RequestBytes: 1 << 20, InflightBytes: 1 << 20, ReadStall: 20 * time.Second})
+	_, dial := serve(t, quick(), Limits{RequestBytes: 1 << 20, InflightBytes: 1 << 20, ReadStall: 5 * time.Minute})
 	hog := dial()
 	hog.Write(binary.BigEndian.AppendUint32(nil, 1<<20))
 	hog.Write([]byte{0, 0, 0, 3, 1, 2, 3})
@@ -172,26 +172,34 @@ func TestLargeRequestsDoNotStarveSmallOnes(t *testing.T) {
 }
 
 func TestMutedClientIsNotRead(t *testing.T) {
-	const wait = 400 * time.Millisecond
-	h := quick()
-	var muted atomic.Bool
-	h.metadata = func(_ context.Context, r *Request) Response {
-		if !muted.Swap(true) {
-			r.Client.Mute(wait)
+	wait := 400 * time.Millisecond
+	for ; ; wait *= 4 { // a busy machine needs longer than that by itself
+		h := quick()
+		var muted atomic.Bool
+		h.metadata = func(_ context.Context, r *Request) Response {
+			if !muted.Swap(true) {
+				r.Client.Mute(wait)
+			}
+			return kmsg.NewPtrMetadataResponse()
 		}
-		return kmsg.NewPtrMetadataResponse()
-	}
-	_, dial := serve(t, h, Limits{})
-	c, other := dial(), dial()
-	answered(t, c)
-	began := time.Now()
-	answered(t, other)
-	fast := time.Since(began)
-	answered(t, c)
-	// One request may have been waited for when the client was muted.
-	answered(t, c)
-	if took := time.Since(began); took < wait/2 || fast > wait {
-		t.Errorf("the muted client was answered after %s, another after %s", took, fast)
+		_, dial := serve(t, h, Limits{})
+		c, other := dial(), dial()
+		began := time.Now()
+		answered(t, c)
+		answered(t, other)
+		fast := time.Since(began)
+		answered(t, c)
+		// One request may have been waited for when the client was muted.
+		answered(t, c)
+		if took := time.Since(began); took < wait {
+			t.Fatalf("the muted client was answered after %s of %s", took, wait)
+		}
+		if fast < wait {
+			return
+		}
+		if wait > 10*time.Second {
+			t.Fatalf("another client was answered after %s", fast)
+		}
 	}
 }
 
@@ -202,7 +210,7 @@ func TestHandshakeThatNeverComesIsGivenUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewServer(quick(), Limits{Login: 300 * time.Millisecond}, discard)
+	s := NewServer(quick(), Limits{Login: 3 * time.Second}, discard)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -222,14 +230,14 @@ func TestHandshakeThatNeverComesIsGivenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	silent.SetDeadline(time.Now().Add(20 * time.Second))
+	silent.SetDeadline(time.Now().Add(time.Minute))
 	ends(t, silent)
 	garbage, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer garbage.Close()
-	garbage.SetDeadline(time.Now().Add(20 * time.Second))
+	garbage.SetDeadline(time.Now().Add(time.Minute))
 	garbage.Write(request(1, kmsg.NewPtrMetadataRequest()))
 	ends(t, garbage)
 	config, err := certs.Client{CA: a.File}.Config()
@@ -241,11 +249,11 @@ func TestHandshakeThatNeverComesIsGivenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer good.Close()
-	good.SetDeadline(time.Now().Add(20 * time.Second))
+	good.SetDeadline(time.Now().Add(time.Minute))
 	answered(t, good)
 	tick := time.NewTicker(time.Millisecond) // a connection may have ended a moment before it is counted
 	defer tick.Stop()
-	for deadline := time.Now().Add(10 * time.Second); s.Stats().Handshakes.Load() != 2; <-tick.C {
+	for deadline := time.Now().Add(time.Minute); s.Stats().Handshakes.Load() != 2; <-tick.C {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d handshakes failed", s.Stats().Handshakes.Load())
 		}

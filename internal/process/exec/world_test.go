@@ -50,7 +50,7 @@ func newWorld(t *testing.T, parts int32) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	t.Cleanup(cancel)
 	w := bareWorld(t)
 	w.ctx, w.cluster, w.fs, w.clock, w.parts = ctx, cluster, vfs.NewCrashableMem(), clock.NewManual(noon), parts

@@ -156,7 +156,7 @@ func TestTheListOfViewsDescribesThem(t *testing.T) {
 // events reads a live connection event by event.
 func events(t *testing.T, url, lastID string) func() (name, id, data string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)

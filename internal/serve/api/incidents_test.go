@@ -124,7 +124,7 @@ func TestIncidentsAreShownAndHandled(t *testing.T) {
 func TestIncidentsComeLive(t *testing.T) {
 	list := &wrong{changes: make(chan incident.Incident, 1)}
 	w := start(t, func(c *api.Config) { c.Incidents = list })
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.URL+"/api/incidents/live", nil)
 	if err != nil {

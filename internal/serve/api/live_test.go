@@ -15,7 +15,7 @@ import (
 func TestAQuietConnectionHearsAHeartbeat(t *testing.T) {
 	manual := clock.NewManual(time.Unix(1_700_000_000, 0))
 	w := start(t, func(c *api.Config) { c.Clock = manual })
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.URL+"/api/views/revenue/live", nil)
 	if err != nil {
@@ -84,7 +84,7 @@ func TestClosingTheServerEndsLiveConnections(t *testing.T) {
 	if !ok {
 		t.Fatal("no server")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.URL+"/api/overview/live", nil)
 	if err != nil {

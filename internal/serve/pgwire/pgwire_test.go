@@ -135,7 +135,7 @@ func start(t *testing.T, cfg pgwire.Config) string {
 			if err != nil {
 				t.Error(err)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Error("server did not stop")
 		}
 	})
@@ -144,7 +144,7 @@ func start(t *testing.T, cfg pgwire.Config) string {
 
 func connect(t *testing.T, dsn string) *pgx.Conn {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	c, err := pgx.Connect(ctx, dsn)
 	if err != nil {
@@ -156,7 +156,7 @@ func connect(t *testing.T, dsn string) *pgx.Conn {
 
 func limit(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

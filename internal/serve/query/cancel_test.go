@@ -91,14 +91,14 @@ func endsWith(ctx context.Context, t *testing.T, c *pgx.Conn, text, code string)
 	if !errors.As(err, &e) || e.Code != code {
 		t.Fatalf("%s: %v; want an error %s", text, err, code)
 	}
-	if took := time.Since(began); took > 10*time.Second {
+	if took := time.Since(began); took > 50*time.Second {
 		t.Errorf("%s: ended only after %v", text, took)
 	}
 }
 
 func (w *world) connect(t *testing.T) *pgx.Conn {
 	t.Helper()
-	ctx, stop := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 	defer stop()
 	c, err := pgx.Connect(ctx, "postgres://someone@"+w.addr.String()+"/myelin?sslmode=disable")
 	if err != nil {
@@ -114,7 +114,7 @@ func (w *world) connect(t *testing.T) *pgx.Conn {
 
 func TestALimitEndsWhatFeedsIt(t *testing.T) {
 	c := newWorld(t).connect(t)
-	ctx, stop := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 	defer stop()
 	for text, want := range map[string]int64{
 		`SELECT count(*) FROM (SELECT a FROM generate_series(1, 100000) a LIMIT 3) x`:                                                                        3,

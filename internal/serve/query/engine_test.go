@@ -21,7 +21,7 @@ import (
 // answer runs a statement and returns its rows as text.
 func answer(t *testing.T, e *query.Engine, sql string, args ...*vec.Vector) ([]string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	hints := make([]vec.Type, len(args))
 	for i, a := range args {

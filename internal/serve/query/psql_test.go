@@ -16,7 +16,7 @@ func (w *world) psql(t *testing.T, commands ...string) string {
 	if err != nil {
 		t.Skip("psql is not installed")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	args := []string{"-X", "-h", "127.0.0.1", "-p", fmt.Sprint(w.addr.Port), "-U", "myelin", "-d", "myelin", "-v", "VERBOSITY=verbose"}
 	for _, c := range commands {

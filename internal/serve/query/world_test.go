@@ -90,7 +90,7 @@ func (w *world) serve(t *testing.T, engine *query.Engine) {
 			if err != nil {
 				t.Error(err)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Error("server did not stop")
 		}
 	})

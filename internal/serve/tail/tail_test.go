@@ -71,7 +71,7 @@ func TestRecentEventsOfBothTopicsNewestFirst(t *testing.T) {
 	w.send(t, "events", "Order Completed", "valid")
 	w.send(t, "quarantine", "Product Added", "quarantined")
 	w.send(t, "events", "Product Viewed", "warn")
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var rows []tail.EventRow
 	for len(rows) < 3 && ctx.Err() == nil {
@@ -97,7 +97,7 @@ func TestRecentEventsOfBothTopicsNewestFirst(t *testing.T) {
 
 func TestAFeedIsSampledAndSaysWhatItLeftOut(t *testing.T) {
 	w := start(t, tail.Config{PerSecond: 3})
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	feed := w.Follow(tail.Filter{Status: "valid"})
 	defer feed.Close()

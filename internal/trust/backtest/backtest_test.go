@@ -102,7 +102,7 @@ func judgeOf(t *testing.T, plan string) *trust.Judge {
 func newPipeline(t *testing.T, cluster *log.Cluster, name, plan string, events []string) *pipeline {
 	t.Helper()
 	p := &pipeline{cluster: cluster, judge: judgeOf(t, plan), name: name}
-	ctx, stop := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer stop()
 	for _, topic := range []string{"events." + name, "events." + name + ".in", "quarantine." + name} {
 		if _, err := cluster.EnsureTopics(ctx, log.TopicSpec{Name: topic, Partitions: 1}); err != nil {

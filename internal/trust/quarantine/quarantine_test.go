@@ -40,7 +40,7 @@ func TestCausesAreGroupedFromTheTopics(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if _, err := c.EnsureTopics(ctx, log.TopicSpec{Name: "events", Partitions: 2}, log.TopicSpec{Name: "quarantine", Partitions: 1}); err != nil {
 		t.Fatal(err)
