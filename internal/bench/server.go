@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -222,16 +223,23 @@ func (s *server) rss() int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// freePorts finds loopback addresses that nobody listens on.
+// freePorts finds loopback addresses that nobody listens on, below those that the system gives to connections by themselves.
 func freePorts(n int) ([]string, error) {
+	const first, behind = 28_000, 32_000
 	var out []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("finding a free port: %w", err)
+	for port, tries := first+rand.IntN(behind-first), 0; tries < behind-first; tries++ {
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
+		if port++; port == behind {
+			port = first
 		}
-		defer l.Close()
-		out = append(out, l.Addr().String())
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			continue
+		}
+		l.Close()
+		if out = append(out, addr); len(out) == n {
+			return out, nil
+		}
 	}
-	return out, nil
+	return nil, fmt.Errorf("finding %d free ports", n)
 }

@@ -296,7 +296,7 @@ func freePorts(t *testing.T, n int) []string {
 	t.Helper()
 	ports.Lock()
 	defer ports.Unlock()
-	const first, behind = 24_000, 32_000
+	const first, behind = 24_000, 28_000
 	if ports.next == 0 {
 		ports.next = first + rand.IntN(behind-first)
 	}
