@@ -10,13 +10,13 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.uber.org/goleak"
 
 	"myelin/internal/broker"
 	"myelin/internal/broker/store"
+	"myelin/internal/lint/leak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // smallStore keeps tests light: small write-ahead files and no floor of free space.
 var smallStore = store.Config{WALFileBytes: 4 << 20, MaxBatchBytes: 2 << 20, MinFreeBytes: -1, BallastBytes: -1}

@@ -8,12 +8,12 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kfake"
-	"go.uber.org/goleak"
 
 	"myelin/internal/broker"
+	"myelin/internal/lint/leak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // forEachBroker runs a test on franz-go's fake, on the embedded broker, and on the Kafka that MYELIN_TEST_KAFKA names.
 func forEachBroker(t *testing.T, test func(t *testing.T, brokers []string)) {

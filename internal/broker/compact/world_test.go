@@ -12,16 +12,16 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
-	"go.uber.org/goleak"
 
 	"myelin/internal/broker/batch"
 	"myelin/internal/broker/compact"
 	"myelin/internal/broker/partition"
 	"myelin/internal/broker/store"
 	"myelin/internal/clock"
+	"myelin/internal/lint/leak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 var topicID = store.TopicID{1}
 

@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"go.uber.org/goleak"
 
 	"myelin/internal/broker/store"
+	"myelin/internal/lint/leak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // small is a configuration whose limits are soon met.
 func small(fs vfs.FS) store.Config {

@@ -12,10 +12,11 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"go.uber.org/goleak"
+
+	"myelin/internal/lint/leak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // script is a Handler made of functions. Produce (0) is pipelined, Metadata (3) is not.
 type script struct {

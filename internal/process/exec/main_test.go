@@ -3,7 +3,7 @@ package exec
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"myelin/internal/lint/leak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }

@@ -15,10 +15,9 @@ import (
 	"testing/fstest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"myelin/internal/auth"
 	"myelin/internal/auth/role"
+	"myelin/internal/lint/leak"
 	"myelin/internal/process/plan"
 	"myelin/internal/process/state"
 	"myelin/internal/serve/api"
@@ -27,7 +26,7 @@ import (
 	"myelin/internal/vec"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // world is a server over one view, revenue(campaign key, total).
 type world struct {

@@ -10,14 +10,14 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"go.uber.org/goleak"
 
+	"myelin/internal/lint/leak"
 	"myelin/internal/serve/pgwire"
 	"myelin/internal/serve/query"
 	"myelin/internal/vec"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // fake is an engine that knows a few statements by heart.
 type fake struct{}

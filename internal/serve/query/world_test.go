@@ -7,9 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"myelin/internal/clock"
+	"myelin/internal/lint/leak"
 	"myelin/internal/process/exec"
 	"myelin/internal/process/plan"
 	"myelin/internal/process/state"
@@ -20,7 +19,7 @@ import (
 	"myelin/internal/vec"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // world is a query engine behind a PostgreSQL port, over two views and a table.
 type world struct {

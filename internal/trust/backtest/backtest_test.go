@@ -9,15 +9,15 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.uber.org/goleak"
 
 	"myelin/internal/event"
+	"myelin/internal/lint/leak"
 	"myelin/internal/log"
 	"myelin/internal/trust"
 	"myelin/internal/trust/schema"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 const inForce = `
 apiVersion: myelin/v1

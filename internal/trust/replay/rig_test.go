@@ -12,17 +12,17 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.uber.org/goleak"
 
 	"myelin/internal/broker"
 	"myelin/internal/event"
+	"myelin/internal/lint/leak"
 	"myelin/internal/log"
 	"myelin/internal/trust"
 	"myelin/internal/trust/quarantine"
 	"myelin/internal/trust/schema"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 const shopPlan = `
 apiVersion: myelin/v1
