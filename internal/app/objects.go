@@ -175,7 +175,7 @@ func (b *bound) bindView(o control.Object, s *sql.CreateView) error {
 		emit = "window close"
 	}
 	b.engine.Views = append(b.engine.Views, exec.Definition{Relation: r, Query: q})
-	b.entries = append(b.entries, view.Entry{Relation: r, SQL: o.SQL, Description: o.Description, Emit: emit})
+	b.entries = append(b.entries, view.Entry{Relation: r, SQL: o.SQL, Description: o.Description, Emit: emit, TTL: q.Forgets()})
 	return nil
 }
 

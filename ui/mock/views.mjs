@@ -121,6 +121,7 @@ export const streams = ['events', 'product_viewed', 'products_searched', 'produc
   key: [],
   rows: 0,
   emit: 'changes',
+  ttl: '',
   description: '',
   rowsPerSec: 0,
   lagMs: 0,

@@ -31,11 +31,12 @@ func Analyze(ctx context.Context, q *plan.Query, env fn.Env, rows op.Rows) ([]op
 type runOptions struct {
 	built  func(*op.Pipeline)
 	failed func(b *vec.Batch, row int, err error)
+	until  int64 // op.Ctx.Until
 }
 
 func runBatch(ctx context.Context, q *plan.Query, env fn.Env, rows op.Rows, o runOptions) iter.Seq2[*vec.Batch, error] {
 	return func(yield func(*vec.Batch, error) bool) {
-		c := &op.Ctx{Env: env, Watermark: op.NoTime, Batch: true, Failed: o.failed}
+		c := &op.Ctx{Env: env, Watermark: op.NoTime, Batch: true, Failed: o.failed, Until: o.until, Lateness: q.TTL}
 		stopped := false
 		p, err := op.Build(q, c, func(b *vec.Batch) {
 			if stopped || c.Err != nil {

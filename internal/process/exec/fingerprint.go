@@ -103,6 +103,9 @@ func (p *printer) value(v reflect.Value) {
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
+			if v.Type().Field(i).Tag.Get("print") == "omitzero" && v.Field(i).IsZero() {
+				continue // it came later: definitions without it are what they were
+			}
 			p.value(v.Field(i))
 		}
 	case reflect.Slice, reflect.Array:

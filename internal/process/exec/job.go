@@ -87,6 +87,10 @@ func (e *Engine) newJob(id uint32, name string, v *View, q *plan.Query, print fi
 			j.late(b, row)
 		},
 	}
+	if q.TTL > 0 {
+		j.ctx.Slack = min(j.ctx.Lateness, q.TTL)
+		j.ctx.Lateness = q.TTL
+	}
 	if v == nil {
 		j.loose = state.NewRows(j.types)
 	} else if v.Table.Key() != nil {
@@ -321,7 +325,7 @@ func rowwise(n plan.Node) bool {
 		switch n.(type) {
 		case *plan.Scan:
 			return true
-		case *plan.Filter, *plan.Project, *plan.Window:
+		case *plan.Filter, *plan.Project, *plan.Window, *plan.Expire:
 		default:
 			return false
 		}

@@ -90,7 +90,7 @@ func (e *Engine) recompute(
 		return counted(streamUpTo(ctx, e.cluster, s, e.cfg.Governed(s.Relation.Topic), ends[s.Relation.Topic]), &out.Records)
 	}
 	count := map[string]int{}
-	lenient := runOptions{failed: func(*vec.Batch, int, error) { out.LeftOut++ }} // as the view leaves them out
+	lenient := runOptions{until: watermark, failed: func(*vec.Batch, int, error) { out.LeftOut++ }} // as the view leaves them out
 	for b, err := range runBatch(ctx, q, fn.Env{Now: clock}, rows, lenient) {
 		if err != nil {
 			return nil, fmt.Errorf("computing the query at once: %w", err)

@@ -18,6 +18,7 @@ type aggregate struct {
 	keys     []*eval.Eval
 	life     lifetime
 	onClose  bool // rows go out when their window closes
+	forgets  bool // rows are taken back when their window is given up
 	replaces bool // see Ctx.Replaces
 	global   bool // no GROUP BY: exactly one row, also over nothing
 	nkeys    int
@@ -63,6 +64,7 @@ func (p *Pipeline) buildAggregate(n *plan.Aggregate, out sink) error {
 	a.life = lifetimeOf(n)
 	a.replaces = n == p.replaced
 	a.onClose = p.Ctx.OnClose && a.life.col >= 0
+	a.forgets = n.TTL > 0 && a.life.col >= 0
 	a.panes = newPanes(a, n, !p.Ctx.Batch && !n.Input.Props().AppendOnly)
 	p.panes = a.panes
 	if a.panes == nil {
@@ -122,7 +124,7 @@ func (a *aggregate) Push(_ int, b *vec.Batch) {
 
 // begin starts the clock of a new group's window.
 func (a *aggregate) begin(id uint32, row int) {
-	if a.life.col < 0 || a.ctx.Batch {
+	if a.life.col < 0 || a.ctx.Batch && !a.forgets {
 		return
 	}
 	if end, ok := a.life.end(a.cols[a.life.col], row); ok {
@@ -174,7 +176,7 @@ func (a *aggregate) dropLate(b *vec.Batch) *vec.Batch {
 	for k := range b.Rows() {
 		i := rowAt(b, k)
 		if end, ok := a.life.end(v, i); ok && a.due(end) <= a.ctx.Watermark {
-			if a.ctx.Late != nil {
+			if a.ctx.Late != nil && (!a.forgets || b.Sign(i) > 0) { // what is taken back because it was forgotten went with its window
 				a.ctx.Late(b, i)
 			}
 			continue
@@ -203,6 +205,9 @@ func (a *aggregate) Flush(wm int64) {
 			old = a.olds[k*w : (k+1)*w]
 		}
 		a.groups.m.SetFlag(id, false)
+		if a.ctx.Batch && a.over(id) {
+			continue
+		}
 		a.change(id, old)
 		if a.rows.Len() >= letRows {
 			a.let()
@@ -212,7 +217,9 @@ func (a *aggregate) Flush(wm int64) {
 		}
 	}
 	a.touched, a.olds = a.touched[:0], a.olds[:0]
-	a.expire(wm)
+	if !a.ctx.Batch {
+		a.expire(wm)
+	}
 	a.let()
 	if a.shown != nil {
 		a.shown.forget(a)
@@ -223,7 +230,13 @@ func (a *aggregate) Flush(wm int64) {
 // letRows is how many rows an operator collects before it lets them out.
 const letRows = 4096
 
-// expire ends the groups whose time has come: on window close their rows go out, else they are just forgotten.
+// over reports whether a group of a query that runs once is forgotten.
+func (a *aggregate) over(id uint32) bool {
+	due := int64(a.groups.m.At(id)[aggDue])
+	return a.forgets && due != 0 && due <= a.ctx.reached()
+}
+
+// expire ends the groups whose time has come: on window close their rows go out, else they are just forgotten, or taken back.
 func (a *aggregate) expire(wm int64) {
 	for {
 		at, ok := a.timers.Next()
@@ -234,12 +247,16 @@ func (a *aggregate) expire(wm int64) {
 		if !a.groups.m.Live(id) || int64(a.groups.m.At(id)[aggDue]) != at {
 			continue // the group went before its time, and its id may be another's
 		}
-		if p := a.groups.m.At(id); a.onClose && int64(p[payRows]) > 0 {
+		switch p := a.groups.m.At(id); {
+		case a.onClose && int64(p[payRows]) > 0:
 			a.results(a.now, p)
 			a.emit(id, a.now, 1)
-			if a.rows.Len() >= letRows {
-				a.let()
-			}
+		case a.forgets && p[aggEmitted] != 0:
+			a.results(a.now, p)
+			a.emit(id, a.now, -1)
+		}
+		if a.rows.Len() >= letRows {
+			a.let()
 		}
 		a.groups.drop(id)
 	}

@@ -32,6 +32,9 @@ func newJoinBounds(ctx *Ctx, n *plan.Join) *joinBounds {
 		}
 		return nil
 	}
+	if ctx.Slack != 0 && !ctx.OnClose {
+		late = ctx.Slack
+	}
 	j := &joinBounds{col: [2]int{b.Left, b.Right}, keep: [2]int64{math.MaxInt64, math.MaxInt64}}
 	if b.Upper != math.MaxInt64 {
 		j.keep[0] = satAdd(b.Upper, late)

@@ -21,8 +21,14 @@ type Ctx struct {
 	Env fn.Env
 	// Watermark is the event time up to which the input was complete before this step.
 	Watermark int64
-	// Lateness is how long after the watermark passed a window's end its rows still correct it (EMIT CHANGES), in microseconds.
+	// Lateness is how long after the watermark passed a window's end its rows still correct it (EMIT CHANGES), in microseconds. Of a view
+	// with a ttl it is that.
 	Lateness int64
+	// Slack, if not 0, is the same for joins whose condition bounds the times of their rows.
+	Slack int64
+	// Until is the watermark at which a query that runs once looks at its rows: what has a ttl and is over by then is not there. NoTime, or
+	// 0: all is there.
+	Until int64
 	// OnClose is set for EMIT ON WINDOW CLOSE.
 	OnClose bool
 	// Batch is set when the query runs once: nothing is late, rows that fail end the query unless Failed takes them.
@@ -197,6 +203,8 @@ func (p *Pipeline) operator(n plan.Node, out sink) error {
 		p.Sources = append(p.Sources, s)
 		p.steps = append(p.steps, step{source: s})
 		return nil
+	case *plan.Expire:
+		return p.buildExpire(n, out)
 	case *plan.Values:
 		return p.buildValues(n, out)
 	case *plan.Filter:

@@ -16,14 +16,21 @@ import (
 //
 // The entry of a session has the keys and a serial number as its key; the sessions of one set of keys form a list (rebuilt
 // after a restart) whose head is found through parts.
+//
+// Groups that are forgotten when nothing comes for them (plan.SessionSpec.Single) are sessions, too: their gap is the ttl, and of
+// those of one set of keys only the earliest is out.
 type session struct {
-	ctx    *Ctx
-	groups *groups
-	parts  *state.Map // keys → head of the list; not stored
-	keys   []*eval.Eval
-	spec   *plan.SessionSpec
-	gap    int64
-	tcol   int
+	ctx     *Ctx
+	groups  *groups
+	parts   *state.Map // keys → head of the list; not stored
+	keys    []*eval.Eval
+	spec    *plan.SessionSpec
+	gap     int64
+	tcol    int
+	onClose bool
+	lasts   int64 // how long after its end a session is remembered
+	forgets bool  // sessions are taken back when they end
+	bare    bool  // the rows of all sessions of the same keys are the same
 
 	cols    []*vec.Vector
 	ids     []uint32
@@ -31,6 +38,8 @@ type session struct {
 	idBuf   []byte
 	touched []uint32
 	gone    *state.Rows // rows of sessions that were merged away in this step
+	back    *state.Rows // rows of sessions that are there, but not shown any more
+	left    []uint32    // parts whose sessions ended in this step
 	was     []*vec.Vector
 	now     []*vec.Vector
 	keyVals []*vec.Vector
@@ -69,6 +78,10 @@ func (p *Pipeline) buildSession(n *plan.Aggregate, out sink) error {
 		was: vectors(len(n.Calls)), now: vectors(len(n.Calls)), nkeys: len(n.Session.Keys),
 		types: typesOf(n.Schema()), out: out,
 	}
+	s.lasts, s.onClose, s.forgets = p.Ctx.Lateness, p.Ctx.OnClose && !s.spec.Single, n.TTL > 0
+	if s.onClose || s.spec.Single {
+		s.lasts = 0
+	}
 	for _, k := range n.Session.Keys {
 		s.keys = append(s.keys, eval.New(n.Groups[k]))
 	}
@@ -76,7 +89,8 @@ func (p *Pipeline) buildSession(n *plan.Aggregate, out sink) error {
 	if s.groups, err = newGroups(p.Ctx, n.Calls, nil, sesExtra, false); err != nil {
 		return err
 	}
-	s.rows, s.gone = state.NewRows(s.types), state.NewRows(s.types)
+	s.bare = s.spec.Single && len(n.Calls) == 0
+	s.rows, s.gone, s.back = state.NewRows(s.types), state.NewRows(s.types), state.NewRows(s.types)
 	return p.unary(n.Input, s)
 }
 
@@ -94,6 +108,9 @@ func (s *session) Push(_ int, b *vec.Batch) {
 	for k := range b.Rows() {
 		i := rowAt(b, k)
 		if ts.IsNull(i) {
+			if s.spec.Single {
+				s.ctx.Env.Fail(i, errNoTime)
+			}
 			continue
 		}
 		s.keyBuf = state.AppendKey(s.keyBuf[:0], s.cols, i)
@@ -107,6 +124,9 @@ func (s *session) Push(_ int, b *vec.Batch) {
 		s.ids[i] = id
 		sel[0] = int32(i)
 		s.groups.foldRow(s.ids, b, sel)
+	}
+	if s.spec.Single {
+		s.ctx.failed(b)
 	}
 }
 
@@ -150,7 +170,7 @@ func (s *session) begin(part uint32, key []byte, t int64) uint32 {
 	p := s.groups.m.At(id)
 	p[sesStart], p[sesLast] = uint64(t), uint64(t)
 	s.link(part, id)
-	if !s.ctx.Batch {
+	if !s.ctx.Batch || s.forgets {
 		due := s.due(t)
 		p[sesDue] = uint64(due)
 		s.timers.Push(due, id)
@@ -168,11 +188,7 @@ func (s *session) link(part, id uint32) {
 
 // due is the watermark at which a session whose last row is at t is given up.
 func (s *session) due(t int64) int64 {
-	end := satAdd(t, s.gap)
-	if s.ctx.OnClose {
-		return end
-	}
-	return satAdd(end, s.ctx.Lateness)
+	return satAdd(satAdd(t, s.gap), s.lasts)
 }
 
 // touch takes the session's row back, the first time in a step, if it is out.
@@ -184,8 +200,9 @@ func (s *session) touch(id uint32) {
 	}
 	m.SetFlag(id, true)
 	s.touched = append(s.touched, id)
-	if p := m.At(id); p[sesEmitted] != 0 {
+	if p := m.At(id); p[sesEmitted] != 0 && !s.bare {
 		s.emit(s.gone, id, p, -1)
+		p[sesEmitted] = 0
 	}
 }
 
@@ -194,6 +211,9 @@ func (s *session) merge(dst, src uint32) {
 	m := s.groups.m
 	s.touch(src) // takes its row back
 	p, q := m.At(dst), m.At(src)
+	if s.bare {
+		p[sesEmitted] |= q[sesEmitted]
+	}
 	p[sesStart] = uint64(min(int64(p[sesStart]), int64(q[sesStart])))
 	p[sesLast] = uint64(max(int64(p[sesLast]), int64(q[sesLast])))
 	p[payRows] += q[payRows]
@@ -231,13 +251,23 @@ func (s *session) Flush(wm int64) {
 		s.let(s.gone)
 	}
 	m := s.groups.m
+	if s.ctx.Batch {
+		wm = s.ctx.reached()
+	}
+	if s.spec.Single {
+		s.settle(wm)
+		return
+	}
+	if s.ctx.Batch && s.forgets {
+		s.expire(wm)
+	}
 	for _, id := range s.touched {
 		if !m.Live(id) || !m.Flag(id) {
 			continue // merged away
 		}
 		m.SetFlag(id, false)
 		p := m.At(id)
-		if s.ctx.OnClose && !s.ctx.Batch {
+		if s.onClose && !s.ctx.Batch {
 			continue
 		}
 		s.emit(s.rows, id, p, 1)
@@ -247,12 +277,68 @@ func (s *session) Flush(wm int64) {
 		}
 	}
 	s.touched = s.touched[:0]
-	s.expire(wm)
+	if !s.ctx.Batch {
+		s.expire(wm)
+	}
 	s.let(s.rows)
 	m.Compact()
 }
 
-// expire ends the sessions whose time has come: on window close their rows go out, else they are just forgotten.
+// settle ends a step where one session of each set of keys is shown.
+func (s *session) settle(wm int64) {
+	m := s.groups.m
+	s.expire(wm)
+	s.let(s.rows)
+	for _, id := range s.touched {
+		if m.Live(id) && m.Flag(id) {
+			m.SetFlag(id, false)
+			s.show(uint32(m.At(id)[sesPart]))
+		}
+	}
+	s.touched = s.touched[:0]
+	for _, part := range s.left {
+		if s.parts.Live(part) {
+			s.show(part)
+		}
+	}
+	s.left = s.left[:0]
+	s.let(s.back)
+	s.let(s.rows)
+	m.Compact()
+	s.parts.Compact()
+}
+
+// show lets the earliest session of some keys out, and takes the others back.
+func (s *session) show(part uint32) {
+	m := s.groups.m
+	first := uint32(s.parts.At(part)[0] - 1)
+	for at := m.At(first)[sesNext]; at != 0; at = m.At(uint32(at - 1))[sesNext] {
+		if id := uint32(at - 1); int64(m.At(id)[sesStart]) < int64(m.At(first)[sesStart]) {
+			first = id
+		}
+	}
+	for at := s.parts.At(part)[0]; at != 0; {
+		id := uint32(at - 1)
+		p := m.At(id)
+		at = p[sesNext]
+		switch {
+		case id == first && p[sesEmitted] == 0:
+			s.emit(s.rows, id, p, 1)
+			p[sesEmitted] = 1
+			m.Mark(id)
+		case id != first && p[sesEmitted] != 0:
+			s.emit(s.back, id, p, -1)
+			p[sesEmitted] = 0
+			m.Mark(id)
+		}
+	}
+	if s.rows.Len() >= letRows || s.back.Len() >= letRows {
+		s.let(s.back)
+		s.let(s.rows)
+	}
+}
+
+// expire ends the sessions whose time has come: on window close their rows go out, else they are just forgotten, or taken back.
 func (s *session) expire(wm int64) {
 	m := s.groups.m
 	for {
@@ -270,11 +356,17 @@ func (s *session) expire(wm int64) {
 			s.timers.Push(due, id)
 			continue
 		}
-		if s.ctx.OnClose {
+		switch {
+		case s.onClose && !s.ctx.Batch:
 			s.emit(s.rows, id, p, 1)
-			if s.rows.Len() >= letRows {
-				s.let(s.rows)
-			}
+		case s.forgets && p[sesEmitted] != 0:
+			s.emit(s.rows, id, p, -1)
+		}
+		if s.rows.Len() >= letRows {
+			s.let(s.rows)
+		}
+		if s.spec.Single {
+			s.left = append(s.left, uint32(p[sesPart]))
 		}
 		s.end(id)
 	}

@@ -29,7 +29,7 @@ type reviver interface {
 
 // newShown returns nil where the rows do not tell all.
 func newShown(p *Pipeline, q *plan.Query, n *plan.Aggregate, g *groups) *shown {
-	if p.Ctx.Shown == nil || n != p.replaced || len(n.Groups) == 0 || p.Ctx.OnClose || !n.Input.Props().AppendOnly {
+	if n.TTL > 0 || p.Ctx.Shown == nil || n != p.replaced || len(n.Groups) == 0 || p.Ctx.OnClose || !n.Input.Props().AppendOnly {
 		return nil
 	}
 	cols := passed(q.Root, n)

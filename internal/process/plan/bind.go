@@ -15,6 +15,9 @@ import (
 type Options struct {
 	// Continuous: the query runs for ever (a view or a sink). Functions that give another answer each time are refused.
 	Continuous bool
+	// TTL is the ttl of a view, in microseconds, and TTLAt where it is written; 0: none.
+	TTL   int64
+	TTLAt int
 	// Params are the types of $1, $2, … as far as the client gave them; Unknown ones are found out.
 	Params []vec.Type
 	// Zone is the time zone in which literals without one are read; nil is UTC.
@@ -155,13 +158,32 @@ func (b *binder) finish(q *sql.Query, root Node) *Query {
 	if out.Emit == EmitOnWindowClose {
 		b.checkClose(q, out.Root)
 	}
+	if b.opt.TTL > 0 {
+		b.forget(out)
+	}
 	p := out.Root.Props()
 	out.Key = p.Key
-	out.AppendOnly = p.AppendOnly || out.Emit == EmitOnWindowClose
+	out.AppendOnly = p.AppendOnly || out.Emit == EmitOnWindowClose && out.TTL == 0
 	if b.opt.Continuous {
 		b.checkContinuous(q, out.Root)
 	}
 	return out
+}
+
+// forget makes the query forget what is older than its ttl.
+func (b *binder) forget(q *Query) {
+	f := forgetter{ttl: b.opt.TTL, onClose: q.Emit == EmitOnWindowClose}
+	q.Root, q.TTL = f.forget(q.Root), f.ttl
+	switch {
+	case f.untimed != nil && f.onClose && f.untimed == q.Root:
+		b.fail(b.opt.TTLAt, sql.CodeNotSupported, "select window_end, too", "a ttl needs the time of each row; those of the view do not tell when their window ends")
+	case f.untimed != nil:
+		b.fail(b.opt.TTLAt, sql.CodeNotSupported, "give the source a WATERMARK FOR its time, or leave the ttl out",
+			"a ttl needs the time of each row; those of %s have none", strings.TrimSuffix(Explain(f.untimed), "\n"))
+	case !f.does:
+		b.fail(b.opt.TTLAt, sql.CodeNotSupported, "leave the ttl out, or give it to the views that are read",
+			"the view would forget nothing: it remembers only rows of tables and of views that take them back, or a single group")
+	}
 }
 
 // checkClose makes sure that a window decides when rows are final.

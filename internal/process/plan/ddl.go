@@ -141,13 +141,20 @@ func (b *binder) watermark(c *sql.CreateRelation, r *Relation) {
 
 // BindView binds the query of CREATE MATERIALIZED VIEW and gives the relation that others read it as.
 func BindView(v *sql.CreateView, text string, cat Catalog) (q *Query, r *Relation, err error) {
-	q, err = Bind(v.Query, text, cat, Options{Continuous: true})
+	b := &binder{text: text}
+	opt := Options{Continuous: true}
+	err = b.guard(func() {
+		b.options(v.With, "a view", ViewOptions)
+		opt.TTL, opt.TTLAt = b.ttl(v.With)
+	})
 	if err != nil {
 		return nil, nil, err
 	}
-	b := &binder{text: text}
+	q, err = Bind(v.Query, text, cat, opt)
+	if err != nil {
+		return nil, nil, err
+	}
 	err = b.guard(func() {
-		b.options(v.With, "a view", nil)
 		b.noParams(q, v.Query, "a view")
 		cols := b.viewColumns(v, q.Root.Schema())
 		p := q.Root.Props()
@@ -159,6 +166,22 @@ func BindView(v *sql.CreateView, text string, cat Catalog) (q *Query, r *Relatio
 		return nil, nil, err
 	}
 	return q, r, nil
+}
+
+// ttl reads the option ttl, in microseconds; 0: it is not given.
+func (b *binder) ttl(with []sql.Option) (micros int64, at int) {
+	o, ok := Option(with, "ttl")
+	if !ok {
+		return 0, 0
+	}
+	v, err := vec.ParseInterval([]byte(o.Value), "")
+	if err != nil {
+		b.fail(int(o.ValueAt), sql.CodeInvalidParameter, "write ttl = '30 days'", "%q is no time span", o.Value)
+	}
+	if micros = v.Approx(); micros <= 0 {
+		b.fail(int(o.ValueAt), sql.CodeInvalidParameter, "write ttl = '30 days', or leave it out", "a ttl must be longer than nothing")
+	}
+	return micros, int(o.At0)
 }
 
 // noParams refuses $1 where nobody could give its value.

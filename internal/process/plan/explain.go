@@ -178,6 +178,8 @@ func Describe(n Node) string {
 		return describeSort(n)
 	case *Distinct:
 		return "Distinct"
+	case *Expire:
+		return "Forget rows " + interval(days(n.TTL)) + " after " + n.Input.Schema()[n.Time].Name
 	case *SetOp:
 		all := ""
 		if n.All {
@@ -287,7 +289,7 @@ func describeAggregate(n *Aggregate) string {
 		calls = append(calls, s)
 	}
 	s := "Aggregate"
-	if n.Session != nil {
+	if n.Session != nil && !n.Session.Single {
 		s += " session gap " + interval(n.Session.Gap) + " on " + in[n.Session.Time].Name
 	}
 	if len(groups) > 0 {
@@ -296,7 +298,19 @@ func describeAggregate(n *Aggregate) string {
 	if len(calls) > 0 {
 		s += ": " + strings.Join(calls, ", ")
 	}
+	switch {
+	case n.TTL == 0:
+	case n.Session != nil && n.Session.Single:
+		s += ", forgotten " + interval(days(n.TTL)) + " after the last " + in[n.Session.Time].Name
+	default:
+		s += ", forgotten " + interval(days(n.TTL)) + " after the window"
+	}
 	return s
+}
+
+// days writes a time span with its whole days apart.
+func days(micros int64) vec.IntervalValue {
+	return vec.IntervalValue{Days: int32(micros / vec.MicrosPerDay), Micros: micros % vec.MicrosPerDay}
 }
 
 func describeJoin(n *Join) string {

@@ -13,7 +13,7 @@ import (
 
 // FuzzBind: binding any text gives a plan or an error with a position and a hint, and never panics.
 func FuzzBind(f *testing.F) {
-	for _, name := range []string{"testdata/select.txt", "testdata/design.txt", "testdata/hints.txt"} {
+	for _, name := range []string{"testdata/select.txt", "testdata/design.txt", "testdata/hints.txt", "testdata/ttl.txt"} {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)

@@ -113,6 +113,8 @@ type Aggregate struct {
 	// Session is set where the input was a session window on these very groups: the window columns are computed by the
 	// aggregation itself, which merges sessions, and Groups[Session.Start], Groups[Session.End] stand for them.
 	Session *SessionSpec
+	// TTL is how long after the end of its window a group is remembered, in microseconds, and then taken back; 0: it stays as it is.
+	TTL int64 `print:"omitzero"`
 }
 
 // SessionSpec fuses a session window into its aggregation.
@@ -121,6 +123,8 @@ type SessionSpec struct {
 	Gap        vec.IntervalValue
 	Start, End int   // positions in Groups; -1: not asked for
 	Keys       []int // positions in Groups of the session's PARTITION BY
+	// Single: the session stands for its group (Aggregate.TTL), and ends with the gap. Of several sessions of one group the earliest is shown.
+	Single bool `print:"omitzero"`
 }
 
 // AggCall is one aggregate function call.
@@ -246,6 +250,8 @@ type Query struct {
 	AppendOnly bool
 	// Faults are the constant expressions that fail whenever they are computed, by the message.
 	Faults map[string]Fault
+	// TTL is what a view remembers, in microseconds of event time; 0: for ever.
+	TTL int64
 	// Relations are all that the query reads, each once.
 	Relations []*Relation
 }

@@ -13,7 +13,11 @@ func optimize(n Node, opt Options) Node {
 	n = chooseLookups(n, opt)
 	n = pruneAll(n)
 	n = findBounds(n, opt)
-	return findOwnExtremes(mergeProjects(n), opt)
+	n = mergeProjects(n)
+	if opt.TTL > 0 {
+		return n // what it finds keeps the rows of windows in a form of its own
+	}
+	return findOwnExtremes(n, opt)
 }
 
 // unsorted drops the sorts that only order: a view has no order, whoever reads it says ORDER BY.

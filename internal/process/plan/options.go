@@ -28,6 +28,11 @@ var otherOptions = map[string]string{
 	"value_format":                 "did you mean format?",
 	"value.format":                 "did you mean format?",
 	"key.fields":                   "did you mean key?",
+	"ttl.seconds":                  "did you mean ttl?",
+	"retention.seconds":            "write ttl = '30 days'",
+	"state.ttl":                    "write ttl = '30 days'",
+	"sql.state.ttl":                "write ttl = '30 days'",
+	"table.exec.state.ttl":         "write ttl = '30 days'",
 	"timestamp":                    "write WATERMARK FOR column AS column - INTERVAL '5 seconds' behind the columns",
 }
 
@@ -95,6 +100,9 @@ var SourceOptions = []OptionRule{{Name: "topic"}, {Name: "format", Values: []str
 
 // TableOptions are the options of CREATE TABLE.
 var TableOptions = []OptionRule{{Name: "connector", Values: []string{"file"}}, {Name: "path"}}
+
+// ViewOptions are the options of CREATE MATERIALIZED VIEW.
+var ViewOptions = []OptionRule{{Name: "ttl"}}
 
 // TopicSinkOptions are the options of a sink that writes to a topic.
 var TopicSinkOptions = []OptionRule{

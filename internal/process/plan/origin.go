@@ -104,6 +104,9 @@ func trace(n Node) traced {
 		return traceAggregate(n, all, of)
 	case *Join:
 		return traceJoin(n, ins, all, of)
+	case *Expire:
+		all.rows.add(all.columns[n.Time])
+		return traced{columns: all.columns[:n.Width], rows: all.rows}
 	case *SetOp:
 		out := traced{rows: all.rows}
 		for i := range ins[0].columns {

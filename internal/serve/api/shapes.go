@@ -99,6 +99,7 @@ type ViewInfo struct {
 	Key         []string     `json:"key"`
 	Rows        int64        `json:"rows"`
 	Emit        string       `json:"emit" doc:"changes or window close"`
+	TTL         string       `json:"ttl" doc:"how long it remembers what nothing comes for, such as 30 days; empty: for ever"`
 	Description string       `json:"description"`
 	ViewStatus
 }

@@ -26,7 +26,7 @@ func (s *Server) views(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		info := ViewInfo{Name: e.Relation.Name, Kind: kindName(e.Relation.Kind), SQL: e.SQL, Columns: columnsOf(e.Relation.Columns),
-			Key: []string{}, Emit: e.Emit, Description: cmp.Or(e.Description, e.Relation.Comment)}
+			Key: []string{}, Emit: e.Emit, TTL: e.TTL, Description: cmp.Or(e.Description, e.Relation.Comment)}
 		for _, k := range e.Relation.Key {
 			info.Key = append(info.Key, e.Relation.Columns[k].Name)
 		}

@@ -29,6 +29,8 @@ type Entry struct {
 	SQL, Description string
 	// Emit says when a view's results come out: "changes" or "window close"; empty for others.
 	Emit string
+	// TTL is how long a view remembers what nothing comes for, such as "30 days"; empty: for ever.
+	TTL string
 	// OID identifies the relation to PostgreSQL clients. Put fills it in; one name keeps one OID as long as the process
 	// runs, and normally after it, for it is derived from the name.
 	OID uint32

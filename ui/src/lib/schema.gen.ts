@@ -1093,6 +1093,8 @@ export interface ViewInfo {
   rows: number;
   rowsPerSec: number;
   sql: string;
+  /** how long it remembers what nothing comes for, such as 30 days; empty: for ever */
+  ttl: string;
   updatedAt: string | null;
   watermark: string | null;
 }

@@ -17,7 +17,8 @@ export function freshness(v: View): { tone: 'valid' | 'warn' | 'bad' | 'quiet'; 
   return { tone: 'valid', icon: 'check', text: 'Up to date' };
 }
 
-export function emitWords(emit: string): string {
-  if (/close/i.test(emit)) return 'A row appears once its window has closed.';
-  return 'A row changes with every event that touches it.';
+export function emitWords(emit: string, ttl = ''): string {
+  const goes = ttl ? ` It is forgotten after ${ttl} for which nothing has come.` : '';
+  if (/close/i.test(emit)) return 'A row appears once its window has closed.' + goes;
+  return 'A row changes with every event that touches it.' + goes;
 }
