@@ -77,6 +77,7 @@ func TestSarama(t *testing.T) {
 	cfg.Producer.Return.Successes = true
 	cfg.Producer.Idempotent, cfg.Producer.RequiredAcks, cfg.Net.MaxOpenRequests = true, sarama.WaitForAll, 1
 	cfg.Producer.Transaction.ID = "sarama-tx"
+	cfg.Consumer.Group.Session.Timeout = time.Minute // nobody is to be taken for gone
 	cfg.Consumer.Offsets.Initial, cfg.Consumer.IsolationLevel = sarama.OffsetOldest, sarama.ReadCommitted
 	admin, err := sarama.NewClusterAdmin([]string{s.kafka}, cfg)
 	if err != nil {

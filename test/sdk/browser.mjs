@@ -70,7 +70,7 @@ const sent = await page.evaluate(
       else calls.push(analytics.track('Order Completed', { order_id: `b-${i}`, total: 12.5, currency: 'EUR', n: i }));
     }
     // A call's promise may end only with its delivery; the ids are known at once from the page's own events.
-    const contexts = await Promise.all(calls.map((c) => Promise.race([c, new Promise((done) => setTimeout(() => done(null), 20000))])));
+    const contexts = await Promise.all(calls.map((c) => Promise.race([c, new Promise((done) => setTimeout(() => done(null), 60_000))])));
     return contexts.map((c) => c && c.event.messageId);
   },
   { base, writeKey, count: Number(count), standard: modes.includes('standard') },
@@ -80,15 +80,17 @@ const ids = sent.filter(Boolean);
 const result = { sdk: 'analytics-next', delivered: [], failed: [], blocked, preflights: 0 };
 if (modes.includes('close')) {
   await page.close({ runBeforeUnload: true });
-  await new Promise((done) => setTimeout(done, 1000)); // what a closing page sends is not reported to anyone
+  // What a closing page sends is not reported to anyone here: who started us ends our input once it has come.
+  await new Promise((done) => process.stdin.on('end', done).resume());
+  await new Promise((done) => setTimeout(done, 500)); // what is there twice would come now
   result.closing = ids;
 } else {
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 90_000;
   while (ids.some((id) => !delivered.has(id)) && Date.now() < deadline) await new Promise((done) => setTimeout(done, 50));
   result.delivered = ids.filter((id) => delivered.has(id));
-  result.failed = ids.filter((id) => !delivered.has(id)).map((messageId) => ({ messageId, reason: 'no request with it was answered 200 within 60 s' }));
+  result.failed = ids.filter((id) => !delivered.has(id)).map((messageId) => ({ messageId, reason: 'no request with it was answered 200 within 90 s' }));
 }
-for (let i = ids.length; i < sent.length; i++) result.failed.push({ messageId: null, reason: 'the call did not return within 20 s' });
+for (let i = ids.length; i < sent.length; i++) result.failed.push({ messageId: null, reason: 'the call did not return within 60 s' });
 result.preflights = preflights;
 await browser.close();
 shop.close();

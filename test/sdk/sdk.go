@@ -32,6 +32,8 @@ type Driver struct {
 	// Script in this folder, and the modes it is given.
 	Script string
 	Modes  []string
+	// Until is closed when nothing more is to come of a page that closes, whose requests it does not see the answers of.
+	Until <-chan struct{}
 }
 
 // Drivers are all SDKs in all modes that wait for confirmation.
@@ -56,6 +58,19 @@ func (d Driver) Run(ctx context.Context, base, key string, count int) (*Result, 
 	cmd := exec.CommandContext(ctx, program, args...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
+	if d.Until != nil {
+		stdin, err := cmd.StdinPipe()
+		if err != nil {
+			return nil, err
+		}
+		go func() {
+			select {
+			case <-d.Until:
+			case <-ctx.Done():
+			}
+			_ = stdin.Close() // the script ends with it, or has ended
+		}()
+	}
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("running %s: %w\n%s", d.Name, err, stderr.String())

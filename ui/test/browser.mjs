@@ -5,6 +5,24 @@ import { existsSync, readFileSync } from 'node:fs';
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
+/** How long a check waits for what comes as soon as the machine gets to it, in milliseconds. */
+export const patience = 90_000;
+
+/** Waits until a condition holds, for what no locator can wait for. */
+export async function until(what, holds) {
+  for (const end = Date.now() + patience; ; ) {
+    const is = await holds();
+    if (is) return is;
+    if (Date.now() > end) throw new Error(`not within ${patience / 1000} s: ${what}`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}
+
+/** Presses a button of a page that may do by itself what the button does, and go on without it. */
+export async function pressUnless(button, done) {
+  await Promise.any([button.click(), done.waitFor()]);
+}
+
 const flags = [
   '--no-sandbox',
   '--disable-gpu',
@@ -26,7 +44,7 @@ export async function launch() {
 export async function open(browser, { width = 1440, height = 900, theme = 'light', motion = 'reduce' } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, reducedMotion: motion });
   const page = await context.newPage();
-  page.setDefaultTimeout(45_000);
+  page.setDefaultTimeout(patience);
   page.complaints = [];
   page.underWay = new Set(); // what was asked and not answered yet
   const name = (r) => `${r.method()} ${new URL(r.url()).pathname}`;

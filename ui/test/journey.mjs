@@ -4,7 +4,7 @@
 //   node test/journey.mjs BASE_URL SHOTS_FOLDER      (test/e2e starts a server with the users and the plan that this expects)
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { axe, launch, open } from './browser.mjs';
+import { axe, launch, open, until } from './browser.mjs';
 
 const [base, shots] = process.argv.slice(2);
 await mkdir(shots, { recursive: true });
@@ -72,7 +72,7 @@ try {
   await page.getByRole('heading', { name: 'Log in to Myelin' }).waitFor();
   await enter(page, 'ana', 'guessed');
   await page.getByRole('alert').getByText('The name or the password is wrong').waitFor();
-  must((await page.getByLabel('Password').inputValue()) === '', 'the wrong password stands there still');
+  await until('the wrong password is gone', async () => (await page.getByLabel('Password').inputValue()) === '');
   await look(page, 'wrong-password');
   await enter(page, 'ana', 'anas password');
 
@@ -112,7 +112,7 @@ try {
   await dialog.getByRole('button', { name: 'Resolve' }).click();
   await page.getByText('Resolved', { exact: true }).first().waitFor();
   await page.getByText(/resolved it: repaired; the app team ships 4\.3/).waitFor();
-  must((await page.getByRole('link', { name: /in quarantine/ }).count()) === 0, 'the incident still leads to events that wait');
+  await until('the incident leads to no events that wait', async () => (await page.getByRole('link', { name: /in quarantine/ }).count()) === 0);
   await look(page, 'resolved');
   await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Quarantine' }).click();
   await page.getByRole('heading', { name: 'Nothing waits' }).waitFor();

@@ -1,4 +1,6 @@
 // What a person without a mouse does. Everything is found by role and name.
+import { until } from './browser.mjs';
+
 export async function keyboard({ browser, base, open, check, must, clean, shot, view }) {
   const visit = async (path, run, options) => {
     const page = await open(browser, options);
@@ -18,7 +20,7 @@ export async function keyboard({ browser, base, open, check, must, clean, shot, 
       await page.keyboard.press('Tab');
       must((await focused(page)) === 'Skip to content', `Tab reached "${await focused(page)}"`);
       await page.keyboard.press('Enter');
-      must((await focused(page)) === 'Overview', `the skip link led to "${await focused(page)}"`);
+      await until('the skip link leads to the content', async () => (await focused(page)) === 'Overview');
     }),
   );
 
@@ -39,7 +41,7 @@ export async function keyboard({ browser, base, open, check, must, clean, shot, 
       await page.getByRole('heading', { level: 1, name: 'Quality' }).waitFor();
       must(new URL(page.url()).pathname === '/quality', page.url());
       await page.waitForFunction(() => document.activeElement?.textContent === 'Quality');
-      must((await link.getAttribute('aria-current')) === 'page', 'the link does not say that it is current');
+      await until('the link says that it is current', async () => (await link.getAttribute('aria-current')) === 'page');
       await page.goBack();
       await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
     }),
@@ -51,10 +53,10 @@ export async function keyboard({ browser, base, open, check, must, clean, shot, 
       await page.getByRole('radio', { name: 'As the system' }).focus();
       await page.keyboard.press('ArrowRight');
       await page.keyboard.press('ArrowRight');
-      must((await dark()) === 'dark', `the theme is ${await dark()}`);
+      await until('the theme is dark', async () => (await dark()) === 'dark');
       await page.reload();
       must((await dark()) === 'dark', 'after a reload the theme is gone');
-      must(await page.getByRole('radio', { name: 'Dark' }).isChecked(), 'the toggle forgot');
+      await until('the toggle remembers', () => page.getByRole('radio', { name: 'Dark' }).isChecked());
     }),
   );
 
@@ -71,7 +73,7 @@ export async function keyboard({ browser, base, open, check, must, clean, shot, 
       await shot(page, 'event-drawer-light', false);
       await page.keyboard.press('Escape');
       await drawer.waitFor({ state: 'detached' });
-      must((await focused(page)) === name, `the focus is on "${await focused(page)}", not on "${name}"`);
+      await until(`the focus is on "${name}"`, async () => (await focused(page)) === name);
     }),
   );
 
@@ -110,7 +112,7 @@ export async function keyboard({ browser, base, open, check, must, clean, shot, 
       const header = page.getByRole('region', { name: 'Rows' }).getByRole('columnheader').last();
       await header.getByRole('button').focus();
       await page.keyboard.press('Enter');
-      must(['ascending', 'descending'].includes(await header.getAttribute('aria-sort')), 'the header does not say how it sorts');
+      await until('the header says how it sorts', async () => ['ascending', 'descending'].includes(await header.getAttribute('aria-sort')));
       const chart = page.getByRole('group', { name: /^Chart: / });
       if ((await chart.count()) > 0) {
         await chart.focus();

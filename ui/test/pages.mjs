@@ -5,7 +5,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, upToDate } from '../scripts/schema.mjs';
-import { axe, launch, open } from './browser.mjs';
+import { axe, launch, open, until } from './browser.mjs';
 import { keyboard } from './keyboard.mjs';
 import { startMock } from './mock.mjs';
 import { quarantine } from './quarantine.mjs';
@@ -100,7 +100,7 @@ for (const device of devices) {
       try {
         await page.goto(base + p.path);
         await p.ready(page).waitFor();
-        must((await page.title()).startsWith(p.title), `the window is titled "${await page.title()}"`);
+        await until(`the window is titled ${p.title}`, async () => (await page.title()).startsWith(p.title));
         await page.evaluate(() => document.fonts.ready);
         for (const theme of ['light', 'dark']) {
           await page.emulateMedia({ colorScheme: theme });

@@ -1,6 +1,6 @@
 // Asking, mistakes in place, recipes, previews, and making a view, by keyboard.
 import { readdir, readFile } from 'node:fs/promises';
-import { state } from './browser.mjs';
+import { state, until } from './browser.mjs';
 
 export async function sql({ browser, base, open, check, must, clean, shot, has }) {
   if (!(await has('/api/sql/functions'))) return;
@@ -37,7 +37,7 @@ export async function sql({ browser, base, open, check, must, clean, shot, has }
       await write('SELECT event, count(*) AS n FROM events GROUP BY event ORDER BY n DESC');
       await page.keyboard.press('Control+Enter');
       await page.getByRole('columnheader', { name: 'n', exact: true }).waitFor();
-      must((await page.getByRole('row').count()) > 2, 'no rows');
+      await until('there are rows', async () => (await page.getByRole('row').count()) > 2);
       await clean(page);
       await shot(page, 'sql-answer-light');
     }),
@@ -95,8 +95,8 @@ export async function sql({ browser, base, open, check, must, clean, shot, has }
       let answer;
       const held = new Promise((resolve) => (answer = resolve));
       await page.route('**/api/sql/explain', (r) => held.then(() => r.continue()).catch(() => {}));
-      await write(of('page_test_now'));
       const asked = page.waitForRequest('**/api/sql/explain');
+      await write(of('page_test_now'));
       await page.getByRole('button', { name: 'Create view' }).click();
       await asked;
       must((await page.getByRole('dialog').count()) === 0, 'the dialog shows what it knows of the text before');

@@ -1,4 +1,6 @@
 // The states that a running shop does not show: empty, broken, away, moving. The API's answers are replaced in the browser.
+import { pressUnless, until } from './browser.mjs';
+
 const paths = ['/', '/events', '/quality', '/views', '/deliveries'];
 
 const empty = {
@@ -58,8 +60,9 @@ export async function states({ browser, base, open, check, must, clean, shot, vi
         if (path === '/events') await shot(page, 'error-events-light');
         await page.unroute(/\/api\//);
         // Pages that refresh themselves may be back before the click.
-        await page.getByRole('button', { name: 'Try again' }).first().click({ timeout: 3000 }).catch(() => {});
-        await page.getByRole('heading', { name: 'Myelin is starting' }).first().waitFor({ state: 'detached' });
+        const broken = page.getByRole('heading', { name: 'Myelin is starting' });
+        await pressUnless(page.getByRole('button', { name: 'Try again' }).first(), { waitFor: () => broken.first().waitFor({ state: 'detached' }) });
+        await until('the page is back', async () => (await broken.count()) === 0);
       }),
     );
   }
@@ -70,8 +73,9 @@ export async function states({ browser, base, open, check, must, clean, shot, vi
       await clean(page);
       await shot(page, 'lost-connection-light', false);
       await page.unroute(/\/api\/overview\/live/);
-      await page.getByRole('button', { name: 'Try now' }).click();
-      await page.getByText('Live', { exact: true }).first().waitFor();
+      const live = page.getByText('Live', { exact: true }).first();
+      await pressUnless(page.getByRole('button', { name: 'Try now' }), live);
+      await live.waitFor();
     }),
   );
 
@@ -101,7 +105,7 @@ export async function states({ browser, base, open, check, must, clean, shot, vi
     const moving = (page) => page.evaluate(() => document.getAnimations().filter((a) => a.playState === 'running' && a.effect?.getComputedTiming().iterations === Infinity).length);
     await visit('/', async () => {}, async (page) => {
       await page.getByRole('heading', { name: 'Collect' }).waitFor();
-      must((await moving(page)) > 0, 'nothing moves');
+      await until('something moves', async () => (await moving(page)) > 0);
       await shot(page, 'overview-moving-light', false);
     }, { motion: 'no-preference' });
     await visit('/', async () => {}, async (page) => {

@@ -1,4 +1,6 @@
 // Finding a topic and a message in it, by keyboard.
+import { until } from './browser.mjs';
+
 export async function topics({ browser, base, open, check, must, clean, shot, has }) {
   if (!(await has('/api/topics'))) return;
   const visit = async (path, run, options) => {
@@ -30,8 +32,11 @@ export async function topics({ browser, base, open, check, must, clean, shot, ha
       await page.keyboard.press('Enter');
       const first = page.getByRole('region', { name: 'Messages' }).getByRole('row').nth(1).getByRole('button');
       await page.getByRole('button', { name: /offset\s*4\d$/ }).first().waitFor();
-      await page.getByRole('button', { name: 'Later' }).click();
-      await page.getByRole('button', { name: 'Earlier' }).click();
+      for (const way of ['Later', 'Earlier']) {
+        const before = await first.textContent();
+        await page.getByRole('button', { name: way }).click();
+        await until(`${way} shows others`, async () => (await first.count()) > 0 && (await first.textContent()) !== before);
+      }
       await first.focus();
       await page.keyboard.press('Enter');
       const drawer = page.getByRole('dialog');

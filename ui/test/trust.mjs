@@ -1,4 +1,5 @@
 // The plan edited by a form, lineage by keyboard, and incidents handled.
+import { until } from './browser.mjs';
 import { handle, incidentList, incidents } from '../mock/incidents.mjs';
 
 export async function trust({ browser, base, open, check, must, clean, shot, has }) {
@@ -22,7 +23,7 @@ export async function trust({ browser, base, open, check, must, clean, shot, has
         await page.getByRole('button', { name: 'Edit total' }).click();
         const dialog = page.getByRole('dialog');
         const least = dialog.getByRole('textbox', { name: 'At least' });
-        must((await least.inputValue()) === '0', `the form shows ${await least.inputValue()}`);
+        await until('the form shows the plan', async () => (await least.inputValue()) === '0');
         await least.fill('100');
         await clean(page);
         await shot(page, 'plan-edit-light', false);
@@ -68,12 +69,12 @@ export async function trust({ browser, base, open, check, must, clean, shot, has
         await page.keyboard.press('Enter');
         const about = page.getByRole('complementary', { name: 'About campaign_revenue' });
         await about.getByText(/from Order Completed · total/).first().waitFor();
-        must((await page.getByRole('button', { name: /^abandoned_carts/ }).count()) === 0, 'what has nothing to do with it is still there');
+        await until('what has nothing to do with it is gone', async () => (await page.getByRole('button', { name: /^abandoned_carts/ }).count()) === 0);
         await clean(page);
         await shot(page, 'lineage-chosen-light');
         await page.getByRole('button', { name: /^revenue ?, column of campaign_revenue/ }).press('Enter');
         await page.getByText(/What feeds revenue/).waitFor();
-        must((await page.getByRole('button', { name: /^orders ?, column/ }).count()) === 0, 'another column is still there');
+        await until('other columns are gone', async () => (await page.getByRole('button', { name: /^orders ?, column/ }).count()) === 0);
         await page.getByRole('radio', { name: 'List' }).check({ force: true });
         await page.getByRole('row', { name: /campaign_revenue.*view/ }).waitFor();
         await page.getByRole('button', { name: 'Show everything' }).click();
@@ -128,7 +129,7 @@ async function incidentsHandled({ check, visit, must, clean, shot }) {
       await page.getByRole('button', { name: 'Resolve' }).click();
       await dialog.getByRole('button', { name: 'Resolve' }).click();
       await page.getByText('Resolved', { exact: true }).waitFor();
-      must((await page.getByRole('button', { name: /Mute|Resolve|Acknowledge/ }).count()) === 0, 'a resolved incident can still be handled');
+      await until('a resolved incident cannot be handled any more', async () => (await page.getByRole('button', { name: /Mute|Resolve|Acknowledge/ }).count()) === 0);
     }),
   );
 

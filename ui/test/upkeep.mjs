@@ -1,4 +1,6 @@
 // A view is checked, stands still and goes on, and its page says in plain words what was left out of it.
+import { patience, until } from './browser.mjs';
+
 export async function upkeep({ browser, base, open, check, must, clean, shot, has, view }) {
   if (!(await has(`/api/views/${view}/ledger`))) return;
 
@@ -18,17 +20,17 @@ export async function upkeep({ browser, base, open, check, must, clean, shot, ha
     visit(async (page) => {
       const button = (name) => page.getByRole('button', { name, exact: true });
       await button('Check it').click();
-      await page.getByText('Computed anew').first().waitFor({ timeout: 60_000 });
+      await page.getByText('Computed anew').first().waitFor({ timeout: 2 * patience });
       try {
         await button('Pause').click();
-        await page.getByText('It stands still.').waitFor({ timeout: 60_000 });
-        must((await button('Pause').count()) === 0, 'a paused view can be paused again');
+        await page.getByText('It stands still.').waitFor({ timeout: 2 * patience });
+        await until('a paused view cannot be paused again', async () => (await button('Pause').count()) === 0);
         await shot(page, 'view-paused');
         await page.reload(); // what the page knows, it knows from the server
         await page.getByText('It stands still.').waitFor();
         await clean(page);
         await button('Let it go on').click();
-        await page.getByText('It goes on where it stood.').waitFor({ timeout: 60_000 });
+        await page.getByText('It goes on where it stood.').waitFor({ timeout: 2 * patience });
         await button('Pause').waitFor();
         await clean(page);
       } finally {
