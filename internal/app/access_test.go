@@ -73,7 +73,7 @@ func runProject(t *testing.T, a *certtest.Authority, config string) running {
 
 func (r running) do(t *testing.T, method, path, user, body string) (int, string) {
 	t.Helper()
-	c := &http.Client{Transport: &http.Transport{TLSClientConfig: r.tls.Clone(), ForceAttemptHTTP2: true}, Timeout: 20 * time.Second}
+	c := &http.Client{Transport: &http.Transport{TLSClientConfig: r.tls.Clone(), ForceAttemptHTTP2: true}, Timeout: time.Minute}
 	defer c.CloseIdleConnections()
 	req, err := http.NewRequest(method, r.UI+path, strings.NewReader(body))
 	if err != nil {
@@ -166,7 +166,7 @@ users:
 	}
 
 	kafka := func(user, password string) *kgo.Client {
-		c, err := kgo.NewClient(kgo.SeedBrokers(r.Kafka), kgo.DialTLSConfig(r.tls.Clone()), kgo.RetryTimeout(5*time.Second), kgo.ConsumeTopics("events.in"),
+		c, err := kgo.NewClient(kgo.SeedBrokers(r.Kafka), kgo.DialTLSConfig(r.tls.Clone()), kgo.RetryTimeout(30*time.Second), kgo.ConsumeTopics("events.in"),
 			kgo.SASL(scram.Auth{User: user, Pass: password}.AsSha512Mechanism()), kgo.DisableIdempotentWrite())
 		if err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"cmp"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ type consumer struct {
 	id       string
 	instance *string
 	gen      int32
+	silence  int32 // milliseconds after which it is taken for gone; 0: longer than any test
 }
 
 func join(t *testing.T, b *broker.Broker, instance string) *consumer {
@@ -49,7 +51,7 @@ func ask1[T kmsg.Response](m *consumer, req kmsg.Request) T {
 func (m *consumer) join() (*kmsg.JoinGroupResponse, error) {
 	m.t.Helper()
 	req := kmsg.NewPtrJoinGroupRequest()
-	req.Group, req.SessionTimeoutMillis, req.RebalanceTimeoutMillis = "g", 6000, 2000
+	req.Group, req.SessionTimeoutMillis, req.RebalanceTimeoutMillis = "g", cmp.Or(m.silence, 120_000), 120_000
 	req.MemberID, req.InstanceID, req.ProtocolType = m.id, m.instance, "consumer"
 	req.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: []byte("m")}}
 	resp := ask1[*kmsg.JoinGroupResponse](m, req)
@@ -237,6 +239,7 @@ func TestSilentMemberExpires(t *testing.T) {
 	b := open(t, vfs.NewCrashableMem())
 	createTopic(t, b, "t", 1)
 	m := join(t, b, "")
+	m.silence = 6000
 	m.alone()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()

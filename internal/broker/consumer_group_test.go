@@ -36,7 +36,7 @@ func (m *modern) beat() (int, error) {
 	req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
 	req.Group, req.MemberID, req.MemberEpoch, req.InstanceID, req.Topics = "g", m.id, m.epoch, m.instance, m.owned
 	if m.epoch == 0 {
-		req.RebalanceTimeoutMillis, req.SubscribedTopicNames, req.SubscribedTopicRegex = 5000, m.topics, m.regex
+		req.RebalanceTimeoutMillis, req.SubscribedTopicNames, req.SubscribedTopicRegex = 120_000, m.topics, m.regex
 	}
 	resp := ask1[*kmsg.ConsumerGroupHeartbeatResponse](&consumer{t: m.t, c: m.c}, req)
 	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {

@@ -99,9 +99,10 @@ func TestNewProducerFencesTheOld(t *testing.T) {
 }
 
 func TestTransactionTimesOut(t *testing.T) {
+	t.Parallel()
 	b := open(t, vfs.NewCrashableMem())
 	createTopic(t, b, "out", 1)
-	p := client(t, b, kgo.TransactionalID("tx"), kgo.TransactionTimeout(time.Second))
+	p := client(t, b, kgo.TransactionalID("tx"), kgo.TransactionTimeout(10*time.Second))
 	if err := p.BeginTransaction(); err != nil {
 		t.Fatal(err)
 	}
@@ -114,10 +115,11 @@ func TestTransactionTimesOut(t *testing.T) {
 }
 
 func TestOpenTransactionContinuesAfterCrash(t *testing.T) {
+	t.Parallel()
 	fs := vfs.NewCrashableMem()
 	b := open(t, fs)
 	createTopic(t, b, "out", 1)
-	p := client(t, b, kgo.TransactionalID("tx"), kgo.TransactionTimeout(2*time.Second))
+	p := client(t, b, kgo.TransactionalID("tx"), kgo.TransactionTimeout(10*time.Second))
 	if err := p.BeginTransaction(); err != nil {
 		t.Fatal(err)
 	}

@@ -409,7 +409,7 @@ func TestWhatTimedOutDoesNotStandInTheWay(t *testing.T) {
 		}
 		return nil, nil, false
 	})
-	p := producer(t, c, ProducerConfig{Timeout: 300 * time.Millisecond})
+	p := producer(t, c, ProducerConfig{Timeout: 4 * time.Second})
 	say := func(v string) error { return p.Append(ctx, []*kgo.Record{{Topic: "t", Value: []byte(v)}}) }
 	if err := say("one"); err != nil {
 		t.Fatal(err)
