@@ -179,7 +179,7 @@ func (b *binder) forget(q *Query) {
 		b.fail(b.opt.TTLAt, sql.CodeNotSupported, "select window_end, too", "a ttl needs the time of each row; those of the view do not tell when their window ends")
 	case f.untimed != nil:
 		b.fail(b.opt.TTLAt, sql.CodeNotSupported, "give the source a WATERMARK FOR its time, or leave the ttl out",
-			"a ttl needs the time of each row; those of %s have none", strings.TrimSuffix(Explain(f.untimed), "\n"))
+			"a ttl needs the time of each row; those of %s have none", Describe(f.untimed))
 	case !f.does:
 		b.fail(b.opt.TTLAt, sql.CodeNotSupported, "leave the ttl out, or give it to the views that are read",
 			"the view would forget nothing: it remembers only rows of tables and of views that take them back, or a single group")
