@@ -230,7 +230,7 @@ func TestKafkaStreamsExactlyOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer cl.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
 	defer cancel()
 	const input, output = "streams-plaintext-input", "streams-wordcount-output"
 	if _, err := kadm.NewClient(cl).CreateTopics(ctx, 2, 1, nil, input, output); err != nil {
