@@ -104,12 +104,12 @@ func testRestart(t *testing.T, brokers []string) {
 				}
 				slices.Sort(want)
 				same(t, summary(r.released(len(want))), strings.Join(want, "\n"))
+				r.balanced(p, int64(6*(round+1))) // the sum goes on after restarts
 				if round%2 == 0 {
 					p.kill()
 				} else {
 					p.end()
 				}
-				r.balanced(p, int64(6*(round+1))) // the sum goes on after restarts
 			}
 		})
 	}

@@ -268,8 +268,14 @@ func summary(records []*kgo.Record) string {
 	return strings.Join(lines, "\n")
 }
 
+// balanced waits until a process has counted what came in: it does once a transaction has ended, whose records others may have read.
 func (r *rig) balanced(p *running, in int64) {
 	r.t.Helper()
+	ctx, tick := deadline(r.t), time.NewTicker(5*time.Millisecond)
+	defer tick.Stop()
+	for p.Balance().In < in && ctx.Err() == nil {
+		<-tick.C
+	}
 	b := p.Balance()
 	if b.In != in || b.In != b.Accepted+b.Quarantined+b.Duplicates {
 		r.t.Errorf("the counters do not balance: %+v, %d came in", b, in)

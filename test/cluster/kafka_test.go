@@ -89,7 +89,7 @@ func (k *kafka) signal(i int, s syscall.Signal) error {
 }
 
 func (k *kafka) run(args ...string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, k.script, args...)
 	cmd.Env = append(os.Environ(), "KAFKA_HEAP_OPTS=-Xmx320M -Xms96M -XX:TieredStopAtLevel=1")

@@ -93,8 +93,8 @@ func (n *node) start() error {
 	case err := <-ended:
 		ended <- err
 		return fmt.Errorf("%s ended before it was ready: %v\n%s", n.name, err, n.log.String())
-	case <-time.After(time.Minute):
-		return fmt.Errorf("%s was not ready within a minute\n%s", n.name, n.log.String())
+	case <-time.After(3 * time.Minute):
+		return fmt.Errorf("%s was not ready within three minutes\n%s", n.name, n.log.String())
 	}
 }
 
@@ -108,13 +108,13 @@ func (n *node) end(s syscall.Signal) error {
 	case err := <-n.ended:
 		n.ended <- err
 		return err
-	case <-time.After(40 * time.Second):
+	case <-time.After(2 * time.Minute):
 		_ = n.cmd.Process.Kill()
 		return fmt.Errorf("%s did not end\n%s", n.name, n.log.String())
 	}
 }
 
-var client = &http.Client{Timeout: 5 * time.Second}
+var client = &http.Client{Timeout: 20 * time.Second}
 
 // query asks over HTTP.
 func (n *node) query(ctx context.Context, sql string) ([][]any, error) {
@@ -149,7 +149,7 @@ func (n *node) answer(req *http.Request, into any) error {
 
 // ask asks over PostgreSQL's protocol and returns the rows as text, sorted.
 func (n *node) ask(sql string) ([]string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, "postgres://myelin@"+n.postgres+"/myelin?sslmode=disable")
 	if err != nil {

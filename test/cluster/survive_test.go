@@ -135,7 +135,7 @@ func (w *world) feed(ctx context.Context, perSecond int) error {
 		case <-ctx.Done():
 		}
 	}
-	flushing, cancel := context.WithTimeout(context.Background(), time.Minute)
+	flushing, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	if err := w.producer.Flush(flushing); err != nil {
 		return err
@@ -190,9 +190,17 @@ func (w *world) probe(ctx context.Context, f *freshness) {
 	_ = g.Wait()
 }
 
+// askLimit is how long an answer may take: where pauses are measured, less than one counts.
+func askLimit() time.Duration {
+	if os.Getenv("MYELIN_SOAK_ROUNDS") != "" {
+		return 2 * time.Second
+	}
+	return 20 * time.Second
+}
+
 // ask returns the rows of a probe as numbers by person; "" for those that tell of no person.
 func (w *world) ask(ctx context.Context, i, p int) map[string]int64 {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, askLimit())
 	defer cancel()
 	rows, err := w.nodes[i].query(ctx, probes[p])
 	if err != nil {
@@ -265,7 +273,7 @@ func (w *world) flowing(f *freshness, by int64) {
 	f.mu.Lock()
 	from, began := f.n, time.Now()
 	f.mu.Unlock()
-	eventually(w.t, 2*time.Minute, func() error {
+	eventually(w.t, 4*time.Minute, func() error {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		for p := range probes {
@@ -284,7 +292,7 @@ func (w *world) flowing(f *freshness, by int64) {
 func (w *world) divided() clusterState {
 	w.t.Helper()
 	var s clusterState
-	eventually(w.t, time.Minute, func() (err error) {
+	eventually(w.t, 3*time.Minute, func() (err error) {
 		for i, n := range w.nodes {
 			if !w.up[i].Load() {
 				continue
@@ -440,7 +448,7 @@ func (w *world) returned(f *freshness, round, victim int) {
 // fenced looks for what a process wrote for a task after another had begun to: nothing but one step, whose record does not count.
 func (w *world) fenced() {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 3*time.Minute)
 	defer cancel()
 	admin := kadm.NewClient(w.producer)
 	names, err := admin.ListTopics(ctx)
@@ -543,7 +551,7 @@ func (w *world) compare() {
 			`SELECT sum(n)::bigint FROM per_second`: total,
 		} {
 			slices.Sort(want)
-			eventually(t, time.Minute, func() error {
+			eventually(t, 3*time.Minute, func() error {
 				got, err := n.ask(sql)
 				if err == nil && !slices.Equal(got, want) {
 					err = fmt.Errorf("%s: %s:\n%v\nwant\n%v", n.name, sql, got, want)
@@ -594,7 +602,7 @@ func unsettled(left map[string]int) error {
 // topic hands over the committed records of a topic until enough is nil.
 func (w *world) topic(name string, each func(*kgo.Record), enough func() error) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(w.kafka.brokers()...), kgo.ConsumeTopics(name), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	if err != nil {

@@ -26,7 +26,7 @@ func TestPowerFailuresChangeNoAnswer(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(21, 22))
 	fs := vfs.NewCrashableMem()
 	w := &world{t: t, fs: fs, clock: clock.NewManual(noon), parts: 2, rels: map[string]*plan.Relation{}}
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	w.ctx = ctx
 	sent := map[string]bool{} // value → acknowledged

@@ -133,7 +133,7 @@ func await(t *testing.T, what string, done func() bool) {
 func TestRestartsForgetNothingAndCountNothingTwice(t *testing.T) {
 	b := openBroker(t)
 	c, _ := connect(t, b)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	if _, err := c.EnsureTopics(ctx, log.TopicSpec{Name: "events", Partitions: 4}, log.TopicSpec{Name: "quarantine", Partitions: 1}); err != nil {
 		t.Fatal(err)
