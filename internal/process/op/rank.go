@@ -14,7 +14,7 @@ import (
 // back: then those that can never come up are forgotten.
 //
 // Key of an entry: the row's bytes, behind its partition's. Payload: how often the row occurs; how often it is out, and the rank of
-// the first of these; length of the partition's key; the first order key, where it is a whole number, and whether it is NULL.
+// the first of these, as of when it was told of last; length of the partition's key; the first order key, where it is a whole number, and whether it is NULL.
 type ranked struct {
 	ctx    *Ctx
 	node   *plan.TopN
@@ -362,16 +362,7 @@ func (r *ranked) bring(part uint32) {
 
 // change lets out how the occurrences of a row that are out changed, and reports whether any is. rank is that of the first of n.
 func (r *ranked) change(id uint32, p []uint64, rank, n int64) bool {
-	first, count := rank, n
-	if r.node.Rank == plan.RowNumber {
-		first = max(rank, r.first)
-		count = max(min(rank+n-1, r.last)-first+1, 0)
-	} else if rank < r.first || rank > r.last {
-		count = 0
-	}
-	if count == 0 {
-		first = 0
-	}
+	first, count := r.place(rank, n)
 	was, wasFirst := int64(p[rankOut]), int64(p[rankFirst])
 	if was == count && (first == wasFirst || !r.show) {
 		return count > 0
@@ -390,9 +381,23 @@ func (r *ranked) change(id uint32, p []uint64, rank, n int64) bool {
 			r.emit(id, first+k*step, 1)
 		}
 	}
-	p[rankOut], p[rankFirst] = uint64(count), uint64(first)
-	r.rows.Mark(id)
+	p[rankOut], p[rankFirst] = uint64(count), uint64(first) // not marked: see Restored
 	return count > 0
+}
+
+// place is how many of n occurrences of a row are within bounds, and the rank of the first of these. rank is that of the first of n.
+func (r *ranked) place(rank, n int64) (first, count int64) {
+	first, count = rank, n
+	if r.node.Rank == plan.RowNumber {
+		first = max(rank, r.first)
+		count = max(min(rank+n-1, r.last)-first+1, 0)
+	} else if rank < r.first || rank > r.last {
+		count = 0
+	}
+	if count == 0 {
+		first = 0
+	}
+	return first, count
 }
 
 // emit appends a row n times, taken back if n is negative.
@@ -436,6 +441,7 @@ func (r *ranked) Stores() []state.Store {
 	return []state.Store{r.rows}
 }
 
+// Restored finds out from the rows that there are what is out of each: a row that only moved, because of others, is not told of anew.
 func (r *ranked) Restored() {
 	kcols := make([]*vec.Vector, len(r.keys))
 	row := state.NewRows(r.types)
@@ -454,8 +460,16 @@ func (r *ranked) Restored() {
 		}
 		at, _ := slices.BinarySearchFunc(l.ids, id, func(e, _ uint32) int { return -r.compare(b.Cols, kcols, 0, r.row(id), e) })
 		l.ids = slices.Insert(l.ids, at, id)
-		if p[rankOut] != 0 {
-			l.out++
-		}
+	})
+	r.parts.Each(func(part uint32) {
+		l := &r.lists[part]
+		r.ranks(l, func(_ int, id uint32, rank int64) bool {
+			p := r.rows.At(id)
+			first, count := r.place(rank, max(int64(p[rankCount]), 0))
+			if p[rankOut], p[rankFirst] = uint64(count), uint64(first); count > 0 {
+				l.out++
+			}
+			return true
+		})
 	})
 }
