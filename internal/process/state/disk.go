@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cockroachdb/errors/oserror"
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"golang.org/x/sync/errgroup"
@@ -21,8 +22,11 @@ type Disk struct {
 	// using is held for reading while db is in use, which Remake replaces.
 	using sync.RWMutex
 	db    *pebble.DB
+	opts  *pebble.Options
 	fs    vfs.FS
 	dir   string
+
+	most, least int // see runBytes and runLeast
 
 	damage error       // found when it was opened
 	found  atomic.Bool // found since, in the background
@@ -63,7 +67,7 @@ func appendDiskKey(dst, key []byte) []byte {
 
 // OpenDisk opens the local copy in dir. One that cannot be opened is removed and begun anew.
 func OpenDisk(fs vfs.FS, dir string) (*Disk, error) {
-	d := &Disk{fs: fs, dir: dir}
+	d := &Disk{fs: fs, dir: dir, most: runBytes, least: runLeast}
 	err := d.open()
 	if err == nil {
 		return d, nil
@@ -89,13 +93,22 @@ func (d *Disk) open() error {
 	defer cache.Unref()
 	opts := &pebble.Options{
 		FS: d.fs, Cache: cache, MemTableSize: 4 << 20, FormatMajorVersion: pebble.FormatNewest, Logger: silent{},
-		// It is read at starts only, which bear some files more.
-		L0CompactionThreshold: 12, L0StopWritesThreshold: 48,
+		// It is read at starts only, which bear some files more: there are half as many as this before they are merged, all into the
+		// lowest level while that is not much larger.
+		L0CompactionThreshold: 48, L0StopWritesThreshold: 256, LBaseMaxBytes: 1 << 30, TargetFileSizes: [7]int64{runBytes},
 		EventListener: &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) { d.found.Store(true) }},
 	}
+	// It is read from the first key to the last, and written more often than read. Blocks are no larger, for the store looks for the
+	// one wrong bit in each that is damaged, in a time that grows with the square of its size.
+	opts.Levels[0].BlockSize = 8 << 10
+	opts.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
 	opts.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy { return apart }
+	opts.EnsureDefaults()
+	if err := d.fs.Remove(d.fs.PathJoin(d.dir, runName)); err != nil && !oserror.IsNotExist(err) {
+		return err
+	}
 	db, err := pebble.Open(d.dir, opts)
-	d.db = db
+	d.db, d.opts = db, opts
 	return err
 }
 
@@ -137,9 +150,6 @@ func (d *Disk) Mark() ([]byte, error) {
 	return bytes.Clone(v), nil
 }
 
-// applyBytes is how much Apply writes at once.
-const applyBytes = 8 << 20
-
 // Apply makes changes and then their mark durable. If it fails or is cut short, some of the changes are there under the old mark: what
 // the changelog has from there on holds them all. A DamageError says that the copy is to be made anew.
 func (d *Disk) Apply(changes Changes, mark []byte) error {
@@ -148,33 +158,40 @@ func (d *Disk) Apply(changes Changes, mark []byte) error {
 	if d.found.Load() {
 		return &DamageError{ErrCorrupt}
 	}
-	b := d.db.NewBatch()
-	defer func() { _ = b.Close() }()
-	var err error
-	var key []byte
-	for k, v := range changes {
-		key = appendDiskKey(key[:0], k)
-		if v == nil {
-			err = errors.Join(err, b.Delete(key, nil))
-		} else {
-			err = errors.Join(err, b.Set(key, v, nil))
-		}
-		if b.Len() >= applyBytes {
-			err = errors.Join(err, b.Commit(pebble.NoSync), b.Close())
-			b = d.db.NewBatch()
-		}
-		if err != nil {
-			return fmt.Errorf("writing the local state: %w", err)
-		}
-	}
-	err = errors.Join(err, b.Set(diskMark, mark, nil))
-	if err == nil {
-		err = b.Commit(pebble.Sync)
-	}
-	if err != nil {
+	if err := d.apply(changes, mark); err != nil {
 		return fmt.Errorf("writing the local state: %w", err)
 	}
 	return nil
+}
+
+func (d *Disk) apply(changes Changes, mark []byte) error {
+	var r run
+	var key []byte
+	for k, v := range changes {
+		key = appendDiskKey(key[:0], k)
+		if r.add(key, v); r.size < d.most {
+			continue
+		}
+		if err := d.ingest(&r); err != nil {
+			return err
+		}
+		r.reset()
+	}
+	r.add(diskMark, mark)
+	if r.size >= d.least {
+		return d.ingest(&r)
+	}
+	b := d.db.NewBatch()
+	err := r.each(func(key, value []byte) error {
+		if value == nil {
+			return b.Delete(key, nil)
+		}
+		return b.Set(key, value, nil)
+	})
+	if err == nil {
+		err = b.Commit(pebble.Sync)
+	}
+	return errors.Join(err, b.Close())
 }
 
 // Owners are the first four bytes of the keys that there are: the numbers of jobs.
@@ -219,7 +236,7 @@ func (d *Disk) Remove(prefix, mark []byte) error {
 
 // Reset empties the copy.
 func (d *Disk) Reset() error {
-	if err := d.db.DeleteRange([]byte{}, []byte{0xff, 0xff, 0xff, 0xff, 0xff}, pebble.NoSync); err != nil {
+	if err := d.db.DeleteRange([]byte{}, []byte{0xff, 0xff, 0xff, 0xff, 0xff}, pebble.Sync); err != nil {
 		return fmt.Errorf("emptying the local state: %w", err)
 	}
 	return nil

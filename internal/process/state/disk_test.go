@@ -11,14 +11,24 @@ import (
 )
 
 // TestTheLocalCopySurvivesCrashesWhole crashes the disk after every write of a random workload: the copy must be exactly as
-// after one of the last applies, and never older than the last that returned.
+// after the last, through whichever way a write takes.
 func TestTheLocalCopySurvivesCrashesWhole(t *testing.T) {
+	for _, way := range []struct {
+		name        string
+		most, least int
+	}{{"log", runBytes, runLeast}, {"files", 700, 0}, {"either", 1500, 800}} {
+		t.Run(way.name, func(t *testing.T) { crashCopies(t, way.most, way.least) })
+	}
+}
+
+func crashCopies(t *testing.T, most, least int) {
 	fs := vfs.NewCrashableMem()
 	d, err := OpenDisk(fs, "state")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Close()
+	d.most, d.least = most, least
 	rnd := rand.New(rand.NewPCG(7, 7))
 	model := map[string]string{}
 	for round := range 60 {
