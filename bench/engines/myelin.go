@@ -200,7 +200,7 @@ func (b *bench) profile(s *server, name string) (done <-chan struct{}) {
 	}
 	go func() {
 		defer close(closed)
-		resp, err := http.Get("http://" + s.pprof + "/debug/pprof/profile?seconds=2")
+		resp, err := http.Get("http://" + s.pprof + "/debug/pprof/profile?seconds=" + strconv.Itoa(max(2, b.events/1_000_000)))
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "taking a profile:", err)
 			return
