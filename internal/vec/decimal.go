@@ -243,15 +243,18 @@ func alignBig(a, b Decimal) (*big.Int, *big.Int, int32) {
 	return x, y, a.Scale
 }
 
+// MulSmall is Mul where both coefficients fit an int64 and the scales are not too large; ok is false for others.
+func (d *Decimal) MulSmall(b *Decimal) (p Decimal, ok bool) {
+	hi, lo := bits.Mul64(d.Lo, b.Lo)
+	// The product of two int64 is at most 2^126, which has 38 digits.
+	p = Decimal{Hi: int64(hi) - d.Hi&int64(b.Lo) - b.Hi&int64(d.Lo), Lo: lo, Scale: d.Scale + b.Scale}
+	return p, d.Hi == int64(d.Lo)>>63 && b.Hi == int64(b.Lo)>>63 && p.Scale <= MaxDigits
+}
+
 // Mul returns d × b; its scale is the sum of the two, less where 38 digits do not hold it.
 func (d Decimal) Mul(b Decimal) (Decimal, error) {
-	x, okx := d.small()
-	y, oky := b.small()
-	if s := d.Scale + b.Scale; okx && oky && s <= MaxDigits {
-		hi, lo := bits.Mul64(abs64(x), abs64(y))
-		if m := (u128{hi, lo}); m.less(pow10[MaxDigits]) {
-			return fromMag(m, (x < 0) != (y < 0), s), nil
-		}
+	if p, ok := d.MulSmall(&b); ok {
+		return p, nil
 	}
 	p := d.Big()
 	return DecimalFromBig(p.Mul(p, b.Big()), d.Scale+b.Scale)

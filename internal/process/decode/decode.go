@@ -30,10 +30,13 @@ type Decoder struct {
 	value bool  // some column lies in the value
 	only  *Only // nil: all rows are of use
 	forms shapes
+	marks marks
 
 	buf    []byte // borrowed from the reader, ours once something was appended
 	rows   int
-	row    int // the row being filled
+	row    int  // the row being filled
+	judged bool // whether it is of use was found while it was read
+	lean   bool // it is of none
 	minute minute
 	stamp  uint32
 	batch  vec.Batch
@@ -171,13 +174,19 @@ func (d *Decoder) Add(r Record) Fate {
 		panic("decode: more records than the batch was begun for")
 	}
 	if d.value || d.Objects {
+		d.judged = false
 		if !d.scan(r.Value) {
 			d.undo()
 			d.Malformed++
 			return Malformed
 		}
-		if d.only != nil && !d.useful() && d.idle() {
-			return LeftOut
+		if d.only != nil {
+			if !d.judged {
+				d.lean = !d.useful()
+			}
+			if d.lean && d.idle() {
+				return LeftOut
+			}
 		}
 	}
 	for _, i := range d.parts {

@@ -10,53 +10,47 @@ import (
 )
 
 // overread is how far behind a record's end words are read. Records that have less behind them are read without shapes.
-const overread = 8
+const overread = 64
 
 // compare reads a record by the shapes that are known. It reports whether one was right.
 func (d *Decoder) compare(s *scanner) bool {
 	f := &d.forms
 	wide := d.buf[s.base:]
-	for n := range f.have {
-		k := f.last + n
-		if k >= f.have {
-			k -= f.have
-		}
-		if d.follow(f.all[k], s, wide) {
-			f.last = k
+	d.marks.read(s.b)
+	for k := range f.have {
+		sh := f.all[k]
+		if d.follow(sh, s, wide) {
+			f.matched(k)
 			return true
 		}
 		d.undo()
+		d.judged = false
 	}
 	return false
 }
 
 // follow reads a record by a shape. wide is the record with what lies behind it, so that words can be read across its end: whatever
 // is taken from there makes the record end elsewhere than it does, and is taken back.
-func (d *Decoder) follow(sh shape, s *scanner, wide []byte) bool {
+func (d *Decoder) follow(sh *shape, s *scanner, wide []byte) bool {
 	i, end := 0, len(s.b)
-	lean := false
+	lean, marked := false, d.marks.known
 	row := d.row
 	word, bit := row>>6, uint64(1)<<(row&63)
-	for k := range sh {
-		p := &sh[k]
-		if n := len(p.words); n > 0 {
-			if len(wide)-i < 8*n {
-				return false
-			}
-			b := wide[i : i+8*n]
-			n--
-			for w, want := range p.words[:n] {
-				if binary.LittleEndian.Uint64(b[8*w:]) != want {
-					return false
-				}
-			}
-			if (binary.LittleEndian.Uint64(b[8*n:])^p.words[n])&p.last != 0 {
-				return false
-			}
-			i += p.size
+	for k := range sh.parts {
+		p := &sh.parts[k]
+		if len(wide)-i < 16 {
+			return false
 		}
-		if i >= end {
-			return i == end && p.take == takeNothing && k == len(sh)-1
+		two := wide[i : i+16 : i+16]
+		if (binary.LittleEndian.Uint64(two)^p.text[0])&p.mask[0]|(binary.LittleEndian.Uint64(two[8:])^p.text[1])&p.mask[1] != 0 {
+			return false
+		}
+		if p.size > 16 && (len(wide)-i < p.size || string(wide[i+16:i+p.size]) != p.more) {
+			return false
+		}
+		if i += p.size; i >= end {
+			d.lean = lean
+			return i == end && p.take == takeNothing && k == len(sh.parts)-1
 		}
 		t := p.take
 		if lean {
@@ -64,7 +58,11 @@ func (d *Decoder) follow(sh shape, s *scanner, wide []byte) bool {
 		}
 		switch t {
 		case takeInt:
-			x, next, ok := fastInt(wide, i)
+			x, next := shortInt(wide, i)
+			ok := next > i
+			if !ok {
+				x, next, ok = fastInt(wide, i)
+			}
 			c := &d.cols[p.col]
 			if !ok || p.kind == vec.Int32 && x != int64(int32(x)) {
 				if i = d.one(s, p, i); i < 0 {
@@ -75,25 +73,20 @@ func (d *Decoder) follow(sh shape, s *scanner, wide []byte) bool {
 				c.Ints[row] = x
 				c.valid[word] |= bit
 			}
-			if d.only != nil && int(p.col) == d.only.Col {
-				lean = !d.useful()
+			if p.gate {
+				lean, d.judged = !d.useful(), true
 			}
 		case takeText:
-			if wide[i] == '"' {
-				if next, ok := asciiText(wide, i+1); ok {
-					c := &d.cols[p.col]
-					c.Spans[row] = vec.Span{Off: s.base + uint32(i) + 1, Len: uint32(next - i - 1)}
-					c.valid[word] |= bit
-					i = next + 1
-					goto gate
-				}
-			}
-			if i = d.one(s, p, i); i < 0 {
+			if next, ok := d.plainText(wide, i, marked); ok {
+				c := &d.cols[p.col]
+				c.Spans[row] = vec.Span{Off: s.base + uint32(i) + 1, Len: uint32(next - i - 1)}
+				c.valid[word] |= bit
+				i = next + 1
+			} else if i = d.one(s, p, i); i < 0 {
 				return false
 			}
-		gate:
-			if d.only != nil && int(p.col) == d.only.Col {
-				lean = !d.useful()
+			if p.gate {
+				lean, d.judged = !d.useful(), true
 			}
 		case takeTime:
 			if x, next, ok := d.minute.time(wide, i); ok {
@@ -105,6 +98,17 @@ func (d *Decoder) follow(sh shape, s *scanner, wide []byte) bool {
 				return false
 			}
 		case takeSkip:
+			if wide[i] != '"' {
+				if _, next := shortInt(wide, i); next > i && (wide[next] == ',' || wide[next] == '}') {
+					i = next
+					continue
+				}
+			} else if marked {
+				if next, plain := d.marks.text(i + 1); plain {
+					i = next + 1
+					continue
+				}
+			}
 			if i = fastSkip(s, wide, i); i < 0 {
 				return false
 			}
@@ -112,7 +116,7 @@ func (d *Decoder) follow(sh shape, s *scanner, wide []byte) bool {
 			if c := wide[i]; c == '{' || c == '[' {
 				return false
 			}
-			if i = s.skip(i); i < 0 {
+			if i = s.value(i); i < 0 {
 				return false
 			}
 		case takeOne:
@@ -120,6 +124,9 @@ func (d *Decoder) follow(sh shape, s *scanner, wide []byte) bool {
 				return false
 			}
 		case takeNode:
+			if wide[i] <= ' ' {
+				return false // there is no value
+			}
 			d.again(p.node)
 			if i = d.capture(s, i, p.node); i < 0 {
 				return false
@@ -129,9 +136,20 @@ func (d *Decoder) follow(sh shape, s *scanner, wide []byte) bool {
 	return false // the record goes on
 }
 
+// plainText returns the index of the quotation mark that ends the text at i, if that is one of ASCII without escapes.
+func (d *Decoder) plainText(wide []byte, i int, marked bool) (end int, ok bool) {
+	if wide[i] != '"' {
+		return 0, false
+	}
+	if marked {
+		return d.marks.text(i + 1)
+	}
+	return asciiText(wide, i+1)
+}
+
 // one takes a value that has not the form that most have.
 func (d *Decoder) one(s *scanner, p *part, i int) int {
-	end := s.skip(i)
+	end := s.value(i)
 	if end >= 0 {
 		d.put(s, p.col, i, end)
 	}
@@ -141,7 +159,7 @@ func (d *Decoder) one(s *scanner, p *part, i int) int {
 // fastSkip is scanner.skip for the values of which most records have many.
 func fastSkip(s *scanner, wide []byte, i int) int {
 	if wide[i] != '"' {
-		return s.skip(i)
+		return s.value(i)
 	}
 	const near = 16 // what the call of IndexByte is worth
 	from := i + 1
@@ -168,6 +186,18 @@ func fastSkip(s *scanner, wide []byte, i int) int {
 		return s.skip(i)
 	}
 	return from + 1
+}
+
+// shortInt reads a whole number of up to seven digits, like fastInt. Of any other value the end is i.
+func shortInt(b []byte, i int) (x int64, end int) {
+	w := binary.LittleEndian.Uint64(b[i : i+8 : i+8])
+	const zeros, above = '0' * ones, 0x46 * ones // '9' + 0x46 is the last byte without the top bit
+	n := bits.TrailingZeros64(((w+above)|(w-zeros))&tops) &^ 7 & 63
+	w <<= uint(-n) & 63
+	w = (w & (0x0f * ones)) * (10<<8 + 1) >> 8
+	w = (w & 0x00ff00ff00ff00ff) * (100<<16 + 1) >> 16
+	w = (w & 0x0000ffff0000ffff) * (10000<<32 + 1) >> 32
+	return int64(w), i + n>>3
 }
 
 // fastInt reads a whole number of up to 15 digits. It does not look at what follows but to see that no digit does.

@@ -79,6 +79,14 @@ func (s *scanner) skip(i int) int {
 	return i
 }
 
+// value is skip where white space may have no value behind it.
+func (s *scanner) value(i int) int {
+	if i < len(s.b) && s.b[i] <= ' ' {
+		return -1
+	}
+	return s.skip(i)
+}
+
 // skipNested skips an object or array by counting brackets outside of strings.
 func (s *scanner) skipNested(i int) int {
 	b := s.b

@@ -1,7 +1,6 @@
 package decode
 
 import (
-	"encoding/binary"
 	"slices"
 
 	"myelin/internal/process/plan"
@@ -10,18 +9,23 @@ import (
 
 // shape is the form of a record that was read: what stands between its values, and what becomes of these. A record of the same form
 // is read by comparing, not by parsing; one that differs anywhere is read as if there were no shapes.
-type shape []part
+type shape struct {
+	parts []part
+	hits  int // records of this form, of late
+}
 
 // part is some text that does not change, and the value behind it.
 type part struct {
-	words []uint64 // the text, eight bytes each
-	last  uint64   // which bits of the last word count
-	size  int      // of the text
-	take  take
-	lean  take // the same for a row that is of no use
-	col   int32
-	kind  vec.Kind
-	node  *node
+	text [2]uint64 // the first 16 bytes of the text
+	mask [2]uint64 // which bits of them count
+	more string    // the text behind them
+	size int       // of the text
+	take take
+	lean take // the same for a row that is of no use
+	gate bool // the value says whether the row is of use
+	kind vec.Kind
+	col  int32
+	node *node
 }
 
 // take says what becomes of a value.
@@ -40,6 +44,7 @@ const (
 
 const (
 	maxShapes = 4   // that records are compared with
+	manyHits  = 256 // after which those of all shapes are halved
 	maxParts  = 200 // of a shape
 	// maxStrict is how many shapes are learned in which all nulls and members must come again, before only those of the record itself.
 	maxStrict = 16
@@ -51,10 +56,8 @@ const (
 
 // shapes are those that records were seen to have.
 type shapes struct {
-	all     [maxShapes]shape
+	all     [maxShapes]*shape // those of many records first
 	have    int
-	last    int // the one that matched last
-	victim  int // the one that a new one replaces
 	learned int
 	rest    int  // records before anything is learned again
 	off     bool // never use any
@@ -80,16 +83,29 @@ func (d *Decoder) learn(b []byte) {
 	if len(l.parts) > maxParts {
 		return
 	}
-	at := f.have
-	if at < maxShapes {
+	f.add(&shape{parts: l.parts})
+}
+
+// add puts a new shape where the one is that fewest records had, of those at the end.
+func (f *shapes) add(sh *shape) {
+	if f.have < maxShapes {
 		f.have++
-	} else {
-		if f.victim = (f.victim + 1) % maxShapes; f.victim == f.last {
-			f.victim = (f.victim + 1) % maxShapes
-		}
-		at = f.victim
 	}
-	f.all[at], f.last = l.parts, at
+	f.all[f.have-1] = sh
+	f.matched(f.have - 1)
+}
+
+// matched notes that a record was of the shape at k.
+func (f *shapes) matched(k int) {
+	sh := f.all[k]
+	if sh.hits++; sh.hits > manyHits {
+		for _, x := range f.all[:f.have] {
+			x.hits /= 2 // what comes now counts for more than what came before
+		}
+	}
+	if k > 0 && sh.hits >= f.all[k-1].hits {
+		f.all[k], f.all[k-1] = f.all[k-1], sh
+	}
 }
 
 // learner walks over a record that is known to be well formed.
@@ -97,23 +113,23 @@ type learner struct {
 	d      *Decoder
 	s      scanner
 	from   int // where the text of the next part begins
-	parts  shape
+	parts  []part
 	strict bool
 }
 
 // add ends a part with the value that begins at i.
 func (l *learner) add(i int, t take, col int32, n *node) {
 	p := part{take: t, lean: t, col: col, node: n, size: i - l.from}
-	for text := l.s.b[l.from:i]; len(text) > 0; text = text[min(8, len(text)):] {
-		var word, mask [8]byte
-		for k := range mask[:copy(word[:], text)] {
-			mask[k] = 0xff
-		}
-		p.words = append(p.words, binary.LittleEndian.Uint64(word[:]))
-		p.last = binary.LittleEndian.Uint64(mask[:])
+	text := l.s.b[l.from:i]
+	for k, c := range text[:min(len(text), 16)] {
+		p.text[k/8] |= uint64(c) << (k % 8 * 8)
+		p.mask[k/8] |= 0xff << (k % 8 * 8)
+	}
+	if len(text) > 16 {
+		p.more = string(text[16:])
 	}
 	if col >= 0 {
-		p.kind = l.d.cols[col].Type.Kind
+		p.kind, p.gate = l.d.cols[col].Type.Kind, l.d.only != nil && int(col) == l.d.only.Col
 	}
 	if n != nil && t >= takeInt && t != takeNode && !l.d.keeps(n) { // capture looks into the value: it must be well formed
 		p.lean = takeSkip

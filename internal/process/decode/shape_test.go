@@ -99,17 +99,22 @@ func agreeShapes(t *testing.T, records []string) {
 	cols := byShape()
 	for _, foreign := range []bool{false, true} {
 		with, without := New(cols, nil), New(cols, nil)
-		without.forms.off = true
-		with.Foreign, without.Foreign = foreign, foreign
-		a, b := decodeAll(with, records...), decodeAll(without, records...)
-		if got, want := text(a), text(b); got != want {
-			t.Fatalf("%q: got\n%s\nwant\n%s", records, got, want)
-		}
-		if with.Malformed != without.Malformed {
-			t.Fatalf("%q: %d malformed, want %d", records, with.Malformed, without.Malformed)
-		}
-		if got, want := with.Misfits(), without.Misfits(); !slices.Equal(got, want) {
-			t.Fatalf("%q: misfits %v, want %v", records, got, want)
+		unmarked := New(cols, nil) // as on processors that cannot mark
+		without.forms.off, unmarked.marks.off = true, true
+		without.Foreign = foreign
+		b := decodeAll(without, records...)
+		for _, by := range []*Decoder{with, unmarked} {
+			by.Foreign = foreign
+			a := decodeAll(by, records...)
+			if got, want := text(a), text(b); got != want {
+				t.Fatalf("%q: got\n%s\nwant\n%s", records, got, want)
+			}
+			if by.Malformed != without.Malformed {
+				t.Fatalf("%q: %d malformed, want %d", records, by.Malformed, without.Malformed)
+			}
+			if got, want := by.Misfits(), without.Misfits(); !slices.Equal(got, want) {
+				t.Fatalf("%q: misfits %v, want %v", records, got, want)
+			}
 		}
 		agreeOnly(t, records, Only{Col: 0, Ints: []int64{1, 3}, Keep: []int{5, 12}}, foreign)
 		agreeOnly(t, records, Only{Col: 3, Texts: [][]byte{[]byte("t1"), []byte("t2")}, Keep: []int{12}}, foreign)

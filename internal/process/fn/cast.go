@@ -126,6 +126,8 @@ func castNumber(from, to vec.Type) Kernel {
 		})
 	case f.Integer() && t == vec.Float64:
 		return rows(func(c *cx, i int) { c.setFloat(i, float64(c.int(0, i))) })
+	case f.Integer() && to.Precision == 0:
+		return intToDec
 	case f.Integer():
 		return rows(func(c *cx, i int) {
 			d, err := vec.DecimalFromInt(c.int(0, i)).Fit(to)
@@ -159,6 +161,20 @@ func castNumber(from, to vec.Type) Kernel {
 		}
 		c.setInt(i, x)
 	})
+}
+
+func intToDec(_ *Env, args []*vec.Vector, sel []int32, n int, out *vec.Vector) {
+	a, sa := args[0].Ints, stride(args[0])
+	o := out.Decs
+	if sel == nil {
+		for i := range n {
+			o[i] = vec.DecimalFromInt(a[i*sa])
+		}
+		return
+	}
+	for _, i := range sel {
+		o[i] = vec.DecimalFromInt(a[int(i)*sa])
+	}
 }
 
 func castToText(f vec.Kind) Kernel {

@@ -1,0 +1,11 @@
+package decode
+
+import "golang.org/x/sys/cpu"
+
+// canMark: the processor has AVX2.
+var canMark = cpu.X86.HasAVX2
+
+// markBlocks marks 64 bytes after 64 bytes from p on, at least once: in quotes the quotation marks, in odd the backslashes and what is no ASCII.
+//
+//go:noescape
+func markBlocks(p *byte, blocks int, quotes, odd *uint64)

@@ -1,0 +1,7 @@
+//go:build !amd64
+
+package decode
+
+const canMark = false
+
+func markBlocks(*byte, int, *uint64, *uint64) {}
