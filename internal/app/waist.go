@@ -38,7 +38,7 @@ func (n *node) openWaist(ctx context.Context) error {
 			n.governed = append(n.governed, name)
 		}
 	}
-	lc := log.Config{Brokers: n.cfg.Kafka.Brokers, Compress: true}
+	lc := log.Config{Brokers: n.cfg.Kafka.Brokers, Compress: true, Log: n.Log}
 	if len(lc.Brokers) == 0 {
 		if err := n.openBroker(); err != nil {
 			return err

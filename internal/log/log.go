@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"slices"
@@ -34,13 +35,16 @@ type Config struct {
 	SASL *SASL
 	// Options are appended to every client's.
 	Options []kgo.Opt
+	// Log is told of brokers that hang; nil: nobody is.
+	Log *slog.Logger
 }
 
 // Cluster is a handle on the brokers. It may be used at the same time from many goroutines.
 type Cluster struct {
-	cfg    Config
-	client *kgo.Client
-	admin  *kadm.Client
+	cfg     Config
+	client  *kgo.Client
+	admin   *kadm.Client
+	lookout *lookout // nil with Config.Dial
 }
 
 // Open connects lazily: it fails only on bad options, not on absent brokers.
@@ -51,7 +55,13 @@ func Open(cfg Config) (*Cluster, error) {
 	if cfg.SASL != nil && cfg.SASL.mechanism() == nil {
 		return nil, fmt.Errorf("opening the log: there is no mechanism %q; use PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", cfg.SASL.Mechanism)
 	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
 	c := &Cluster{cfg: cfg}
+	if cfg.Dial == nil {
+		c.lookout = newLookout(cfg.dial, cfg.Log)
+	}
 	client, err := c.NewClient()
 	if err != nil {
 		return nil, err
@@ -87,15 +97,12 @@ func (c *Cluster) options(opts []kgo.Opt) []kgo.Opt {
 	if c.cfg.Dial != nil {
 		base = append(base, kgo.Dialer(c.cfg.Dial))
 	} else {
-		base = append(base, overLosses()...)
+		base = append(append(base, kgo.Dialer(c.lookout.connect)), overLosses()...)
 	}
 	if c.cfg.Compress {
 		base = append(base, kgo.ProducerBatchCompression(kgo.SnappyCompression(), kgo.NoCompression()))
 	} else {
 		base = append(base, kgo.ProducerBatchCompression(kgo.NoCompression()))
-	}
-	if c.cfg.TLS != nil {
-		base = append(base, kgo.DialTLSConfig(c.cfg.TLS.Clone()))
 	}
 	if c.cfg.SASL != nil {
 		base = append(base, kgo.SASL(c.cfg.SASL.mechanism()))
@@ -105,7 +112,7 @@ func (c *Cluster) options(opts []kgo.Opt) []kgo.Opt {
 }
 
 // How clients on a cluster get over the loss of a broker. One that was killed refuses connections at once; one that hangs, or whose
-// machine is gone, answers nothing, and only time tells.
+// machine is gone, answers nothing, and only time tells: see lookout.
 const (
 	dialPatience    = 3 * time.Second // for a connection
 	answerPatience  = 4 * time.Second // for an answer, beyond what the request itself lets the broker wait
@@ -122,9 +129,19 @@ const (
 // last wait lasts beyond the moment at which another broker has taken over.
 func overLosses() []kgo.Opt {
 	return []kgo.Opt{
-		kgo.DialTimeout(dialPatience), kgo.RequestTimeoutOverhead(answerPatience), kgo.ProduceRequestTimeout(producePatience),
+		kgo.RequestTimeoutOverhead(answerPatience), kgo.ProduceRequestTimeout(producePatience),
 		kgo.MetadataMaxAge(metadataMaxAge), kgo.RetryBackoffFn(backoff), kgo.RequestRetries(manyRetries),
 	}
+}
+
+// dial connects to a broker over TCP, and TLS where that is configured.
+func (cfg *Config) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	plain := &net.Dialer{Timeout: dialPatience}
+	if cfg.TLS == nil {
+		return plain.DialContext(ctx, network, addr)
+	}
+	secure := &tls.Dialer{NetDialer: plain, Config: cfg.TLS.Clone()}
+	return secure.DialContext(ctx, network, addr)
 }
 
 // backoff is how long a client waits after so many failures in a row.
@@ -140,7 +157,12 @@ func (c *Cluster) Client() *kgo.Client { return c.client }
 func (c *Cluster) Admin() *kadm.Client { return c.admin }
 
 // Close ends the shared client. Clients from NewClient are their callers' to close.
-func (c *Cluster) Close() { c.client.Close() }
+func (c *Cluster) Close() {
+	c.client.Close()
+	if c.lookout != nil {
+		c.lookout.close()
+	}
+}
 
 // Ping reports whether a broker answers.
 func (c *Cluster) Ping(ctx context.Context) error { return c.client.Ping(ctx) }

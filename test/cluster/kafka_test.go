@@ -26,7 +26,8 @@ type kafka struct {
 	settings []string
 }
 
-// startKafka starts three nodes. What matters for pauses: a dead broker is given up after 3 s (Kafka's own default is 9 s).
+// startKafka starts three nodes. What matters for pauses: a dead broker is given up after 3 s (Kafka's own default is 9 s), and what the
+// others have asked of one that hangs after 3 s, too (30 s).
 func startKafka(t *testing.T) *kafka {
 	t.Helper()
 	script, err := filepath.Abs("../kafka/kafka.sh")
@@ -42,8 +43,8 @@ func startKafka(t *testing.T) *kafka {
 	k.settings = []string{
 		"controller.quorum.voters=" + strings.Join(voters, ","), "default.replication.factor=3", "min.insync.replicas=2",
 		"offsets.topic.replication.factor=3", "transaction.state.log.replication.factor=3", "transaction.state.log.min.isr=2",
-		"broker.session.timeout.ms=3000", "broker.heartbeat.interval.ms=500", "controller.quorum.fetch.timeout.ms=1500",
-		"controller.quorum.election.timeout.ms=700", "controller.quorum.election.backoff.max.ms=300",
+		"broker.session.timeout.ms=3000", "broker.heartbeat.interval.ms=500", "request.timeout.ms=3000", "controller.socket.timeout.ms=3000",
+		"controller.quorum.fetch.timeout.ms=1500", "controller.quorum.election.timeout.ms=700", "controller.quorum.election.backoff.max.ms=300",
 		"offsets.topic.num.partitions=6", "transaction.state.log.num.partitions=6",
 	}
 	t.Cleanup(func() {
