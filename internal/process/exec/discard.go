@@ -41,7 +41,7 @@ func (f *flusher) discard(ctx context.Context) error {
 			next = bytes.Clone(key)
 			return errEnough
 		}
-		recs = append(recs, &kgo.Record{Topic: f.txn.id, Key: bytes.Clone(key)})
+		recs = append(recs, &kgo.Record{Topic: f.topic, Key: bytes.Clone(key)})
 		return nil
 	})
 	if err != nil && !errors.Is(err, errEnough) {

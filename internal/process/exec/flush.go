@@ -19,10 +19,11 @@ import (
 // and then to the local copy; after that the steps up to there are cut off their topic. The state is collected between two
 // steps; writing it does not hold up the next ones.
 type flusher struct {
-	task *task
-	txn  txn
-	work chan *flushed
-	done chan struct{}
+	task  *task
+	topic string
+	txn   txn
+	work  chan *flushed
+	done  chan struct{}
 
 	// of the task's goroutine
 	busy    bool
@@ -50,8 +51,9 @@ type waiter struct {
 }
 
 func newFlusher(t *task) *flusher {
+	topic := t.cfg.own(StateTopic)
 	return &flusher{
-		task: t, txn: txn{cluster: t.cluster, id: t.cfg.own(StateTopic), once: t.cfg.Shared}, work: make(chan *flushed, 1), done: make(chan struct{}, 1),
+		task: t, topic: topic, txn: txn{cluster: t.cluster, ids: []string{topic}, once: t.cfg.Shared}, work: make(chan *flushed, 1), done: make(chan struct{}, 1),
 		began: -1,
 	}
 }
@@ -220,7 +222,7 @@ func (f *flusher) write(ctx context.Context, w *flushed) error {
 	if err := f.task.out.wait(ctx, w.seq); err != nil {
 		return err
 	}
-	last, err := f.txn.commitEach(ctx, w.records(f.txn.id))
+	last, err := f.txn.commitEach(ctx, w.records(f.topic))
 	if err != nil {
 		return err
 	}
@@ -282,7 +284,7 @@ const (
 func (f *flusher) rewrite(ctx context.Context, next, live int64) error {
 	t := f.task
 	if f.began < 0 {
-		starts, err := t.startOffsets(ctx, f.txn.id)
+		starts, err := t.startOffsets(ctx, f.topic)
 		if err != nil {
 			return err
 		}
@@ -314,7 +316,7 @@ func (f *flusher) rewrite(ctx context.Context, next, live int64) error {
 			note = append([]byte{}, v...)
 			return nil
 		}
-		recs = append(recs, &kgo.Record{Topic: f.txn.id, Key: append([]byte{}, k...), Value: append([]byte{}, v...)})
+		recs = append(recs, &kgo.Record{Topic: f.topic, Key: append([]byte{}, k...), Value: append([]byte{}, v...)})
 		if len(recs) < rewriteBatch {
 			return nil
 		}
@@ -323,7 +325,7 @@ func (f *flusher) rewrite(ctx context.Context, next, live int64) error {
 	if err != nil {
 		return err
 	}
-	recs = append(recs, &kgo.Record{Topic: f.txn.id, Key: metaKey, Value: note})
+	recs = append(recs, &kgo.Record{Topic: f.topic, Key: metaKey, Value: note})
 	if err := send(); err != nil {
 		return err
 	}
@@ -335,7 +337,7 @@ func (f *flusher) rewrite(ctx context.Context, next, live int64) error {
 		return err
 	}
 	f.began = begin
-	t.cutTopic(ctx, f.txn.id, begin)
+	t.cutTopic(ctx, f.topic, begin)
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"strconv"
 	"sync"
 	"time"
 
@@ -51,12 +52,21 @@ type outItem struct {
 // outboxBytes is how much may wait to be sent; the engine then waits, too.
 const outboxBytes = 64 << 20
 
+// outTurns is how many transactional ids take turns.
+const outTurns = 2
+
 // lastKey is the key in OutsTopic of the last step sent.
 const lastKey = "last"
 
 func newOutbox(cfg *Config, c *log.Cluster) *outbox {
 	name := cfg.own(OutsTopic)
-	o := &outbox{txn: txn{cluster: c, id: name, once: cfg.Shared}, cluster: c, log: cfg.Log, topic: name}
+	ids := []string{name}
+	if cfg.Shared { // a cluster's brokers, to whom it takes time to tell all partitions of the end of a transaction
+		for n := 2; n <= outTurns; n++ {
+			ids = append(ids, name+"-"+strconv.Itoa(n))
+		}
+	}
+	o := &outbox{txn: txn{cluster: c, ids: ids, once: cfg.Shared}, cluster: c, log: cfg.Log, topic: name}
 	o.mu.wake = make(chan struct{})
 	return o
 }

@@ -9,36 +9,54 @@ import (
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 
 	"myelin/internal/log"
 )
 
-// txn writes records in transactions under one transactional id, one transaction at a time.
+// txn writes records in transactions, one after the other. With several transactional ids it takes turns: a transaction is over for
+// whoever began it once it is decided, but Kafka takes no other of the same id until every partition has been told, and whoever comes
+// too early has to wait for longer than that takes. Under another id the next transaction can begin at once. As it begins only when the one
+// before is decided, whatever of it is seen on a partition is seen after that.
 type txn struct {
 	cluster *log.Cluster
-	id      string
-	client  *kgo.Client
-	// once: the id is taken only once, for another process may have taken it since; after that there is ErrFenced.
+	ids     []string
+	clients []*kgo.Client // by id; none before begin
+	turn    int           // whose the next transaction is
+	// once: the ids are taken only once, for another process may have taken them since; after that there is ErrFenced.
 	once, taken bool
 }
 
-// begin makes sure that there is a client, and that whatever an earlier holder of the id left open is ended.
+// begin makes sure that there are clients, and that whatever an earlier holder of the ids left open is ended.
 func (t *txn) begin(ctx context.Context) error {
-	if t.client != nil {
+	if t.clients != nil {
 		return nil
 	}
 	if t.once && t.taken {
 		return ErrFenced
 	}
-	cl, err := t.cluster.NewClient(kgo.TransactionalID(t.id), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.MaxBufferedRecords(1<<14), kgo.MaxBufferedBytes(64<<20))
-	if err != nil {
+	clients := make([]*kgo.Client, len(t.ids))
+	var taking errgroup.Group
+	for i, id := range t.ids {
+		cl, err := t.cluster.NewClient(kgo.TransactionalID(id), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.MaxBufferedRecords(1<<14), kgo.MaxBufferedBytes(64<<20))
+		if err != nil {
+			_ = taking.Wait()
+			closeAll(clients)
+			return err
+		}
+		clients[i] = cl
+		taking.Go(func() error {
+			if _, _, err := cl.ProducerID(ctx); err != nil {
+				return fmt.Errorf("starting transactions as %s: %w", id, err)
+			}
+			return nil
+		})
+	}
+	if err := taking.Wait(); err != nil {
+		closeAll(clients)
 		return err
 	}
-	if _, _, err := cl.ProducerID(ctx); err != nil {
-		cl.Close()
-		return fmt.Errorf("starting transactions as %s: %w", t.id, err)
-	}
-	t.client, t.taken = cl, true
+	t.clients, t.turn, t.taken = clients, 0, true
 	return nil
 }
 
@@ -56,11 +74,12 @@ func (t *txn) commitEach(ctx context.Context, recs iter.Seq[*kgo.Record]) (last 
 	if err != nil {
 		return 0, err
 	}
-	if err = t.client.BeginTransaction(); err == nil {
-		if last, err = t.produce(ctx, recs); err != nil {
-			_ = t.client.EndTransaction(ctx, kgo.TryAbort) // the next begin fences what this leaves
+	client, id := t.clients[t.turn], t.ids[t.turn]
+	if err = client.BeginTransaction(); err == nil {
+		if last, err = produce(ctx, client, recs); err != nil {
+			_ = client.EndTransaction(ctx, kgo.TryAbort) // the next begin fences what this leaves
 		} else {
-			err = t.client.EndTransaction(ctx, kgo.TryCommit)
+			err = client.EndTransaction(ctx, kgo.TryCommit)
 		}
 	}
 	if err != nil {
@@ -68,19 +87,20 @@ func (t *txn) commitEach(ctx context.Context, recs iter.Seq[*kgo.Record]) (last 
 		if t.once {
 			err = errors.Join(ErrFenced, err)
 		}
-		return 0, fmt.Errorf("committing a transaction as %s: %w", t.id, err)
+		return 0, fmt.Errorf("committing a transaction as %s: %w", id, err)
 	}
+	t.turn = (t.turn + 1) % len(t.ids)
 	return last, nil
 }
 
-func (t *txn) produce(ctx context.Context, recs iter.Seq[*kgo.Record]) (last int64, err error) {
+func produce(ctx context.Context, client *kgo.Client, recs iter.Seq[*kgo.Record]) (last int64, err error) {
 	var sent struct { // not the results: when ctx ends, records are told of after this has returned
 		sync.Mutex
 		last int64
 		err  error
 	}
 	for r := range recs {
-		t.client.Produce(ctx, r, func(r *kgo.Record, err error) { // waits while too much is on its way
+		client.Produce(ctx, r, func(r *kgo.Record, err error) { // waits while too much is on its way
 			sent.Lock()
 			defer sent.Unlock()
 			sent.last = max(sent.last, r.Offset)
@@ -89,7 +109,7 @@ func (t *txn) produce(ctx context.Context, recs iter.Seq[*kgo.Record]) (last int
 			}
 		})
 	}
-	if err := t.client.Flush(ctx); err != nil {
+	if err := client.Flush(ctx); err != nil {
 		return 0, err
 	}
 	sent.Lock()
@@ -98,8 +118,14 @@ func (t *txn) produce(ctx context.Context, recs iter.Seq[*kgo.Record]) (last int
 }
 
 func (t *txn) close() {
-	if t.client != nil {
-		t.client.CloseAllowingRebalance()
-		t.client = nil
+	closeAll(t.clients)
+	t.clients = nil
+}
+
+func closeAll(clients []*kgo.Client) {
+	for _, cl := range clients {
+		if cl != nil {
+			cl.CloseAllowingRebalance()
+		}
 	}
 }
