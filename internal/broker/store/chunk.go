@@ -3,6 +3,7 @@ package store
 import (
 	"sync"
 	"sync/atomic"
+	"unsafe"
 )
 
 // chunk is a piece of the write-ahead log in memory: the committer fills it, the log file and the segments are written from
@@ -34,8 +35,22 @@ type cache struct {
 	}
 }
 
+// wholeBlocks is n, at least 1, rounded up to blocks.
+func wholeBlocks(n int) int { return (max(n, 1) + blockBytes - 1) &^ (blockBytes - 1) }
+
+// alignedBytes are n bytes that begin at a multiple of blockBytes, as large allocations do by themselves.
+func alignedBytes(n int) []byte {
+	b := make([]byte, n)
+	if off := int(uintptr(unsafe.Pointer(&b[0])) % blockBytes); off != 0 {
+		b = make([]byte, n+blockBytes)
+		off = int(uintptr(unsafe.Pointer(&b[0])) % blockBytes)
+		b = b[blockBytes-off:][:n:n]
+	}
+	return b
+}
+
 func newCache(budget int64, press func()) *cache {
-	c := &cache{budget: budget, size: int(min(1<<20, max(budget/16, 4096))), press: press}
+	c := &cache{budget: budget, size: wholeBlocks(int(min(1<<20, budget/16))), press: press}
 	c.moved = sync.NewCond(&c.mu)
 	return c
 }
@@ -46,7 +61,7 @@ func (c *cache) next(cur *chunk, n int) *chunk {
 	if cur != nil {
 		cur.sealed.Store(true)
 	}
-	want := max(n, c.size)
+	want := max(wholeBlocks(n), c.size)
 	for {
 		c.evict(int64(want))
 		c.mu.Lock()
@@ -61,7 +76,7 @@ func (c *cache) next(cur *chunk, n int) *chunk {
 			ch.buf = c.mu.free[last]
 			c.mu.free = c.mu.free[:last]
 		} else {
-			ch.buf = make([]byte, want)
+			ch.buf = alignedBytes(want)
 		}
 		ch.refs.Store(1)
 		c.mu.chunks = append(c.mu.chunks, ch)

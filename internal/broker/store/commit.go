@@ -15,9 +15,9 @@ type position struct {
 	pos  int64
 }
 
-// committer turns admitted entries into durable ones: all that is pending goes out in one write and one fdatasync, and is
-// then published and acknowledged in order. It is one goroutine, or who leads in its place (lead.go); nothing waits to fill
-// up.
+// committer turns admitted entries into durable ones: all that is pending goes out in one write and one fdatasync, or where
+// that can be done in one write past the page cache that is both (direct.go), and is then published and acknowledged in order.
+// It is one goroutine, or who leads in its place (lead.go); nothing waits to fill up.
 //
 // A large commit is synced in the background while the next one is written: disks take several flushes at once. Such
 // flights land in the order in which they took off.
@@ -27,7 +27,8 @@ type committer struct {
 	frame    framer
 	maxBytes int64 // of one commit
 	ch       *chunk
-	from     int // bytes of ch already written to the file
+	from     int  // bytes of ch already written to the file; at the same place within a block as there
+	loose    bool // something is written, but neither synced nor in flight
 	seq      uint64
 	durable  atomic.Uint64 // all frames up to here are
 	synced   uint64        // frames up to here are durable or in flight
@@ -105,7 +106,13 @@ func (c *committer) commit(batch []entry) []entry {
 			err = c.s.fail(err)
 		}
 	}
-	if err == nil && bytes >= c.maxBytes/flightShare {
+	large := bytes >= c.maxBytes/flightShare
+	if err == nil && large {
+		if err = c.flushRun(); err != nil {
+			err = c.s.fail(err)
+		}
+	}
+	if err == nil && large {
 		c.send(batch)
 		select {
 		case batch = <-c.spare:
@@ -114,12 +121,12 @@ func (c *committer) commit(batch []entry) []entry {
 			return nil
 		}
 	}
-	c.flying.Wait() // they took off earlier, so they land earlier
 	if err == nil {
 		if err = c.sync(); err != nil {
 			err = c.s.fail(err)
 		}
 	}
+	c.flying.Wait() // they took off earlier, so they land earlier
 	c.finish(batch, c.written(), err)
 	c.rested.Store(c.s.clock.Now().UnixMicro())
 	clear(batch)
@@ -129,7 +136,7 @@ func (c *committer) commit(batch []entry) []entry {
 // send syncs what is written in the background.
 func (c *committer) send(batch []entry) {
 	f := &flight{batch: batch, at: c.written(), synced: make(chan error, 1)}
-	c.synced = c.seq
+	c.synced, c.loose = c.seq, false
 	c.flying.Add(1)
 	file := c.s.wal.cur
 	c.air <- f // waits while too many are in flight
@@ -164,7 +171,7 @@ func (c *committer) land() {
 	}
 }
 
-// write lays the frames out and writes them.
+// write lays the frames out, and writes them except for those at the end of the chunk.
 func (c *committer) write(batch []entry) error {
 	w := c.s.wal
 	for i := range batch {
@@ -177,17 +184,37 @@ func (c *committer) write(batch []entry) error {
 				return err
 			}
 			c.first = c.seq + 1
+			c.align()
 		}
 		if c.ch == nil || len(c.ch.buf)-c.ch.used < int(e.bytes) {
 			if err := c.flushRun(); err != nil {
 				return err
 			}
-			c.ch = c.s.cache.next(c.ch, int(e.bytes))
-			c.from = 0
+			c.turn(int(e.bytes))
 		}
 		c.lay(e)
 	}
-	return c.flushRun()
+	return nil
+}
+
+// turn goes on to a chunk with room for n bytes. It begins with what its first block holds already.
+func (c *committer) turn(n int) {
+	var block [blockBytes]byte
+	kept := 0
+	if c.ch != nil {
+		kept = copy(block[:], c.ch.buf[c.from&^(blockBytes-1):c.from])
+	}
+	c.ch = c.s.cache.next(c.ch, kept+n)
+	c.ch.used = copy(c.ch.buf, block[:kept])
+	c.from = c.ch.used
+}
+
+// align makes what is laid out next begin a block, as in a new file.
+func (c *committer) align() {
+	if c.ch != nil {
+		c.ch.used = (c.ch.used + blockBytes - 1) &^ (blockBytes - 1)
+		c.from = c.ch.used
+	}
 }
 
 // mark writes, when nothing is pending, a frame that says how far the log is durable. It is not synced: it is there so that
@@ -202,7 +229,12 @@ func (c *committer) mark() error {
 	}
 	c.lay(&e)
 	c.marked = c.seq
-	if err := c.flushRun(); err != nil {
+	// The next write past the page cache contains it once more, so that it is on disk with what follows it.
+	ok, err := c.writeDirect(false)
+	if err == nil && !ok {
+		err = c.flushRun()
+	}
+	if err != nil {
 		return err
 	}
 	c.reached(c.written())
@@ -233,31 +265,63 @@ func (c *committer) lay(e *entry) {
 	c.ch.unflushed.Add(int32(len(items)))
 }
 
-// flushRun writes what was laid out in the chunk since the last write.
+// flushRun writes what was laid out in the chunk since the last write to the page cache.
 func (c *committer) flushRun() error {
 	if c.ch == nil || c.from == c.ch.used {
 		return nil
 	}
 	w := c.s.wal
-	if _, err := w.cur.f.WriteAt(c.ch.buf[c.from:c.ch.used], w.pos); err != nil {
+	run, at := c.ch.buf[c.from:c.ch.used], w.pos
+	if w.cur.direct != nil { // which has dropped pages: of one that is not written whole the rest would be read first
+		if blocks, start, whole := c.blocks(); whole {
+			run, at = blocks, start
+		}
+	}
+	if _, err := w.cur.f.WriteAt(run, at); err != nil {
 		return fmt.Errorf("writing write-ahead file %d: %w", w.cur.num, err)
 	}
-	w.pos += int64(c.ch.used - c.from)
-	c.from = c.ch.used
+	c.loose = true
+	c.wrote()
 	return nil
+}
+
+// wrote notes that all of the chunk is in the file.
+func (c *committer) wrote() {
+	c.s.wal.pos += int64(c.ch.used - c.from)
+	c.from = c.ch.used
 }
 
 // sync makes all frames laid out so far durable, those in flight included.
 func (c *committer) sync() error {
-	if err := c.flushRun(); err != nil {
-		return err
+	if c.s.wal.cur.direct == nil { // it can be written while others are in flight
+		if err := c.flushRun(); err != nil {
+			return err
+		}
 	}
 	c.flying.Wait()
 	if err := c.s.Err(); err != nil || c.synced == c.seq {
 		return err
 	}
-	if err := c.syncFile(c.s.wal.cur); err != nil {
-		return err
+	done := false
+	if !c.loose && c.from < c.ch.used {
+		began := time.Now()
+		var err error
+		if done, err = c.writeDirect(true); err != nil {
+			return err
+		}
+		if done {
+			c.wrote()
+			c.took(began)
+		}
+	}
+	if !done {
+		if err := c.flushRun(); err != nil {
+			return err
+		}
+		if err := c.syncFile(c.s.wal.cur); err != nil {
+			return err
+		}
+		c.loose = false
 	}
 	c.synced = c.seq
 	c.durable.Store(c.seq)
@@ -269,11 +333,16 @@ func (c *committer) syncFile(f *walFile) error {
 	if err := f.f.SyncData(); err != nil {
 		return fmt.Errorf("syncing write-ahead file %d: %w", f.num, syncError{err})
 	}
+	c.took(began)
+	return nil
+}
+
+// took counts a commit that is on disk.
+func (c *committer) took(began time.Time) {
 	if c.s.cfg.Synced != nil {
 		c.s.cfg.Synced(time.Since(began))
 	}
 	c.s.count.commits.Add(1)
-	return nil
 }
 
 // finish publishes durable entries and tells their owners; with err it only tells them.
@@ -312,7 +381,11 @@ func (c *committer) publish(batch []entry) {
 
 // written is the end of what is written.
 func (c *committer) written() position {
-	return position{seq: c.seq, file: c.s.wal.cur.num, pos: c.s.wal.pos}
+	at := position{seq: c.seq, file: c.s.wal.cur.num, pos: c.s.wal.pos}
+	if c.ch != nil {
+		at.pos += int64(c.ch.used - c.from) // a mark
+	}
+	return at
 }
 
 // reached moves position forward: everything before at is durable and published.

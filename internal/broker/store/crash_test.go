@@ -78,7 +78,7 @@ func (c *crasher) recover(disk *vfs.MemFS, acked, asked state) error {
 	}
 	next := &crasher{t: c.t, mem: disk, rng: rand.New(rand.NewPCG(c.rng.Uint64(), 1)), every: 12, depth: c.depth + 1}
 	ops := 0
-	fs := &faultFS{FS: disk}
+	fs := &faultFS{FS: disk, direct: c.rng.IntN(2) == 0}
 	fs.before = func(op faultOp) error {
 		next.mu.Lock()
 		going := next.model != nil
@@ -162,7 +162,7 @@ func crashRun(t *testing.T, seed uint64) {
 		every = 1
 	}
 	c := &crasher{t: t, mem: vfs.NewCrashableMem(), model: newModel(), rng: rng, every: every}
-	fs := &faultFS{FS: c.mem, before: c.before}
+	fs := &faultFS{FS: c.mem, before: c.before, direct: seed%2 == 0}
 	s, err := store.Open(small(fs))
 	if err != nil {
 		t.Fatal(err)

@@ -72,9 +72,15 @@ func TestIOErrorsLoseNothingAcknowledged(t *testing.T) {
 }
 
 func TestFsyncErrorStopsTheStore(t *testing.T) {
+	for _, direct := range []bool{false, true} {
+		t.Run(fmt.Sprintf("direct=%v", direct), func(t *testing.T) { fsyncErrorStops(t, direct) })
+	}
+}
+
+func fsyncErrorStops(t *testing.T, direct bool) {
 	mem := vfs.NewMem()
 	var broken atomic.Bool
-	fs := &faultFS{FS: mem, before: func(op faultOp) error {
+	fs := &faultFS{FS: mem, direct: direct, before: func(op faultOp) error {
 		if broken.Load() && op.kind == "sync" && strings.HasSuffix(op.path, ".wal") {
 			return syscall.EIO
 		}

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"math/rand/v2"
 	"os"
 	"reflect"
@@ -8,6 +9,8 @@ import (
 	"unsafe"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"myelin/internal/broker/store"
 )
 
 // faultFS calls before ahead of every operation that changes the disk. before may take a crash clone, or return an error
@@ -15,6 +18,8 @@ import (
 type faultFS struct {
 	vfs.FS
 	before func(op faultOp) error
+	direct bool        // files can be written past the page cache
+	refuse func() bool // says when that turns out not to work; nil: never
 }
 
 // faultOp is one operation about to happen.
@@ -45,6 +50,43 @@ func (f *faultFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vf
 	}
 	file, err := f.FS.OpenReadWrite(name, c, opts...)
 	return f.wrap(file, name, err)
+}
+
+// OpenDirect implements store.DirectFS.
+func (f *faultFS) OpenDirect(name string) (store.DirectFile, error) {
+	if !f.direct {
+		return nil, errors.ErrUnsupported
+	}
+	file, err := f.FS.OpenReadWrite(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return nil, err
+	}
+	return &faultFile{File: file, fs: f, name: name}, nil
+}
+
+// WriteBlocks implements store.DirectFile: a write that may be torn, and with durable a sync of just what it wrote, before which
+// the disk may crash. That is the least that a disk does; most write all that they were given before.
+func (f *faultFile) WriteBlocks(b []byte, off int64, durable bool) error {
+	const block = 4096
+	if len(b) == 0 || len(b)%block != 0 || off%block != 0 || uintptr(unsafe.Pointer(&b[0]))%block != 0 {
+		panic("a direct write that is not aligned")
+	}
+	if f.fs.refuse != nil && f.fs.refuse() {
+		if _, err := f.WriteAt(b[:len(b)/2], off); err != nil {
+			return err
+		}
+		return errors.ErrUnsupported
+	}
+	if _, err := f.WriteAt(b, off); err != nil || !durable {
+		return err
+	}
+	if err := f.fs.before(faultOp{kind: "sync", path: f.name}); err != nil {
+		return err
+	}
+	node := memNode(f.File)
+	defer node.lock()()
+	copy((*node.contents("syncedData"))[off:], b)
+	return nil
 }
 
 func (f *faultFS) OpenDir(name string) (vfs.File, error) {
@@ -148,12 +190,46 @@ func (f *faultFile) Truncate(size int64) error {
 
 // cutMem cuts contents of a file of vfs.MemFS, which has no method for that.
 func cutMem(f vfs.File, size int64, contents ...string) {
-	node := reflect.ValueOf(f).Elem().FieldByName("n").Elem().FieldByName("mu")
-	mu := (*sync.Mutex)(unsafe.Pointer(node.FieldByName("Mutex").UnsafeAddr()))
-	mu.Lock()
-	defer mu.Unlock()
+	node := memNode(f)
+	defer node.lock()()
 	for _, name := range contents {
-		b := (*[]byte)(unsafe.Pointer(node.FieldByName(name).UnsafeAddr()))
+		b := node.contents(name)
 		*b = (*b)[:min(int64(len(*b)), size)]
 	}
+}
+
+// node is the inside of a file of vfs.MemFS.
+type node struct {
+	of    reflect.Value
+	mu    *sync.Mutex
+	clone *sync.RWMutex // held by who makes a crash clone; nil where nobody can
+}
+
+func memNode(f vfs.File) node {
+	file := reflect.ValueOf(f).Elem()
+	n := node{of: file.FieldByName("n").Elem().FieldByName("mu")}
+	n.mu = (*sync.Mutex)(unsafe.Pointer(n.of.FieldByName("Mutex").UnsafeAddr()))
+	if fs := file.FieldByName("fs"); !fs.IsNil() {
+		n.clone = (*sync.RWMutex)(unsafe.Pointer(fs.Elem().FieldByName("cloneMu").UnsafeAddr()))
+	}
+	return n
+}
+
+// lock keeps everybody else away from the node until what it returns is called.
+func (n node) lock() (unlock func()) {
+	if n.clone != nil {
+		n.clone.RLock()
+	}
+	n.mu.Lock()
+	return func() {
+		n.mu.Unlock()
+		if n.clone != nil {
+			n.clone.RUnlock()
+		}
+	}
+}
+
+// contents are "data", or "syncedData" that a crash leaves.
+func (n node) contents(name string) *[]byte {
+	return (*[]byte)(unsafe.Pointer(n.of.FieldByName(name).UnsafeAddr()))
 }

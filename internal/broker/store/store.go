@@ -135,9 +135,7 @@ func (s *Store) recover() error {
 	c.seq, c.synced, c.first = r.replay.seq, r.replay.seq, r.replay.seq+1
 	c.durable.Store(c.seq)
 	c.ch = r.ch
-	if c.ch != nil {
-		c.from = c.ch.used
-	}
+	c.align()
 	c.last.at = position{seq: c.seq, file: s.wal.cur.num}
 	s.flusher.files.topicsDir = len(begun) > 0
 	if r.moved {

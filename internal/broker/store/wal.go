@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -25,6 +26,8 @@ type wal struct {
 	limit   int64 // of all files together: beyond it the keeper waits for a checkpoint
 	kick    chan struct{}
 
+	indirect atomic.Bool // writing past the page cache has turned out not to work
+
 	cur *walFile // the committer's
 	pos int64    // where it writes next
 
@@ -46,6 +49,7 @@ func (w *wal) path(num uint64) string { return w.s.fs.PathJoin(w.dir, walName(nu
 
 // rotate leaves the current file, whose last frame is last, for the next ready one. The current file is synced.
 func (w *wal) rotate(last uint64) error {
+	w.cur.closeDirect()
 	if err := w.cur.f.Close(); err != nil {
 		return fmt.Errorf("closing write-ahead file %d: %w", w.cur.num, err)
 	}
@@ -183,6 +187,7 @@ func (w *wal) close() {
 	defer w.mu.Unlock()
 	for _, f := range append(w.mu.ready, w.cur) {
 		if f != nil && f.f != nil {
+			f.closeDirect()
 			_ = f.f.Close() // everything that counts is synced
 			f.f = nil
 		}
@@ -217,6 +222,7 @@ func (w *wal) begin(at position, begun, spare []scannedFile) error {
 		if wf.f, err = w.s.fs.OpenReadWrite(w.path(f.num), ioCategory); err != nil {
 			return fmt.Errorf("opening write-ahead file %d: %w", f.num, err)
 		}
+		w.openDirect(wf)
 		w.mu.ready = append(w.mu.ready, wf)
 	}
 	if len(w.mu.ready) == 0 {

@@ -13,6 +13,8 @@ type walFile struct {
 	size int64
 	last uint64   // last frame in it, once it is behind the current one
 	f    vfs.File // nil once it is behind the current one
+
+	direct DirectFile // the same file; nil where it is not to be had
 }
 
 func walName(num uint64) string { return offsetName(int64(num)) + walSuffix }
@@ -60,6 +62,7 @@ func (w *wal) make() (*walFile, error) {
 	if f.f, err = fs.OpenReadWrite(name, ioCategory); err != nil {
 		return nil, fmt.Errorf("opening write-ahead file %d: %w", num, err)
 	}
+	w.openDirect(f)
 	w.mu.Lock()
 	w.mu.next++
 	if old == nil {
@@ -67,6 +70,13 @@ func (w *wal) make() (*walFile, error) {
 	}
 	w.mu.Unlock()
 	return f, nil
+}
+
+// openDirect opens a file that is ready once more, to be written past the page cache.
+func (w *wal) openDirect(f *walFile) {
+	if !w.indirect.Load() {
+		f.direct = openDirect(w.s.fs, w.path(f.num))
+	}
 }
 
 // create writes a file of zeros and gives it its name only when it is complete.

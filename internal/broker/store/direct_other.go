@@ -1,0 +1,7 @@
+//go:build !linux
+
+package store
+
+import "errors"
+
+func openOwnDirect(string) (DirectFile, error) { return nil, errors.ErrUnsupported }
