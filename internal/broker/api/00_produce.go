@@ -24,7 +24,7 @@ import (
 
 // produceCall collects the results of one request. Each partition's slot is written once, by whoever finishes it.
 type produceCall struct {
-	resp  *kmsg.ProduceResponse
+	resp  produceResponse
 	acks  int16
 	left  atomic.Int64
 	reply func(wire.Response, error)
@@ -41,13 +41,13 @@ func (c *produceCall) finish(n int64) {
 		return
 	}
 	if c.acks != 0 {
-		c.reply(c.resp, nil)
+		c.reply(&c.resp, nil)
 		return
 	}
-	for _, t := range c.resp.Topics {
-		for _, p := range t.Partitions {
-			if p.ErrorCode != 0 { // the only sign that Kafka gives such a client too
-				c.reply(nil, fmt.Errorf("%w: %w", errAcksZero, kerr.ErrorForCode(p.ErrorCode)))
+	for _, t := range c.resp.topics {
+		for _, p := range t.partitions {
+			if p.code != 0 { // the only sign that Kafka gives such a client too
+				c.reply(nil, fmt.Errorf("%w: %w", errAcksZero, kerr.ErrorForCode(p.code)))
 				return
 			}
 		}
@@ -56,19 +56,22 @@ func (c *produceCall) finish(n int64) {
 }
 
 func (s *Server) produce(req *kmsg.ProduceRequest, inProcess bool, reply func(wire.Response, error)) {
-	resp := req.ResponseKind().(*kmsg.ProduceResponse)
-	resp.Topics = make([]kmsg.ProduceResponseTopic, len(req.Topics))
-	call := &produceCall{resp: resp, acks: req.Acks, reply: reply}
+	call := &produceCall{acks: req.Acks, reply: reply}
+	resp := &call.resp
+	resp.version = req.Version
+	if resp.topics = resp.oneTopic[:]; len(req.Topics) != 1 {
+		resp.topics = make([]producedTopic, len(req.Topics))
+	}
 	total := 0
 	for i := range req.Topics {
-		rt, st := &req.Topics[i], &resp.Topics[i]
-		st.Topic, st.TopicID = rt.Topic, rt.TopicID
-		st.Partitions = make([]kmsg.ProduceResponseTopicPartition, len(rt.Partitions))
+		rt, st := &req.Topics[i], &resp.topics[i]
+		st.name, st.id = rt.Topic, rt.TopicID
+		if st.partitions = resp.one[:]; len(req.Topics) != 1 || len(rt.Partitions) != 1 {
+			st.partitions = make([]produced, len(rt.Partitions))
+		}
 		total += len(rt.Partitions)
 		for j := range rt.Partitions {
-			sp := &st.Partitions[j]
-			sp.Default()
-			sp.Partition = rt.Partitions[j].Partition
+			st.partitions[j] = produced{index: rt.Partitions[j].Partition, appendTime: -1, logStart: -1}
 		}
 	}
 	call.left.Store(int64(total) + 1) // the 1 keeps the reply until all are started
@@ -86,7 +89,7 @@ func (s *Server) produce(req *kmsg.ProduceRequest, inProcess bool, reply func(wi
 			e = kerr.TopicAuthorizationFailed
 		}
 		for j := range rt.Partitions {
-			s.producePartition(call, req, t, e, &rt.Partitions[j], &resp.Topics[i].Partitions[j])
+			s.producePartition(call, req, t, e, &rt.Partitions[j], &resp.topics[i].partitions[j])
 		}
 	}
 	call.finish(1)
@@ -94,11 +97,11 @@ func (s *Server) produce(req *kmsg.ProduceRequest, inProcess bool, reply func(wi
 
 // producePartition checks and appends one batch and writes the outcome to sp.
 func (s *Server) producePartition(call *produceCall, req *kmsg.ProduceRequest, t *topic.Topic, e *kerr.Error,
-	rp *kmsg.ProduceRequestTopicPartition, sp *kmsg.ProduceResponseTopicPartition) {
+	rp *kmsg.ProduceRequestTopicPartition, sp *produced) {
 	fail := func(e *kerr.Error, why string) {
-		sp.ErrorCode, sp.BaseOffset = e.Code, -1
+		sp.code, sp.base = e.Code, -1
 		if why != "" {
-			sp.ErrorMessage = &why
+			sp.why = &why
 		}
 		call.finish(1)
 	}
@@ -126,15 +129,15 @@ func (s *Server) producePartition(call *produceCall, req *kmsg.ProduceRequest, t
 	appendIt := func() {
 		p.Append(v, func(base int64, err error) {
 			if err != nil {
-				sp.ErrorCode, sp.BaseOffset = fromStore(err).Code, -1
+				sp.code, sp.base = fromStore(err).Code, -1
 			} else {
-				sp.BaseOffset, sp.LogStartOffset = base, p.Log().LogStart()
+				sp.base, sp.logStart = base, p.Log().LogStart()
 			}
 			call.finish(1)
 		})
 	}
 	if t.Config().AppendTime {
-		sp.LogAppendTime = v.MaxTimestamp()
+		sp.appendTime = v.MaxTimestamp()
 	}
 	if !v.Transactional() {
 		appendIt()

@@ -49,8 +49,8 @@ func (s *Server) throttleProduce(r *wire.Request, req *kmsg.ProduceRequest, repl
 	}
 	r.Client.Mute(wait)
 	return func(resp wire.Response, err error) {
-		if p, ok := resp.(*kmsg.ProduceResponse); ok {
-			p.ThrottleMillis = int32(wait.Milliseconds())
+		if t, ok := resp.(kmsg.SetThrottleResponse); ok {
+			t.SetThrottle(int32(wait.Milliseconds()))
 		}
 		reply(resp, err)
 	}
