@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 )
 
 // client is the same for every broker: idempotent, acks=all, no compression, no lingering.
@@ -112,13 +113,14 @@ func produceRounds(ctx context.Context, b *bench) error {
 		for _, partitions := range []int{1, 6} {
 			err := inTurns(round, peers, func(p *peer) error {
 				return withTopic(ctx, p, partitions, func(topic string) error {
-					cpu := p.cpu()
+					cpu, own := p.cpu(), ownCPU()
 					n, seconds, err := produce(ctx, p, topic, partitions, 100, func(sent int) bool { return sent < b.records })
 					if err != nil {
 						return err
 					}
 					b.note(produceRate(partitions), p, float64(n)/seconds)
 					b.note(produceCPU(partitions), p, (p.cpu()-cpu)*1e6/float64(n))
+					b.note(clientCPU(partitions), p, (ownCPU()-own)*1e6/float64(n))
 					cpu = p.cpu()
 					if seconds, err = consume(ctx, p, topic, n); err != nil {
 						return err
@@ -133,6 +135,83 @@ func produceRounds(ctx context.Context, b *bench) error {
 			}
 		}
 	}
+	return nil
+}
+
+// ownCPU is the user and system time of the client, which runs in this process.
+func ownCPU() float64 {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+}
+
+// singleProducers is how many send one record at a time in the step that is called single.
+const singleProducers = 64
+
+// singleRounds has many producers, each with a connection of its own, send one record after the other, each of which waits
+// for its acknowledgement: nothing is batched before it reaches the broker.
+func singleRounds(ctx context.Context, b *bench) error {
+	for round := range b.rounds {
+		err := inTurns(round, b.peersAndSynced(), func(p *peer) error {
+			return withTopic(ctx, p, 1, func(topic string) error { return single(ctx, b, p, topic) })
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func single(ctx context.Context, b *bench, p *peer, topic string) error {
+	value := make([]byte, 100)
+	clients := make([]*kgo.Client, singleProducers)
+	for i := range clients {
+		cl, err := client(p)
+		if err != nil {
+			return err
+		}
+		defer cl.Close()
+		if err := cl.ProduceSync(ctx, &kgo.Record{Topic: topic, Value: value}).FirstErr(); err != nil {
+			return err
+		}
+		clients[i] = cl
+	}
+	took := make([][]float64, len(clients))
+	var group errgroup.Group
+	run := func(d time.Duration) (seconds float64, err error) {
+		began := time.Now()
+		for i, cl := range clients {
+			took[i] = took[i][:0]
+			group.Go(func() error {
+				for last := began; last.Sub(began) < d; {
+					if err := cl.ProduceSync(ctx, &kgo.Record{Topic: topic, Value: value}).FirstErr(); err != nil {
+						return err
+					}
+					now := time.Now()
+					took[i] = append(took[i], now.Sub(last).Seconds()*1000)
+					last = now
+				}
+				return nil
+			})
+		}
+		err = group.Wait()
+		return time.Since(began).Seconds(), err
+	}
+	if _, err := run(b.latency / 2); err != nil { // warms up connections and code
+		return err
+	}
+	cpu := p.cpu()
+	seconds, err := run(b.latency)
+	if err != nil {
+		return err
+	}
+	all := slices.Concat(took...)
+	slices.Sort(all)
+	b.note(singleRate, p, float64(len(all))/seconds)
+	b.note(singleP99, p, all[len(all)*99/100])
+	b.note(singleCPU, p, (p.cpu()-cpu)*1e6/float64(len(all)))
 	return nil
 }
 

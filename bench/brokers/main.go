@@ -81,6 +81,7 @@ func steps() []step {
 		{"start", starts},
 		{"produce", produceRounds},
 		{"latency", latencyRounds},
+		{"single", singleRounds},
 		{"sustained", sustainedRounds},
 	}
 }

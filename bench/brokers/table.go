@@ -14,10 +14,14 @@ const (
 	ackP99        = "ack at 1,000/s, p99"
 	ackCPU        = "CPU at 1,000 requests/s"
 	sustainedRate = "produce 1 KB, sustained"
+	singleRate    = "64 producers, a record at a time"
+	singleP99     = "64 producers, a record at a time, p99"
+	singleCPU     = "CPU of 64 producers, a record at a time"
 )
 
 func produceRate(partitions int) string { return per("produce 100 B", partitions) }
 func produceCPU(partitions int) string  { return per("CPU to produce 100 B", partitions) }
+func clientCPU(partitions int) string   { return per("the client's CPU to produce 100 B", partitions) }
 func consumeRate(partitions int) string { return per("consume 100 B", partitions) }
 func consumeCPU(partitions int) string  { return per("CPU to consume 100 B", partitions) }
 
@@ -59,9 +63,17 @@ func goals() []goal {
 	for _, n := range []int{1, 6} {
 		out = append(out, goal{produceRate(n), synced, "records/s", "%.0f", 3, true, 0})
 	}
-	out = append(out, goal{ackP99, synced, "ms", "%.2f", 0.1, false, 0})
+	out = append(out,
+		goal{ackP99, synced, "ms", "%.2f", 0.1, false, 0},
+		goal{singleRate, plain, "records/s", "%.0f", 0, true, 0},
+		goal{singleP99, plain, "ms", "%.2f", 0, false, 0},
+		goal{singleCPU, plain, "µs a record", "%.1f", 0, false, 0},
+		goal{singleRate, synced, "records/s", "%.0f", 0, true, 0},
+		goal{singleP99, synced, "ms", "%.2f", 0, false, 0},
+	)
 	for _, n := range []int{1, 6} {
-		out = append(out, goal{produceCPU(n), plain, "µs a record", "%.2f", 0, false, 0}, goal{consumeCPU(n), plain, "µs a record", "%.2f", 0, false, 0})
+		out = append(out, goal{produceCPU(n), plain, "µs a record", "%.2f", 0, false, 0}, goal{clientCPU(n), plain, "µs a record", "%.2f", 0, false, 0},
+			goal{consumeCPU(n), plain, "µs a record", "%.2f", 0, false, 0})
 	}
 	return out
 }
