@@ -3,26 +3,25 @@ package store
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
 
 // ownDirect is a file of the machine that is written past the page cache.
-type ownDirect struct{ f *os.File }
+type ownDirect struct{ fd int }
 
 // openOwnDirect opens a file on ext4 or XFS. Others may take RWF_DSYNC for a hint, as those in user space do.
 func openOwnDirect(name string) (DirectFile, error) {
-	f, err := os.OpenFile(name, os.O_RDWR|unix.O_DIRECT, 0)
+	fd, err := unix.Open(name, unix.O_RDWR|unix.O_DIRECT|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("opening to write past the page cache: %w", err)
 	}
 	var fs unix.Statfs_t
-	if err := unix.Fstatfs(int(f.Fd()), &fs); err != nil || fs.Type != unix.EXT4_SUPER_MAGIC && fs.Type != unix.XFS_SUPER_MAGIC {
-		_ = f.Close()
+	if err := unix.Fstatfs(fd, &fs); err != nil || fs.Type != unix.EXT4_SUPER_MAGIC && fs.Type != unix.XFS_SUPER_MAGIC {
+		_ = unix.Close(fd)
 		return nil, errors.ErrUnsupported
 	}
-	return ownDirect{f}, nil
+	return ownDirect{fd}, nil
 }
 
 // WriteBlocks implements DirectFile: one system call to write and to sync. On disks that can, it is one write around their
@@ -34,18 +33,18 @@ func (d ownDirect) WriteBlocks(b []byte, off int64, durable bool) error {
 	}
 	pieces := [1][]byte{b}
 	for {
-		n, err := unix.Pwritev2(int(d.f.Fd()), pieces[:], off, flags)
+		n, err := unix.Pwritev2(d.fd, pieces[:], off, flags)
 		switch {
 		case err == unix.EINTR:
 			continue
 		case err == unix.EINVAL || err == unix.EOPNOTSUPP || err == unix.ENOSYS || err == nil && n < len(b):
 			return errors.ErrUnsupported
 		case err != nil:
-			return &os.PathError{Op: "pwritev2", Path: d.f.Name(), Err: err}
+			return fmt.Errorf("writing past the page cache: %w", err)
 		}
 		return nil
 	}
 }
 
 // Close implements DirectFile.
-func (d ownDirect) Close() error { return d.f.Close() }
+func (d ownDirect) Close() error { return unix.Close(d.fd) }
