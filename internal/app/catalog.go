@@ -78,7 +78,9 @@ func newCatalog(topics map[string]config.Topic, plans []*schema.Plan) *catalog {
 	c := &catalog{relations: map[string]*plan.Relation{}, planned: map[string]*plan.Relation{}}
 	for name, t := range topics {
 		if t.Governed {
-			c.relations[name] = plan.EventStream("public", name, name, nil, nil, t.Watermark.Std().Microseconds(), "Every accepted event.")
+			r := plan.EventStream("public", name, name, nil, nil, t.Watermark.Std().Microseconds(), "Every accepted event.")
+			r.Partitions, r.Keyed = int(t.Partitions), true
+			c.relations[name] = r
 		}
 	}
 	delay := topics["events"].Watermark.Std().Microseconds()
@@ -100,6 +102,7 @@ func newCatalog(topics map[string]config.Topic, plans []*schema.Plan) *catalog {
 				continue
 			}
 			r := typedStream(p, e, delay)
+			r.Partitions, r.Keyed = int(topics["events"].Partitions), true
 			c.planned[p.Name+"."+e.Stream] = r
 			if _, taken := c.relations[e.Stream]; shared[e.Stream] == 1 && !taken {
 				r.Schema = "public"

@@ -23,11 +23,12 @@ import (
 	"myelin/internal/trust"
 )
 
-// engine runs views, or shows those that another process runs: exec.Engine, or cluster.Node where several processes share the work.
+// engine runs views, or shows those that another process runs: cluster.Alone, or cluster.Node where several processes share the work.
 type engine interface {
 	Apply(ctx context.Context, want exec.Objects) error
 	View(name string) (*exec.View, bool)
 	Views() []*exec.View
+	Shown() []<-chan struct{}
 	Verify(ctx context.Context, view string) (*exec.Verification, error)
 	Explain(ctx context.Context, view string) ([]op.Operator, error)
 	Pause(ctx context.Context, view string) error

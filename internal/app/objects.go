@@ -166,6 +166,9 @@ func (b *bound) bindView(o control.Object, s *sql.CreateView) error {
 	if err := exec.Check(q); err != nil {
 		return sql.At(o.SQL, int(s.Query.At0), sql.CodeNotSupported, "%v", err)
 	}
+	if exec.IsPart(o.Name) {
+		return sql.At(o.SQL, int(s.Name.At0), sql.CodeInvalidParameter, "the name %q is kept for a part of a view", o.Name).WithHint("leave the # out")
+	}
 	r.Schema, r.Comment = "public", o.Description
 	if err := b.name(r, o, s.Name); err != nil {
 		return err

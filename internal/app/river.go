@@ -62,7 +62,7 @@ func (n *node) openRiver(ctx context.Context) error {
 func (n *node) openEngine() error {
 	cfg := n.engineConfig()
 	cfg.Shared = n.broker == nil // somebody may start a second process by mistake
-	e, err := exec.New(cfg, n.cluster)
+	e, err := cluster.NewAlone(cfg, n.cluster)
 	if err != nil {
 		return err
 	}
@@ -73,13 +73,11 @@ func (n *node) openEngine() error {
 
 // runViews runs the views. As long as they cannot start, because the disk is full or the cluster is away, it tries again: what can
 // be read stays readable, and what is sent is answered.
-func (n *node) runViews(ctx context.Context, e *exec.Engine) error {
+func (n *node) runViews(ctx context.Context, e *cluster.Alone) error {
 	for wait := time.Second; ; wait = min(2*wait, 15*time.Second) {
 		err := e.Run(ctx)
-		select {
-		case <-e.Shown():
+		if allClosed(e.Shown()) {
 			return onlyOne(err)
-		default:
 		}
 		if err == nil || ctx.Err() != nil || errors.Is(err, exec.ErrFenced) {
 			return onlyOne(err)
@@ -91,6 +89,17 @@ func (n *node) runViews(ctx context.Context, e *exec.Engine) error {
 		case <-n.Clock.After(wait):
 		}
 	}
+}
+
+func allClosed(all []<-chan struct{}) bool {
+	for _, c := range all {
+		select {
+		case <-c:
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 func (n *node) engineConfig() exec.Config {
@@ -129,15 +138,11 @@ const longestWait = 25 * time.Second
 
 // awaitViews waits until views have their state again: before, a query would answer with rows missing.
 func (n *node) awaitViews(ctx context.Context) error {
-	var waits []<-chan struct{}
-	switch e := n.engine.(type) {
-	case *exec.Engine:
-		waits = append(waits, e.Shown())
-	case *cluster.Node:
-		waits = e.Shown()
+	if n.engine == nil {
+		return nil
 	}
 	var late <-chan time.Time
-	for _, shown := range waits {
+	for _, shown := range n.engine.Shown() {
 		select {
 		case <-shown:
 			continue

@@ -10,11 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -71,7 +69,8 @@ type Node struct {
 	splitting sync.Mutex
 	mu        struct {
 		sync.Mutex
-		objects  exec.Objects
+		objects  exec.Objects // with the parts of views that are divided
+		wholes   wholes
 		applied  bool
 		places   map[string]place
 		problems []string
@@ -210,7 +209,7 @@ const placing = 5 * time.Second
 // Apply makes the cluster run exactly these objects. All processes have to be told the same.
 func (n *Node) Apply(ctx context.Context, want exec.Objects) error {
 	n.mu.Lock()
-	n.mu.objects, n.mu.applied = want, true
+	n.mu.objects, n.mu.wholes, n.mu.applied = exec.Divide(want), wholesOf(want), true
 	n.signalLocked()
 	n.mu.Unlock()
 	deadline, cancel := context.WithTimeout(ctx, placing)
@@ -238,8 +237,16 @@ func (n *Node) signalLocked() {
 
 // View finds a view or table by name.
 func (n *Node) View(name string) (*exec.View, bool) {
-	_, v := n.find(name)
-	return v, v != nil
+	return n.whole().find(name, func(name string) (*exec.View, bool) {
+		_, v := n.find(name)
+		return v, v != nil
+	})
+}
+
+func (n *Node) whole() wholes {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.mu.wholes
 }
 
 func (n *Node) find(name string) (*task, *exec.View) {
@@ -259,7 +266,7 @@ func (n *Node) Views() []*exec.View {
 			all[v.Relation.Name] = v
 		}
 	}
-	return slices.SortedFunc(maps.Values(all), func(a, b *exec.View) int { return strings.Compare(a.Relation.Name, b.Relation.Name) })
+	return n.whole().list(all)
 }
 
 // Shown are closed, each of them once views show what there was when this process began to take part.
@@ -275,9 +282,9 @@ func (n *Node) Shown() []<-chan struct{} {
 	return out
 }
 
-// Owns reports whether this process runs the task of a view.
+// Owns reports whether this process runs the task of a view; of a divided one, that of its first part.
 func (n *Node) Owns(view string) bool {
-	t, _ := n.find(view)
+	t, _ := n.find(n.whole().names(view)[0])
 	return t != nil && t.mine()
 }
 
@@ -308,40 +315,53 @@ func (n *Node) own(view string) (*exec.Engine, error) {
 	return t.engine, nil
 }
 
+// parts are what a view is run as, and where, if this process runs all of it.
+func (n *Node) parts(view string) ([]runs, error) {
+	var out []runs
+	for _, name := range n.whole().names(view) {
+		e, err := n.own(name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, runs{name, e})
+	}
+	return out, nil
+}
+
 // Verify is exec.Engine.Verify, by the process that runs the view.
 func (n *Node) Verify(ctx context.Context, view string) (*exec.Verification, error) {
-	e, err := n.own(view)
+	parts, err := n.parts(view)
 	if err != nil {
 		return nil, err
 	}
-	return e.Verify(ctx, view)
+	return verify(ctx, parts)
 }
 
 // Explain is exec.Engine.Explain, by the process that runs the view.
 func (n *Node) Explain(ctx context.Context, view string) ([]op.Operator, error) {
-	e, err := n.own(view)
+	parts, err := n.parts(view)
 	if err != nil {
 		return nil, err
 	}
-	return e.Explain(ctx, view)
+	return explain(ctx, parts)
 }
 
 // Pause is exec.Engine.Pause, by the process that runs the view.
 func (n *Node) Pause(ctx context.Context, view string) error {
-	e, err := n.own(view)
+	parts, err := n.parts(view)
 	if err != nil {
 		return err
 	}
-	return e.Pause(ctx, view)
+	return pause(ctx, parts)
 }
 
 // Resume is exec.Engine.Resume, by the process that runs the view.
 func (n *Node) Resume(ctx context.Context, view string) error {
-	e, err := n.own(view)
+	parts, err := n.parts(view)
 	if err != nil {
 		return err
 	}
-	return e.Resume(ctx, view)
+	return resume(ctx, parts)
 }
 
 // viewsOf are the views, tables, and sinks with queries of their own ("sink NAME") of each task.

@@ -23,6 +23,7 @@ type place struct {
 type object struct {
 	name, print string
 	reads       []string // views only
+	whole       string   // the view that it is a part of; its parts are spread over the tasks
 }
 
 // sinkName is what the object of a sink is called; no view can be.
@@ -52,6 +53,7 @@ func objectsOf(all exec.Objects) ([]object, error) {
 	}
 	for _, v := range all.Views {
 		add(v.Relation.Name, v.Reads())
+		_, out[len(out)-1].whole = v.Part()
 	}
 	for _, s := range all.Sinks {
 		if s.Query != nil {
@@ -78,11 +80,21 @@ func settle(objects []object, places map[string]place, tasks int) (fresh map[str
 	fresh, refused = map[string]place{}, map[string]string{}
 	byName, fixed, load := map[string]object{}, map[string]int{}, make([]int, tasks)
 	near := map[string][]string{}
+	beside := map[string][]int{} // parts of a view, by task
+	settled := func(name string, task int) {
+		load[task]++
+		if w := byName[name].whole; w != "" {
+			if beside[w] == nil {
+				beside[w] = make([]int, tasks)
+			}
+			beside[w][task]++
+		}
+	}
 	for _, o := range objects {
 		byName[o.name] = o
 		if p, ok := places[o.name]; ok && p.Print == o.print && p.Task < tasks {
 			fixed[o.name] = p.Task
-			load[p.Task]++
+			settled(o.name, p.Task)
 		}
 		for _, r := range o.reads {
 			near[o.name], near[r] = append(near[o.name], r), append(near[r], o.name)
@@ -127,14 +139,29 @@ func settle(objects []object, places map[string]place, tasks int) (fresh map[str
 			}
 		}
 		if at < 0 {
-			at = slices.Index(load, slices.Min(load))
+			at = least(load, beside[o.whole])
 		}
 		for _, m := range movable {
 			fresh[m] = place{Task: at, Print: byName[m].print}
-			load[at]++
+			settled(m, at)
 		}
 	}
 	return fresh, refused
+}
+
+// least is the task with the fewest objects, of those that have the fewest parts of the same view.
+func least(load, parts []int) int {
+	at := 0
+	for k := range load {
+		more := 0
+		if parts != nil {
+			more = parts[k] - parts[at]
+		}
+		if more < 0 || more == 0 && load[k] < load[at] {
+			at = k
+		}
+	}
+	return at
 }
 
 // split gives each task its objects, as far as they are placed, and reports how many are not.
@@ -355,16 +382,19 @@ func (n *Node) placed(name string) (place, bool) {
 	return p, ok
 }
 
-// adopt leaves views in the first task that a single process has run so far: that is where their state is.
+// adopt leaves views where a single process has run them so far: in the first task, and parts of divided views each in its own. That is where
+// their state is.
 func (n *Node) adopt(ctx context.Context, objects []object) (map[string]place, error) {
-	had, err := exec.Flushed(ctx, n.cluster)
-	if err != nil {
-		return nil, err
-	}
 	out := map[string]place{}
-	for _, o := range objects {
-		if p := had[o.name]; p != "" && p == o.print {
-			out[o.name] = place{Task: 0, Print: p}
+	for k := range n.tasks {
+		had, err := exec.Flushed(ctx, n.cluster, k)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range objects {
+			if p := had[o.name]; p != "" && p == o.print && (k == 0 || o.whole != "") {
+				out[o.name] = place{Task: k, Print: p}
+			}
 		}
 	}
 	return out, nil

@@ -22,8 +22,8 @@ const budgetStep = 16
 
 // keepWithin sees to it that the state of all views, which is of so many bytes, stays within the limit.
 func (t *task) keepWithin(all int64) {
-	limit, b := t.cfg.MaxState, &t.budget
-	t.metrics.stateLimit.Set(limit)
+	limit, b := t.Engine.limit.Load(), &t.budget
+	t.metrics.stateLimit.Set(t.cfg.MaxState)
 	if limit <= 0 {
 		return
 	}

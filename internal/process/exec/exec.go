@@ -72,6 +72,8 @@ type Config struct {
 	Task int
 	// Shared says that another process may take the task over. Whoever does so fences this one, and Run ends with ErrFenced.
 	Shared bool
+	// Beside is another task of the same process, if there is one: what both do is counted together.
+	Beside *Engine
 	// Owner, if set, makes Run tell other processes what the views show (see Follow), and who does.
 	Owner *Owner
 }
@@ -90,7 +92,9 @@ type Engine struct {
 	hands   handover
 
 	restoring atomic.Bool
-	made      atomic.Bool // the topics of the task
+	limit     atomic.Int64 // see Limit
+	sized     atomic.Int64 // of the state, as far as it was told to the metrics
+	made      atomic.Bool  // the topics of the task
 
 	mu struct {
 		sync.Mutex
@@ -110,6 +114,8 @@ type View struct {
 	// Table holds the rows.
 	Table *state.Table
 
+	share  share
+	parts  []*View // of a divided view as one (see Whole)
 	print  fingerprint
 	status status
 }
@@ -120,10 +126,14 @@ type Table struct {
 	File     string
 }
 
-// Definition is a materialized view to keep. Relation is what other queries see.
+// Definition is a materialized view to keep. Relation is what other queries see. An engine runs it as a whole, whatever its parallelism;
+// Divide makes parts of it.
 type Definition struct {
 	Relation *plan.Relation
 	Query    *plan.Query
+
+	share share
+	whole string // the view that it is a part of
 }
 
 // Sink sends the changes of a view, or the result of a query of its own, to a topic: once per change, also over crashes.
@@ -172,13 +182,22 @@ func New(cfg Config, cluster *log.Cluster) (*Engine, error) {
 	if cfg.Governed == nil {
 		cfg.Governed = func(string) bool { return false }
 	}
-	e := &Engine{cfg: cfg, cluster: cluster, pub: &state.Publication{}, metrics: newMetrics(cfg.Telemetry, cfg.labels()...), kick: make(chan struct{}, 1)}
+	e := &Engine{cfg: cfg, cluster: cluster, pub: &state.Publication{}, kick: make(chan struct{}, 1)}
+	if cfg.Beside != nil {
+		e.metrics = cfg.Beside.metrics
+	} else {
+		e.metrics = newMetrics(cfg.Telemetry, cfg.labels()...)
+	}
+	e.limit.Store(cfg.MaxState)
 	e.asks, e.applied = make(chan func(*task)), make(chan struct{})
 	e.follow.shown = make(chan struct{})
 	e.mu.views = map[string]*View{}
 	e.mu.sinks = map[string]Sink{}
 	return e, nil
 }
+
+// Limit sets how many bytes the state may take in memory from now on, as Config.MaxState does at first.
+func (e *Engine) Limit(bytes int64) { e.limit.Store(bytes) }
 
 func orDuration(d, other time.Duration) time.Duration {
 	if d == 0 {
@@ -208,7 +227,7 @@ func (e *Engine) Apply(_ context.Context, want Objects) error {
 		if err := Check(d.Query); err != nil {
 			return fmt.Errorf("view %s: %w", d.Relation.Name, err)
 		}
-		views[d.Relation.Name] = &View{Relation: d.Relation, Query: d.Query}
+		views[d.Relation.Name] = &View{Relation: d.Relation, Query: d.Query, share: d.share}
 	}
 	sinks := map[string]Sink{}
 	for _, s := range want.Sinks {

@@ -409,7 +409,7 @@ func Prints(want Objects) (map[string]string, error) {
 		views[t.Relation.Name] = &View{Relation: t.Relation, print: printTable(t.Relation)}
 	}
 	for _, d := range want.Views {
-		views[d.Relation.Name] = &View{Relation: d.Relation, Query: d.Query}
+		views[d.Relation.Name] = &View{Relation: d.Relation, Query: d.Query, share: d.share}
 	}
 	out := map[string]string{}
 	for name, v := range views {
@@ -431,18 +431,19 @@ func Prints(want Objects) (map[string]string, error) {
 	return out, nil
 }
 
-// Flushed are the fingerprints of what the first task has state of, by name.
-func Flushed(ctx context.Context, cluster *log.Cluster) (map[string]string, error) {
+// Flushed are the fingerprints of what a task has state of, by name.
+func Flushed(ctx context.Context, cluster *log.Cluster, task int) (map[string]string, error) {
 	out := map[string]string{}
-	topics, err := cluster.Admin().ListTopics(ctx, StateTopic)
+	topic := (&Config{Task: task}).own(StateTopic)
+	topics, err := cluster.Admin().ListTopics(ctx, topic)
 	if err != nil {
 		return nil, fmt.Errorf("looking for state: %w", err)
 	}
-	if !topics.Has(StateTopic) {
+	if !topics.Has(topic) {
 		return out, nil
 	}
 	var bad error
-	err = cluster.ReadTail(ctx, StateTopic, time.Time{}, func(r *kgo.Record) {
+	err = cluster.ReadTail(ctx, topic, time.Time{}, func(r *kgo.Record) {
 		if string(r.Key) != string(metaKey) {
 			return
 		}

@@ -73,7 +73,7 @@ func (e *Engine) rebuild(g *group, pos positions, clock int64) {
 			}
 			g.reader.Add(in.topic, p.n, p.pos)
 		}
-		delete(kept, in.topic)
+		kept[in.topic] = slices.DeleteFunc(kept[in.topic], func(k *part) bool { return in.part(k.n) != nil })
 	}
 	for topic, parts := range kept {
 		for _, p := range parts {
@@ -115,7 +115,9 @@ func (g *group) watch(e *Engine, clock int64) {
 			}
 			w.idle = e.cfg.IdleAfter.Microseconds()
 			for _, p := range in.parts {
-				w.add(p.n, clock)
+				if t.share.has(p.n) {
+					w.add(p.n, clock)
+				}
 			}
 			marks[t.stream] = w
 		}
@@ -129,7 +131,7 @@ func delayOf(jobs []*job, stream string) int64 {
 			continue
 		}
 		for _, s := range j.pipe.Sources {
-			if r := s.Scan.Relation; r.Kind == plan.Stream && r.TimeCol >= 0 && r.TimeCol < len(r.Scan) && streamName(r) == stream {
+			if r := s.Scan.Relation; r.Kind == plan.Stream && r.TimeCol >= 0 && r.TimeCol < len(r.Scan) && streamName(r, j.share) == stream {
 				return r.Delay
 			}
 		}
@@ -142,6 +144,9 @@ func (g *group) positions() positions {
 	pos := positions{}
 	for _, in := range g.inputs {
 		for _, p := range in.parts {
+			for len(pos[in.topic]) < int(p.n) {
+				pos[in.topic] = append(pos[in.topic], -1)
+			}
 			pos[in.topic] = append(pos[in.topic], p.pos)
 		}
 	}
@@ -191,7 +196,7 @@ func (g *group) observe(pieces []piece, clock int64, ahead time.Duration) {
 	}
 	for _, in := range g.inputs {
 		for _, t := range in.times {
-			g.marks[t.stream].advance(in.newest.got, func(n int32) reading { return g.reading(in, in.parts[n]) })
+			g.marks[t.stream].advance(in.newest.got, func(n int32) reading { return g.reading(in, in.part(n)) })
 		}
 	}
 }

@@ -25,7 +25,7 @@ type input struct {
 	events   []string          // names that anybody asks for
 	targets  []*target
 	times    []timed
-	parts    []*part // by number
+	parts    []*part // those that are read, in the order of their numbers
 	codes    []int16 // of the batch in hand: position in events, -1: another
 	rows     int64
 	newest   arrival       // of the chunks that were taken
@@ -51,6 +51,7 @@ type target struct {
 type timed struct {
 	stream string
 	col    int
+	share  share
 }
 
 // part is a partition: where it is read, and what of it was fetched.
@@ -63,10 +64,11 @@ type part struct {
 	rows  vec.Bitmap // which records of the piece in hand became rows
 }
 
-// streamName identifies the watermark of a stream: streams over one topic with one time column and delay share it.
-func streamName(r *plan.Relation) string {
+// streamName identifies the watermark of a stream: streams over one topic with one time column and delay share it, in jobs that read the
+// same partitions.
+func streamName(r *plan.Relation, s share) string {
 	c := r.Scan[r.TimeCol]
-	return fmt.Sprintf("%s/%s/%d/%d", r.Topic, strings.Join(c.Path, "."), c.From, r.Delay)
+	return fmt.Sprintf("%s/%s/%d/%d%v", r.Topic, strings.Join(c.Path, "."), c.From, r.Delay, s)
 }
 
 // column finds or adds a column.
@@ -111,9 +113,9 @@ func (in *input) add(j *job, s *op.Source) {
 	if r.TimeCol < 0 || r.TimeCol >= len(r.Scan) {
 		return
 	}
-	name := streamName(r)
+	name := streamName(r, j.share)
 	if !slices.ContainsFunc(in.times, func(x timed) bool { return x.stream == name }) {
-		in.times = append(in.times, timed{name, in.column(r.Scan[r.TimeCol])})
+		in.times = append(in.times, timed{name, in.column(r.Scan[r.TimeCol]), j.share})
 	}
 	if !slices.Contains(j.times, name) {
 		j.times = append(j.times, name)
@@ -145,6 +147,9 @@ func (e *Engine) inputsOf(jobs []*job, pos positions) []*input {
 	for topic, in := range byTopic {
 		only := in.only()
 		for n, at := range pos[topic] {
+			if at < 0 || !in.wanted(int32(n)) {
+				continue
+			}
 			p := &part{n: int32(n), pos: at, dec: decode.New(in.cols, nil)}
 			p.dec.Foreign, p.dec.Objects = !in.governed, in.objects
 			if only != nil {
@@ -156,8 +161,55 @@ func (e *Engine) inputsOf(jobs []*job, pos positions) []*input {
 	return slices.SortedFunc(maps.Values(byTopic), func(a, b *input) int { return cmp.Compare(a.topic, b.topic) })
 }
 
-// positions are the next offsets of topics, by partition.
+// positions are the next offsets of topics, by partition; -1 where nothing is read.
 type positions map[string][]int64
+
+// with is the positions, and others where nothing is read.
+func (p positions) with(others positions) positions {
+	for topic, at := range others {
+		have := p[topic]
+		for n, x := range at {
+			if n >= len(have) {
+				have = append(have, x)
+			} else if have[n] < 0 {
+				have[n] = x
+			}
+		}
+		p[topic] = have
+	}
+	return p
+}
+
+// of is the positions of the partitions that a job reads.
+func (p positions) of(s share) positions {
+	out := positions{}
+	for topic, at := range p {
+		at = slices.Clone(at)
+		for n := range at {
+			if !s.has(int32(n)) {
+				at[n] = -1
+			}
+		}
+		out[topic] = at
+	}
+	return out
+}
+
+// part finds a partition; nil: it is not read.
+func (in *input) part(n int32) *part {
+	if i := int(n); i < len(in.parts) && in.parts[i].n == n { // where all are
+		return in.parts[i]
+	}
+	if i := slices.IndexFunc(in.parts, func(p *part) bool { return p.n == n }); i >= 0 {
+		return in.parts[i]
+	}
+	return nil
+}
+
+// wanted reports whether anybody reads a partition.
+func (in *input) wanted(n int32) bool {
+	return slices.ContainsFunc(in.targets, func(t *target) bool { return t.job.share.has(n) })
+}
 
 // piece is a batch of rows of one partition, with the offsets that it covers.
 type piece struct {
@@ -281,6 +333,9 @@ func (pc *piece) moves(g *group, clock int64, ahead time.Duration) {
 	}
 	pc.limit = min(clock, arrived) + ahead.Microseconds()
 	for _, t := range pc.in.times {
+		if !t.share.has(pc.Partition) {
+			continue
+		}
 		g.marks[t.stream].observe(pc.Partition, pc.latest(t.col), clock, arrived)
 	}
 }
@@ -293,7 +348,7 @@ func (pc *piece) push(clock int64) {
 	}
 	if left := int64(pc.records - b.N - len(pc.dropped)); left > 0 {
 		for _, t := range in.targets {
-			if t.wants == nil {
+			if t.wants == nil && t.job.share.has(pc.Partition) {
 				t.job.stat().in.Add(left) // its condition has taken them out
 			}
 		}
@@ -312,6 +367,9 @@ func (pc *piece) push(clock int64) {
 		pc.tellAhead(clock)
 	}
 	for _, t := range in.targets {
+		if !t.job.share.has(pc.Partition) {
+			continue
+		}
 		for i, c := range t.cols {
 			t.batch.Cols[i] = b.Cols[c]
 		}
@@ -350,7 +408,7 @@ func (pc *piece) tellUnread(clock int64) {
 			continue
 		}
 		for i, t := range pc.in.targets {
-			if !slices.ContainsFunc(pc.in.targets[:i], func(x *target) bool { return x.job == t.job }) {
+			if t.job.share.has(pc.Partition) && !slices.ContainsFunc(pc.in.targets[:i], func(x *target) bool { return x.job == t.job }) {
 				t.job.metrics.errs.Inc()
 				t.job.unread(pc, r, clock)
 			}

@@ -21,6 +21,7 @@ type job struct {
 	print fingerprint
 	name  string
 	view  *View // nil: a sink's own query
+	share share
 	query *plan.Query
 
 	pipe  *op.Pipeline // nil: a table
@@ -61,6 +62,9 @@ type reads struct {
 // newJob makes a job ready to run.
 func (e *Engine) newJob(id uint32, name string, v *View, q *plan.Query, print fingerprint, out *outputs) (*job, error) {
 	j := &job{id: id, name: name, view: v, query: q, print: print, outputs: out, mark: op.NoTime, report: e.cfg.Log.Error, metrics: &e.metrics, told: e.cfg.Owner != nil, let: e.metrics.results}
+	if v != nil {
+		j.share = v.share
+	}
 	cols := []plan.Column(nil)
 	switch {
 	case q != nil:

@@ -182,6 +182,9 @@ func (j *job) unread(pc *piece, r log.RawRecord, clock int64) {
 // tellMisfits notes the values that do not fit their columns with the views that read them. The rows take part all the same.
 func (pc *piece) tellMisfits(clock int64) {
 	for i, t := range pc.in.targets {
+		if !t.job.share.has(pc.Partition) {
+			continue
+		}
 		for _, m := range pc.misfits {
 			c := slices.Index(t.cols, int(m.Col))
 			if c < 0 || !t.takes(pc.in, int(m.Row)) || pc.in.targetsBefore(i, t.job, func(x *target) bool {
@@ -203,10 +206,10 @@ func (pc *piece) tellMisfits(clock int64) {
 func (pc *piece) tellAhead(clock int64) {
 	for i, t := range pc.in.targets {
 		r := t.source.Scan.Relation
-		if r.Kind != plan.Stream || r.TimeCol < 0 || r.TimeCol >= len(r.Scan) {
+		if r.Kind != plan.Stream || r.TimeCol < 0 || r.TimeCol >= len(r.Scan) || !t.job.share.has(pc.Partition) {
 			continue
 		}
-		name := streamName(r)
+		name := streamName(r, t.job.share)
 		for _, x := range pc.in.times {
 			if x.stream != name || pc.in.targetsBefore(i, t.job, func(o *target) bool { return o.source.Scan.Relation == r }) {
 				continue

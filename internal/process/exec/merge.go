@@ -56,12 +56,7 @@ func (t *task) caughtUp(g *group) bool {
 // merge moves the jobs of a group to the main one, and lets out what they had from views that were there before.
 func (t *task) merge(g *group, clock int64) {
 	m := t.main()
-	pos := m.positions()
-	for topic, at := range g.positions() {
-		if _, ok := pos[topic]; !ok {
-			pos[topic] = at
-		}
-	}
+	pos := m.positions().with(g.positions())
 	for name, w := range g.marks {
 		if m.marks[name] == nil {
 			m.marks[name] = w
@@ -92,8 +87,11 @@ func (g *group) position(topic string, n int32) (int64, bool) {
 		return g.tables.pos, true
 	}
 	for _, in := range g.inputs {
-		if in.topic == topic && int(n) < len(in.parts) {
-			return in.parts[n].pos, true
+		if in.topic != topic {
+			continue
+		}
+		if p := in.part(n); p != nil {
+			return p.pos, true
 		}
 	}
 	return 0, false

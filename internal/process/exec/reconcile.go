@@ -254,6 +254,10 @@ func (t *task) obstacle(ctx context.Context, w want, ready map[string]want, star
 		starts[TablesTopic] = []int64{0}
 		return "", nil
 	}
+	part := share{}
+	if w.view != nil {
+		part = w.view.share
+	}
 	for _, s := range scans(w.query.Root) {
 		r := s.Relation
 		if r.Kind != plan.Stream {
@@ -266,17 +270,19 @@ func (t *task) obstacle(ctx context.Context, w want, ready map[string]want, star
 			}
 			continue
 		}
-		if starts[r.Topic] != nil {
-			continue
+		if starts[r.Topic] == nil {
+			at, err := t.startOffsets(ctx, r.Topic)
+			if err != nil {
+				return "", err
+			}
+			if at == nil {
+				return fmt.Sprintf("topic %s does not exist", r.Topic), nil
+			}
+			starts[r.Topic] = at
 		}
-		at, err := t.startOffsets(ctx, r.Topic)
-		if err != nil {
-			return "", err
+		if problem := part.lacks(r.Topic, len(starts[r.Topic])); problem != "" {
+			return problem, nil
 		}
-		if at == nil {
-			return fmt.Sprintf("topic %s does not exist", r.Topic), nil
-		}
-		starts[r.Topic] = at
 	}
 	return "", nil
 }

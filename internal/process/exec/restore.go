@@ -401,11 +401,11 @@ func (t *task) reread(ctx context.Context, g *group, r offsets, clock int64) err
 		return t.rereadTables(ctx, g, r, clock)
 	}
 	i := slices.IndexFunc(g.inputs, func(in *input) bool { return in.topic == r.Topic })
-	if i < 0 || int(r.Partition) >= len(g.inputs[i].parts) {
+	if i < 0 || g.inputs[i].part(r.Partition) == nil {
 		return nil // nobody reads it any more
 	}
 	in := g.inputs[i]
-	p := in.parts[r.Partition]
+	p := in.part(r.Partition)
 	for p.pos < r.To {
 		g.fetch()
 		pc, ok := in.next(p, t.cfg.MaxRows, r.To)

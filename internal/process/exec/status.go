@@ -94,6 +94,9 @@ type BadRow struct {
 
 // Status tells how a view is doing.
 func (v *View) Status() Status {
+	if v.parts != nil {
+		return whole(v.parts)
+	}
 	s := &v.status
 	out := Status{
 		Phase: Phase(s.phase.Load()), RowsIn: s.in.Load(), RowsOut: s.out.Load(), Errors: s.errs.Load(), Late: s.late.Load(), Ahead: s.ahead.Load(), Misfits: s.misfitCounts(),

@@ -32,7 +32,7 @@ func (t *task) tell() {
 			}
 			for _, in := range g.inputs {
 				if slices.ContainsFunc(in.targets, func(x *target) bool { return x.job == j }) {
-					behind += g.lag(in)
+					behind += g.lag(in, j.share)
 				}
 			}
 			s.bytes.Store(bytes)
@@ -43,13 +43,17 @@ func (t *task) tell() {
 		}
 	}
 	t.tells.status(t)
-	t.metrics.state.Set(all)
+	t.metrics.state.Add(all - t.sized.Swap(all)) // other tasks of the process add theirs
 	t.keepWithin(all)
 }
 
-func (g *group) lag(in *input) int64 {
+// lag is how many records of the partitions that a job reads were not read yet.
+func (g *group) lag(in *input, s share) int64 {
 	n := int64(0)
 	for _, p := range in.parts {
+		if !s.has(p.n) {
+			continue
+		}
 		if _, end := g.reader.Ends(in.topic, p.n); end > p.pos {
 			n += end - p.pos
 		}
@@ -65,7 +69,7 @@ func (j *job) lag(g *group, clock int64) time.Duration {
 			continue
 		}
 		d := in.lag
-		if in.arrived > 0 && g.lag(in) > 0 {
+		if in.arrived > 0 && g.lag(in, j.share) > 0 {
 			d = max(d, time.Duration(clock-in.arrived)*time.Microsecond)
 		}
 		most = max(most, d)

@@ -70,7 +70,7 @@ func (e *Engine) Verify(ctx context.Context, name string) (*Verification, error)
 	if v.Query.Emit == plan.EmitOnWindowClose {
 		out.window = v.Query.Root.Props().WindowEnd
 	}
-	diff, err := e.recompute(ctx, v.Query, out, pinned, ends, clock, watermark)
+	diff, err := e.recompute(ctx, v.Query, out, pinned, ends.of(v.share), clock, watermark)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,10 @@ func (e *Engine) recompute(
 		if err != nil {
 			return nil, fmt.Errorf("finding the beginning of topic %s: %w", s.Relation.Topic, err)
 		}
-		for n := range ends[s.Relation.Topic] {
+		for n, end := range ends[s.Relation.Topic] {
+			if end < 0 {
+				continue
+			}
 			if o, ok := listed.Lookup(s.Relation.Topic, int32(n)); ok {
 				out.deleted += o.Offset
 			}

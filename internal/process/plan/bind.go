@@ -18,6 +18,8 @@ type Options struct {
 	// TTL is the ttl of a view, in microseconds, and TTLAt where it is written; 0: none.
 	TTL   int64
 	TTLAt int
+	// Parts: it may read views that are run in parts, as a sink of the whole view does.
+	Parts bool
 	// Params are the types of $1, $2, … as far as the client gave them; Unknown ones are found out.
 	Params []vec.Type
 	// Zone is the time zone in which literals without one are read; nil is UTC.
@@ -298,6 +300,7 @@ func (b *binder) relation(t *sql.TableRef) *Relation {
 		}
 		b.fail(int(t.At0), sql.CodeUndefinedTable, hint, "relation %q does not exist", name)
 	}
+	b.undivided(r, int(t.At0))
 	if r.Definition == nil && !slices.Contains(b.rels, r) {
 		b.rels = append(b.rels, r)
 	}

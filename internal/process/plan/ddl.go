@@ -160,6 +160,7 @@ func BindView(v *sql.CreateView, text string, cat Catalog) (q *Query, r *Relatio
 		p := q.Root.Props()
 		r = &Relation{
 			Schema: v.Name.Schema, Name: v.Name.Name, Kind: View, Columns: cols, Key: q.Key, AppendOnly: q.AppendOnly, TimeCol: p.TimeCol,
+			Parallelism: b.parallelism(v.With, q),
 		}
 	})
 	if err != nil {
@@ -257,7 +258,7 @@ func BindSink(s *sql.CreateSink, text string, cat Catalog, upsert bool) (*Query,
 			From: []sql.TableExpr{&sql.TableRef{At0: s.From.At0, Schema: s.From.Schema, Name: s.From.Name}},
 		}}
 	}
-	q, err := Bind(query, text, cat, Options{Continuous: true})
+	q, err := Bind(query, text, cat, Options{Continuous: true, Parts: s.From != nil})
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,12 @@ type Relation struct {
 	// Definition is the query that a plain view stands for, Text what that was parsed from; nil: the relation has rows of its own.
 	Definition *sql.Query
 	Text       string
+	// Partitions is how many partitions the topic has, 0: not known. Keyed says that each record lies in the partition of its user_key, which is
+	// never NULL.
+	Partitions int
+	Keyed      bool
+	// Parallelism is in how many parts a view is to be run that others cannot continue from: WITH (parallelism = 2); 0 and 1: as a whole.
+	Parallelism int
 	// Comment is shown by \d+ and in the UI.
 	Comment string
 }

@@ -36,12 +36,18 @@ func shop() catalog {
 }
 
 // TestFiles runs testdata/*.txt. "plan" binds each statement of its input: it adds what is created to the catalog and prints the tree
-// of the query, or the error. "hint" shows what is wrong with each line of its input.
+// of the query, or the error. "hint" shows what is wrong with each line of its input, "divide" whether it can be run in parts.
 func TestFiles(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		cat := shop()
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			var b strings.Builder
+			if d.Cmd == "divide" {
+				for line := range strings.Lines(d.Input) {
+					inParts(&b, divisible(t), strings.TrimSuffix(line, "\n"))
+				}
+				return b.String()
+			}
 			if d.Cmd == "hint" {
 				for line := range strings.Lines(d.Input) {
 					hint(&b, cat, strings.TrimSuffix(line, "\n"))

@@ -160,6 +160,9 @@ func (t *Table) Publish() bool {
 		t.publishRow(r.key, r)
 	}
 	t.staged.reset()
+	if changed {
+		t.counted.Add(1)
+	}
 	if d.Upserts == nil || d.Upserts.N+d.Deletes.N == 0 {
 		return changed
 	}

@@ -32,9 +32,10 @@ type Subscription struct {
 // Subscribe returns the table as it is and the deltas that follow, of which up to buf are kept for a slow reader.
 func (t *Table) Subscribe(buf int) (*Version, *Subscription) {
 	s := &Subscription{table: t, ch: make(chan Delta, max(buf, 1))}
-	t.pub.mu.Lock()
-	defer t.pub.mu.Unlock()
-	t.subs = append(t.subs, s)
+	defer lockAll([]*Table{t})()
+	for _, p := range t.tables() {
+		p.subs = append(p.subs, s)
+	}
 	return t.freeze(), s
 }
 
@@ -43,10 +44,10 @@ func (s *Subscription) C() <-chan Delta { return s.ch }
 
 // Close ends the subscription.
 func (s *Subscription) Close() {
-	p := s.table.pub
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s.table.subs = slices.DeleteFunc(s.table.subs, func(x *Subscription) bool { return x == s })
+	defer lockAll([]*Table{s.table})()
+	for _, p := range s.table.tables() {
+		p.subs = slices.DeleteFunc(p.subs, func(x *Subscription) bool { return x == s })
+	}
 	s.end()
 }
 
@@ -66,6 +67,7 @@ func (s *Subscription) send(d Delta) {
 	if s.mu.closed {
 		return
 	}
+	d.Step = s.table.stepFor(d.Step)
 	if s.mu.lost {
 		d = Delta{Step: d.Step, Resync: true}
 	}

@@ -29,19 +29,11 @@ func (p *Publication) ranked() uint64 {
 	return p.rank.Load()
 }
 
+func byRank(a, b *Publication) int { return cmp.Compare(a.ranked(), b.ranked()) }
+
 // Pin returns a version of each table at one moment. Those of one publication are as of one step.
 func Pin(tables ...*Table) []*Version {
-	var pubs []*Publication
-	for _, t := range tables {
-		if !slices.Contains(pubs, t.pub) {
-			pubs = append(pubs, t.pub)
-		}
-	}
-	slices.SortFunc(pubs, func(a, b *Publication) int { return cmp.Compare(a.ranked(), b.ranked()) })
-	for _, p := range pubs {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-	}
+	defer lockAll(tables)()
 	out := make([]*Version, len(tables))
 	for i, t := range tables {
 		out[i] = t.freeze()
@@ -75,6 +67,7 @@ func (p *Publication) Release(tables ...*Table) {
 			continue
 		}
 		t.held = nil
+		t.counted.Add(1)
 		for _, s := range t.subs {
 			s.lose()
 			s.send(Delta{Step: p.step.Load()})
@@ -113,6 +106,9 @@ type Table struct {
 	dirty  *Map     // the keys that changed since the last Dirty, with their values; FlagUser: gone
 	subs   []*Subscription
 	staged staged
+	parts  []*Table // of a Union; nothing else of the table counts then but its columns
+
+	counted atomic.Uint64 // how often what readers see changed, for Union
 }
 
 // NewTable returns an empty table whose rows have the given types. key names the columns that identify a row; nil makes it
@@ -157,12 +153,16 @@ type Version struct {
 	table *Table
 	root  *node
 	rows  int
+	parts []*Version // of a Union
 }
 
 // Version pins the table as of the last published step.
-func (t *Table) Version() *Version { return t.pub.Pin(t)[0] }
+func (t *Table) Version() *Version { return Pin(t)[0] }
 
 func (t *Table) freeze() *Version {
+	if t.parts != nil {
+		return t.union()
+	}
 	if t.held != nil {
 		return t.held
 	}
@@ -191,6 +191,10 @@ func (v *Version) Scan(size int) iter.Seq[*vec.Batch] {
 		size = 1024
 	}
 	return func(yield func(*vec.Batch) bool) {
+		if v.parts != nil {
+			v.scan(size, yield)
+			return
+		}
 		rows := NewRows(v.table.order)
 		more := v.root.each(func(klen int, row []byte) bool {
 			n := v.table.multiplicity(klen, row)
@@ -211,6 +215,9 @@ func (v *Version) Scan(size int) iter.Seq[*vec.Batch] {
 // Get returns the row whose key equals the single row of key, one vector per key column, as a batch of one row; nil if
 // there is none. It is for tables with a key.
 func (v *Version) Get(key []*vec.Vector) *vec.Batch {
+	if v.parts != nil {
+		return v.get(key)
+	}
 	k := AppendKey(nil, key, 0)
 	val, ok := v.root.find(keyHash(k), k)
 	if !ok {
@@ -295,6 +302,7 @@ func (t *Table) noteGone(key []byte) {
 func (t *Table) Clear() {
 	t.tree = tree{epoch: t.tree.epoch + 1}
 	t.count, t.frozen = 0, nil
+	t.counted.Add(1)
 	t.Forget()
 	for _, s := range t.subs {
 		s.lose()
