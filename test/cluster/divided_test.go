@@ -69,7 +69,7 @@ CREATE SINK told FROM parts WITH (topic = 'told', format = 'json');
 	counts, paid, sent := map[string]int{}, map[string]int{}, 0
 	feed := func(n int) {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
 		var recs []*kgo.Record
 		for range n {
@@ -93,7 +93,7 @@ CREATE SINK told FROM parts WITH (topic = 'told', format = 'json');
 		slices.Sort(want)
 		for _, n := range who {
 			for _, view := range []string{"whole", "parts"} {
-				eventually(t, time.Minute, func() error {
+				eventually(t, 3*time.Minute, func() error {
 					got, err := n.ask("SELECT user_key, n, paid::bigint FROM " + view)
 					if err == nil && !slices.Equal(got, want) {
 						err = fmt.Errorf("%s shows %d rows of %s, %q; want %d, %q", n.name, len(got), view, got, len(want), want)
@@ -106,7 +106,7 @@ CREATE SINK told FROM parts WITH (topic = 'told', format = 'json');
 	// shared waits until both processes run parts of the view.
 	shared := func() {
 		t.Helper()
-		eventually(t, time.Minute, func() error {
+		eventually(t, 3*time.Minute, func() error {
 			s, err := nodes[0].state()
 			if err != nil {
 				return err
@@ -141,7 +141,7 @@ CREATE SINK told FROM parts WITH (topic = 'told', format = 'json');
 	feed(100)
 	agree(nodes...)
 	told := map[string]string{}
-	eventually(t, time.Minute, func() error {
+	eventually(t, 3*time.Minute, func() error {
 		if err := lastOf(broker, "told", told); err != nil {
 			return err
 		}
