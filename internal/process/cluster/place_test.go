@@ -83,3 +83,21 @@ func TestTasksAreDividedFairlyAndMoveLittle(t *testing.T) {
 		}
 	}
 }
+
+func TestPartsOfAViewAreSpreadOverTheTasks(t *testing.T) {
+	objects := []object{{name: "a", print: "1"}, {name: "b", print: "1"}, {name: "v#0", print: "1", whole: "v"}, {name: "v#1", print: "1", whole: "v"}, {name: "v#2", print: "1", whole: "v"}}
+	had := map[string]place{"a": {0, "1"}, "b": {0, "1"}, "v#1": {1, "1"}}
+	fresh, refused := settle(objects, had, 3)
+	if len(refused) > 0 || len(fresh) != 2 || fresh["v#0"].Task != 2 || fresh["v#2"].Task != 0 { // although task 0 has more to do than 1 and 2
+		t.Fatalf("placed %v, refused %v", fresh, refused)
+	}
+	// More parts than tasks: some tasks have two.
+	fresh, _ = settle(append(objects, object{name: "v#3", print: "1", whole: "v"}, object{name: "v#4", print: "1", whole: "v"}), nil, 3)
+	each := make([]int, 3)
+	for i := range 5 {
+		each[fresh[fmt.Sprintf("v#%d", i)].Task]++
+	}
+	if slices.Max(each) != 2 || slices.Min(each) != 1 {
+		t.Fatalf("the tasks have %v parts", each)
+	}
+}
