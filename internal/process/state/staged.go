@@ -160,16 +160,20 @@ func (t *Table) Publish() bool {
 		t.publishRow(r.key, r)
 	}
 	t.staged.reset()
-	if changed {
-		t.counted.Add(1)
+	if !changed {
+		return false
 	}
 	if d.Upserts == nil || d.Upserts.N+d.Deletes.N == 0 {
-		return changed
+		t.counted.Add(1)
+		return true
 	}
+	telling.Lock()
+	defer telling.Unlock()
+	t.counted.Add(1)
 	for _, s := range t.subs {
 		s.send(d)
 	}
-	return changed
+	return true
 }
 
 // Discard forgets the staged step.

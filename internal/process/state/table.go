@@ -67,11 +67,13 @@ func (p *Publication) Release(tables ...*Table) {
 			continue
 		}
 		t.held = nil
+		telling.Lock()
 		t.counted.Add(1)
 		for _, s := range t.subs {
 			s.lose()
 			s.send(Delta{Step: p.step.Load()})
 		}
+		telling.Unlock()
 	}
 }
 

@@ -3,6 +3,7 @@ package state
 import (
 	"math/rand/v2"
 	"slices"
+	"sync"
 
 	"myelin/internal/vec"
 )
@@ -65,6 +66,9 @@ func (t *Table) changes() uint64 {
 	}
 	return n
 }
+
+// telling is held while a change is counted and told: else parts that change at once would tell of the same step.
+var telling sync.Mutex
 
 // stepFor is the step of a delta of part as a subscriber of t sees it.
 func (t *Table) stepFor(step uint64) uint64 {

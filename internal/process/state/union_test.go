@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"sync"
 	"testing"
 
 	"myelin/internal/vec"
@@ -137,4 +138,34 @@ func TestAUnionEndsWithItsParts(t *testing.T) {
 		t.Fatal("the subscription outlives a part")
 	}
 	a.step(1, pair("k", 1)) // which tells nobody
+}
+
+// TestChangesOfPartsAtOnceHaveStepsOfTheirOwn changes parts side by side: subscribers leave out what is at or before the step that they
+// have seen.
+func TestChangesOfPartsAtOnceHaveStepsOfTheirOwn(t *testing.T) {
+	parts := []*Table{NewTable(&Publication{}, pairTypes, []int{0}), NewTable(&Publication{}, pairTypes, []int{0})}
+	const times = 2000
+	v, sub := Union(parts...).Subscribe(2 * times)
+	var all sync.WaitGroup
+	for i, p := range parts {
+		all.Go(func() {
+			for n := range times {
+				p.Stage(pair(fmt.Sprintf("p%d-%d", i, n), int64(n)))
+				p.pub.Apply(uint64(n+1), func() { p.Publish() })
+			}
+		})
+	}
+	all.Wait()
+	sub.Close()
+	seen, n := v.Step, 0
+	for d := range sub.C() {
+		if d.Step <= seen {
+			t.Fatalf("step %d after step %d", d.Step, seen)
+		}
+		seen = d.Step
+		n++
+	}
+	if n != 2*times {
+		t.Errorf("%d changes of %d", n, 2*times)
+	}
 }
