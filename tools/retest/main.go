@@ -43,6 +43,7 @@ type outcome struct {
 	name    string
 	summary string   // its line, as go test writes it
 	lines   []output // of its tests, and its own
+	started []string
 	passed  []string // tests and their subtests
 	skipped []string
 	failed  []string
@@ -197,6 +198,11 @@ func (r *runner) read(from io.Reader) ([]*outcome, error) {
 	}
 	for _, o := range open { // cut off
 		o.bad, o.whole, o.summary = true, false, "FAIL\t"+o.name+"\n"
+		for _, test := range o.started {
+			if !slices.Contains(slices.Concat(o.passed, o.skipped, o.failed), test) {
+				fmt.Fprintf(r.out, "cut off: %s\n", test)
+			}
+		}
 		all = append(all, o)
 		r.print(o)
 	}
@@ -217,6 +223,8 @@ func (r *runner) take(open map[string]*outcome, e event) *outcome {
 	switch {
 	case e.Action == "output":
 		o.say(e)
+	case e.Action == "run":
+		o.started = append(o.started, e.Test)
 	case e.Test != "" && e.Action == "pass":
 		o.passed = append(o.passed, e.Test)
 	case e.Test != "" && e.Action == "skip":
