@@ -27,7 +27,7 @@ func TestIOErrorsLoseNothingAcknowledged(t *testing.T) {
 			at := 5 + seed*7%400
 			var mu sync.Mutex
 			n, failed, again := 0, "", 0
-			fs := &faultFS{FS: mem, before: func(op faultOp) error {
+			fs := &faultFS{FS: mem, direct: seed%2 == 0, before: func(op faultOp) error {
 				mu.Lock()
 				defer mu.Unlock()
 				if failed != "" && op.kind == "sync" && op.path == failed {
@@ -130,7 +130,7 @@ func TestFullDiskIsWaitedOut(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			mem, m := vfs.NewCrashableMem(), newModel()
 			var full atomic.Bool
-			fs := &faultFS{FS: mem, before: func(op faultOp) error {
+			fs := &faultFS{FS: mem, direct: seed%2 == 0, before: func(op faultOp) error {
 				inPlace := strings.HasSuffix(op.path, ".wal") && op.kind == "write"
 				if full.Load() && !inPlace && (op.kind == "write" || op.kind == "create" || op.kind == "mkdir") {
 					return syscall.ENOSPC
@@ -241,7 +241,7 @@ func poll(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	pace := time.NewTicker(time.Millisecond)
 	defer pace.Stop()
-	for deadline := time.Now().Add(time.Minute); !ok(); <-pace.C {
+	for deadline := time.Now().Add(5 * time.Minute); !ok(); <-pace.C {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain for: %s", what)
 		}
