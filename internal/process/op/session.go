@@ -140,7 +140,7 @@ func (s *session) place(key []byte, t int64) (id uint32, ok bool) {
 		cur := uint32(at - 1)
 		p := m.At(cur)
 		at = p[sesNext]
-		if t <= int64(p[sesStart])-s.gap || t >= int64(p[sesLast])+s.gap {
+		if t <= satAdd(int64(p[sesStart]), -s.gap) || t >= satAdd(int64(p[sesLast]), s.gap) {
 			continue
 		}
 		if !ok {
