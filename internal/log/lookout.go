@@ -50,7 +50,7 @@ type watched struct {
 	net.Conn
 	lookout *lookout
 	host    *host
-	sent    atomic.Int64 // ns; when something was sent after which nothing has come; 0: never, or something has
+	owed    atomic.Int64 // ns; since when something is sent or waited for, and nothing has come; 0: nothing is, or something has
 }
 
 const (
@@ -156,11 +156,11 @@ func (l *lookout) suspects(now time.Time) []*host {
 	}
 	var out []*host
 	for _, h := range l.mu.hosts {
-		if h.asking || now.Sub(h.asked) < askAgain {
+		if h.asking || now.Sub(h.asked) < askAgain || now.UnixNano()-h.heard.Load() < int64(suspectAfter) {
 			continue
 		}
 		for c := range h.conns {
-			if sent := c.sent.Load(); sent > 0 && now.UnixNano()-sent >= int64(suspectAfter) {
+			if owed := c.owed.Load(); owed > 0 && now.UnixNano()-owed >= int64(suspectAfter) {
 				h.asking = true
 				out = append(out, h)
 				break
@@ -173,7 +173,7 @@ func (l *lookout) suspects(now time.Time) []*host {
 // look finds out whether a host hangs, and if so, treats it as gone until it answers.
 func (l *lookout) look(h *host) {
 	began := time.Now()
-	gone := !l.answers(h.addr) && h.heard.Load() < began.UnixNano() && l.othersAnswer(h)
+	gone := !l.answers(h.addr) && l.othersAnswer(h) && h.heard.Load() < began.UnixNano() // heard last: something may have come meanwhile
 	if gone && l.ctx.Err() == nil {
 		ended := l.lose(h)
 		l.log.Warn("a broker hangs; it is treated as gone until it answers", "broker", h.addr, "connections", ended)
@@ -284,16 +284,16 @@ var apiVersions = func() []byte {
 }()
 
 func (w *watched) Write(p []byte) (int, error) {
-	if w.sent.Load() == 0 {
-		w.sent.Store(time.Now().UnixNano())
-	}
+	w.owed.CompareAndSwap(0, time.Now().UnixNano())
 	return w.Conn.Write(p)
 }
 
+// Read is called only for an answer that is owed: what came before may have been the answer to one of several requests.
 func (w *watched) Read(p []byte) (int, error) {
+	w.owed.CompareAndSwap(0, time.Now().UnixNano())
 	n, err := w.Conn.Read(p)
 	if n > 0 {
-		w.sent.Store(0)
+		w.owed.Store(0)
 		w.host.heard.Store(time.Now().UnixNano())
 	}
 	return n, err

@@ -143,6 +143,64 @@ func TestABrokerThatHoldsARequestIsThere(t *testing.T) {
 	})
 }
 
+func TestABrokerThatHangsBetweenTwoAnswersIsNoticed(t *testing.T) {
+	lookedAt(t, func(t *testing.T, h *hosts, l *lookout, one, two net.Conn) {
+		near, far := net.Pipe()
+		defer far.Close()
+		half := &watched{Conn: near, lookout: l, host: l.host("one:9092")}
+		l.mu.Lock()
+		half.host.conns[half] = struct{}{}
+		l.mu.Unlock()
+		go func() { // takes two requests, and answers one
+			buf := make([]byte, 100)
+			_, _ = far.Read(buf)
+			_, _ = far.Read(buf)
+			h.hang("one:9092", true)
+			_, _ = far.Write([]byte("here"))
+		}()
+		for range 2 {
+			if _, err := half.Write([]byte("question")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := half.Read(make([]byte, 4)); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		_, err := half.Read(make([]byte, 4))
+		if took := time.Since(began); err == nil || took > 4*time.Second {
+			t.Fatalf("the connection ended after %s: %v", took, err)
+		}
+	})
+}
+
+func TestABrokerThatIsHeardOfIsNotAsked(t *testing.T) {
+	lookedAt(t, func(t *testing.T, h *hosts, l *lookout, one, two net.Conn) {
+		silent, far := net.Pipe()
+		defer far.Close()
+		held := &watched{Conn: silent, lookout: l, host: l.host("one:9092")}
+		l.mu.Lock()
+		held.host.conns[held] = struct{}{}
+		l.mu.Unlock()
+		go func() { _, _ = far.Read(make([]byte, 100)) }()
+		if _, err := held.Write([]byte("question")); err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			if _, err := after(t, one); err != nil {
+				t.Fatal(err)
+			}
+			_ = pause(t.Context(), suspectAfter/2)
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if len(h.dialled) != 2 {
+			t.Fatalf("dialled %v", h.dialled)
+		}
+		_ = held.Close()
+	})
+}
+
 func TestNoBrokerHangsWhereNoneAnswers(t *testing.T) {
 	lookedAt(t, func(t *testing.T, h *hosts, l *lookout, one, two net.Conn) {
 		h.hang("one:9092", true)
