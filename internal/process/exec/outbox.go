@@ -189,11 +189,21 @@ func (o *outbox) run(ctx context.Context) error {
 }
 
 func (o *outbox) send(ctx context.Context, batch []outItem) error {
-	var recs []*kgo.Record
 	last := uint64(0)
 	for i := range batch {
+		last = max(last, batch[i].seq)
+	}
+	// All marks since the topic was written anew lie behind the record at which it is cut, those of this batch too.
+	lastRec := &kgo.Record{Topic: o.topic, Key: []byte(lastKey), Value: binary.AppendUvarint(nil, last)}
+	recs := []*kgo.Record{lastRec}
+	anew := o.since >= outsEvery
+	if anew {
+		for id, seq := range o.began {
+			recs = append(recs, &kgo.Record{Topic: o.topic, Key: []byte(id), Value: binary.AppendUvarint(nil, seq)})
+		}
+	}
+	for i := range batch {
 		it := &batch[i]
-		last = max(last, it.seq)
 		for _, r := range it.recs {
 			fresh := *r // a record that was produced once must not be again
 			recs = append(recs, &fresh)
@@ -203,14 +213,6 @@ func (o *outbox) send(ctx context.Context, batch []outItem) error {
 		}
 		if it.ended != "" {
 			recs = append(recs, &kgo.Record{Topic: o.topic, Key: []byte(it.ended)})
-		}
-	}
-	lastRec := &kgo.Record{Topic: o.topic, Key: []byte(lastKey), Value: binary.AppendUvarint(nil, last)}
-	recs = append(recs, lastRec)
-	anew := o.since >= outsEvery
-	if anew {
-		for id, seq := range o.began {
-			recs = append(recs, &kgo.Record{Topic: o.topic, Key: []byte(id), Value: binary.AppendUvarint(nil, seq)})
 		}
 	}
 	if err := o.txn.commit(ctx, recs); err != nil {

@@ -38,6 +38,7 @@ type world struct {
 	stop    func()
 
 	maxState int64
+	shared   bool // the brokers may be others', too
 }
 
 // noon is when every test world begins.
@@ -181,7 +182,7 @@ func (w *world) startQuick() { w.startWith(0) }
 
 func (w *world) startWith(maxRows int) {
 	w.t.Helper()
-	e, err := New(Config{Dir: "state", FS: w.fs, Clock: w.clock, Log: slog.New(slog.NewTextHandler(logTo{w.t}, nil)), MaxRows: maxRows, MaxState: w.maxState, Remember: 1, Poll: 10 * time.Millisecond}, w.cluster)
+	e, err := New(Config{Dir: "state", FS: w.fs, Clock: w.clock, Log: slog.New(slog.NewTextHandler(logTo{w.t}, nil)), MaxRows: maxRows, MaxState: w.maxState, Shared: w.shared, Remember: 1, Poll: 10 * time.Millisecond}, w.cluster)
 	if err != nil {
 		w.t.Fatal(err)
 	}
