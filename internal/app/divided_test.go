@@ -96,6 +96,7 @@ func TestADividedViewIsOneView(t *testing.T) {
 		{"CREATE MATERIALIZED VIEW busy AS SELECT user_key FROM per_user WHERE n > 1",
 			"0A000 at per_user: per_user is run in 2 parts, which no view can read; make per_user without parallelism, let a sink send its rows to a topic and read that, or read the view in a query of its own"},
 		{"CREATE SINK told FROM per_user WITH (topic = 'told')", "ok CREATE SINK"},
+		{`CREATE SINK "told#0" FROM quarantine WITH (topic = 'other')`, `22023 at "told#0": the name "told#0" is kept for a part of a view; leave the # out`},
 		{"CREATE VIEW many AS SELECT user_key FROM per_user WHERE n > 1", "ok CREATE VIEW"},
 	} {
 		if got := c.says(t, s[0]); got != s[1] {

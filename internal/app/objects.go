@@ -125,6 +125,14 @@ func (b *bound) name(r *plan.Relation, o control.Object, at sql.ObjectName) erro
 	return nil
 }
 
+// notPart refuses names that parts of views and of their sinks have.
+func notPart(o control.Object, at sql.ObjectName) error {
+	if !exec.IsPart(o.Name) {
+		return nil
+	}
+	return sql.At(o.SQL, int(at.At0), sql.CodeInvalidParameter, "the name %q is kept for a part of a view", o.Name).WithHint("leave the # out")
+}
+
 func (n *node) bindRelation(b *bound, o control.Object, s *sql.CreateRelation) error {
 	r, err := plan.BindRelation(s, o.SQL)
 	if err != nil {
@@ -134,6 +142,9 @@ func (n *node) bindRelation(b *bound, o control.Object, s *sql.CreateRelation) e
 	if s.Source {
 		b.entries = append(b.entries, view.Entry{Relation: r, SQL: o.SQL, Description: o.Description})
 		return b.name(r, o, s.Name)
+	}
+	if err := notPart(o, s.Name); err != nil {
+		return err
 	}
 	path, ok := plan.Option(s.With, "path")
 	if !ok {
@@ -166,8 +177,8 @@ func (b *bound) bindView(o control.Object, s *sql.CreateView) error {
 	if err := exec.Check(q); err != nil {
 		return sql.At(o.SQL, int(s.Query.At0), sql.CodeNotSupported, "%v", err)
 	}
-	if exec.IsPart(o.Name) {
-		return sql.At(o.SQL, int(s.Name.At0), sql.CodeInvalidParameter, "the name %q is kept for a part of a view", o.Name).WithHint("leave the # out")
+	if err := notPart(o, s.Name); err != nil {
+		return err
 	}
 	r.Schema, r.Comment = "public", o.Description
 	if err := b.name(r, o, s.Name); err != nil {

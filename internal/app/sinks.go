@@ -16,6 +16,9 @@ import (
 
 // bindSink makes either a sink of the engine, into a topic, or one of the engine with a delivery behind it.
 func (n *node) bindSink(b *bound, o control.Object, s *sql.CreateSink) error {
+	if err := notPart(o, s.Name); err != nil {
+		return err
+	}
 	options := connect.Options{}
 	for _, x := range s.With {
 		options[strings.ToLower(x.Key)] = x.Value
