@@ -80,9 +80,9 @@ func (a *Alone) Apply(ctx context.Context, want exec.Objects) error {
 	a.mu.Lock()
 	tasks := slices.Clone(a.mu.tasks)
 	a.mu.Unlock()
-	for k := len(tasks); k < len(parts); k++ {
+	for k := len(tasks); k < len(parts) || a.left(k); k++ {
 		cfg := a.cfg
-		cfg.Dir += "-" + strconv.Itoa(k)
+		cfg.Dir = a.dir(k)
 		cfg.Task, cfg.Beside = k, tasks[0]
 		e, err := exec.New(cfg, a.cluster)
 		if err != nil {
@@ -95,7 +95,7 @@ func (a *Alone) Apply(ctx context.Context, want exec.Objects) error {
 		if k < len(parts) {
 			o = parts[k]
 		}
-		e.Limit(a.cfg.MaxState / int64(len(tasks)))
+		e.Limit(a.cfg.MaxState / int64(len(parts)))
 		if err := e.Apply(ctx, o); err != nil {
 			return err
 		}
@@ -109,6 +109,15 @@ func (a *Alone) Apply(ctx context.Context, want exec.Objects) error {
 		a.mu.more = make(chan struct{})
 	}
 	return nil
+}
+
+func (a *Alone) dir(k int) string { return a.cfg.Dir + "-" + strconv.Itoa(k) }
+
+// left reports whether a task that may have nothing to run any more has left state. It begins all the same: what is no longer wanted
+// goes, and is not taken up again when there are as many parts one day as there were.
+func (a *Alone) left(k int) bool {
+	_, err := a.cfg.FS.Stat(a.dir(k))
+	return err == nil
 }
 
 // portions are the objects of each task. The first has all tables, the others those that their views read.

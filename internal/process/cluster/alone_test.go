@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -256,6 +257,48 @@ var shapes = map[string]string{
 	"enriched":   `SELECT p.city, o.user_key, o.total FROM orders o LEFT JOIN people p ON p.id = o.user_key`,
 	"everything": `SELECT user_key, message_id FROM orders UNION ALL SELECT user_key, message_id FROM looks`,
 	"regrouped":  `SELECT user_key, max(n) AS most FROM (SELECT user_key, event, count(*) AS n FROM events GROUP BY user_key, event) AS x GROUP BY user_key`,
+}
+
+// TestPartsThatReturnBeginAnew runs a view in parts, as a whole, and in parts again when the log no longer has its beginning: no part may go
+// on with what it had at first, as the other begins with what is left.
+func TestPartsThatReturnBeginAnew(t *testing.T) {
+	s := newShop(t)
+	random := rand.New(rand.NewPCG(7, 1))
+	want := exec.Objects{}
+	for _, with := range []string{"WITH (parallelism = 2)", "", "WITH (parallelism = 2)"} {
+		s.objects = exec.Objects{}
+		s.declare(`CREATE MATERIALIZED VIEW grouped ` + with + ` AS ` + shapes["grouped"])
+		if want = s.objects; s.alone == nil {
+			s.start()
+		} else {
+			s.crash()
+		}
+		s.send(random, 100)
+		s.until(func() string {
+			if st := s.view("grouped").Status(); st.Phase != exec.Live || st.Behind > 0 {
+				return fmt.Sprintf("grouped is %s and %d records behind", st.Phase, st.Behind)
+			}
+			return ""
+		})
+		if tasks, _ := s.alone.state(); len(tasks) != 2 {
+			t.Fatalf("%d tasks run %q", len(tasks), with)
+		}
+		if err := s.alone.Flush(s.ctx); err != nil {
+			t.Fatal(err)
+		}
+		if with == "" {
+			ends, err := kadm.NewClient(s.cluster.Client()).ListEndOffsets(s.ctx, "events")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := kadm.NewClient(s.cluster.Client()).DeleteRecords(s.ctx, ends.Offsets()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if v, err := s.alone.Verify(s.ctx, want.Views[0].Relation.Name); err != nil || v.Extra+v.Missing > 0 {
+		t.Errorf("in parts again: %+v, %v", v, err)
+	}
 }
 
 // TestADividedViewEqualsTheWhole runs views as a whole and in parts, while events come in and the process crashes, and compares them.
