@@ -120,18 +120,24 @@ func TestABrokerThatHangsIsTreatedAsGone(t *testing.T) {
 	})
 }
 
+// hold is a connection whose request is held for long, as that of a member who waits for the others.
+func hold(t *testing.T, l *lookout) *watched {
+	silent, far := net.Pipe()
+	t.Cleanup(func() { _ = far.Close() })
+	held := &watched{Conn: silent, lookout: l, host: l.host("one:9092")}
+	l.mu.Lock()
+	held.host.conns[held] = struct{}{}
+	l.mu.Unlock()
+	go func() { _, _ = far.Read(make([]byte, 100)) }()
+	if _, err := held.Write([]byte("question")); err != nil {
+		t.Fatal(err)
+	}
+	return held
+}
+
 func TestABrokerThatHoldsARequestIsThere(t *testing.T) {
 	lookedAt(t, func(t *testing.T, h *hosts, l *lookout, one, two net.Conn) {
-		silent, far := net.Pipe() // a request that is held for long, as that of a member who waits for the others
-		defer far.Close()
-		held := &watched{Conn: silent, lookout: l, host: l.host("one:9092")}
-		l.mu.Lock()
-		held.host.conns[held] = struct{}{}
-		l.mu.Unlock()
-		go func() { _, _ = far.Read(make([]byte, 100)) }()
-		if _, err := held.Write([]byte("question")); err != nil {
-			t.Fatal(err)
-		}
+		held := hold(t, l)
 		_ = pause(t.Context(), time.Minute)
 		if l.hangs(held.host) {
 			t.Fatal("a broker that answers others is treated as gone")
@@ -176,16 +182,7 @@ func TestABrokerThatHangsBetweenTwoAnswersIsNoticed(t *testing.T) {
 
 func TestABrokerThatIsHeardOfIsNotAsked(t *testing.T) {
 	lookedAt(t, func(t *testing.T, h *hosts, l *lookout, one, two net.Conn) {
-		silent, far := net.Pipe()
-		defer far.Close()
-		held := &watched{Conn: silent, lookout: l, host: l.host("one:9092")}
-		l.mu.Lock()
-		held.host.conns[held] = struct{}{}
-		l.mu.Unlock()
-		go func() { _, _ = far.Read(make([]byte, 100)) }()
-		if _, err := held.Write([]byte("question")); err != nil {
-			t.Fatal(err)
-		}
+		held := hold(t, l)
 		for range 100 {
 			if _, err := after(t, one); err != nil {
 				t.Fatal(err)

@@ -216,15 +216,22 @@ func rejectsNull(pred Expr, keys map[int]bool) bool {
 	})
 }
 
+// dealtBoth is dealt of both sides of an operator, or what hinders the first that cannot be divided.
+func dealtBoth(left, right Node) (l, r divided, why *hindrance) {
+	if l, why = dealt(left); why == nil {
+		r, why = dealt(right)
+	}
+	return l, r, why
+}
+
+// unmatched is what hinders joins that keep rows of a table for which there is nothing on the other side.
+var unmatched = &hindrance{"rows of a table that match none in one part may match some in another", "leave parallelism out, or write LEFT JOIN with the table on the right"}
+
 // dealtJoin: rows meet in one part if the other side is there in each, or if both were dealt out by what they are joined on.
 func dealtJoin(n *Join) (divided, *hindrance) {
-	l, why := dealt(n.Left)
+	l, r, why := dealtBoth(n.Left, n.Right)
 	if why != nil {
 		return l, why
-	}
-	r, why := dealt(n.Right)
-	if why != nil {
-		return r, why
 	}
 	width := len(n.Left.Schema())
 	onlyLeft := n.Kind == Semi || n.Kind == Anti
@@ -233,12 +240,12 @@ func dealtJoin(n *Join) (divided, *hindrance) {
 		return divided{every: true}, nil
 	case r.every:
 		if n.Kind == Right || n.Kind == Full {
-			return l, &hindrance{"rows of a table that match none in one part may match some in another", "leave parallelism out, or write LEFT JOIN with the table on the right"}
+			return l, unmatched
 		}
 		return l, nil
 	case l.every:
 		if n.Kind != Inner && n.Kind != Cross && n.Kind != Right || n.AsOf != nil {
-			return r, &hindrance{"rows of a table that match none in one part may match some in another", "leave parallelism out, or write LEFT JOIN with the table on the right"}
+			return r, unmatched
 		}
 		r.keys = movedBy(r.keys, width)
 		return r, nil
@@ -272,13 +279,9 @@ func movedBy(keys map[int]bool, by int) map[int]bool {
 }
 
 func dealtSetOp(n *SetOp) (divided, *hindrance) {
-	l, why := dealt(n.Left)
+	l, r, why := dealtBoth(n.Left, n.Right)
 	if why != nil {
 		return l, why
-	}
-	r, why := dealt(n.Right)
-	if why != nil {
-		return r, why
 	}
 	if l.every != r.every {
 		return l, &hindrance{"it combines rows that each part has with rows that are divided", "leave parallelism out"}
