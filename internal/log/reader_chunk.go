@@ -299,7 +299,7 @@ func (c *Chunk) fill(raw []byte, aborted []kmsg.FetchResponseTopicPartitionAbort
 		pid := int64(binary.BigEndian.Uint64(b[batchPIDAt:]))
 		switch {
 		case attrs&attrControl != 0:
-			abort.marker(pid, b[batchHeader:])
+			abort.marker(pid, s.base, b[batchHeader:])
 			continue
 		case attrs&attrTxn != 0 && abort.hides(pid, s.base), last < c.From:
 			continue
@@ -366,9 +366,11 @@ func (a aborts) hides(pid, base int64) bool {
 	return len(first) > 0 && base >= first[0]
 }
 
-// marker notes the end of a transaction: an abort marker ends the producer's oldest aborted one.
-func (a aborts) marker(pid int64, records []byte) {
-	if len(a[pid]) == 0 {
+// marker notes the end of a transaction. An abort marker ends the producer's oldest aborted one, if that has begun: brokers put a marker
+// into every partition of a transaction, and list it only where a record of it had arrived. Taken for the end of the next aborted one,
+// the marker of another would let the records of that one through.
+func (a aborts) marker(pid, offset int64, records []byte) {
+	if first := a[pid]; len(first) == 0 || first[0] > offset {
 		return
 	}
 	c := Chunk{Buf: records}
