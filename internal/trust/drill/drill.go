@@ -3,11 +3,11 @@
 package drill
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"myelin/internal/clock"
@@ -25,6 +25,10 @@ type Config struct {
 	Quiet time.Duration
 	// Faults are those to inject. nil: all.
 	Faults []Fault
+	// Stops is how many full stops of each kind each shop suffers, at random minutes of Quiet. 0: 10.
+	Stops int
+	// Strays is the share of events in which a property has a wrong type although nothing is wrong.
+	Strays float64
 	// Patience is how long a fault may stay unnoticed. 0: 48 hours.
 	Patience time.Duration
 }
@@ -35,7 +39,10 @@ type Case struct {
 	Fault       Fault
 	Runs, Found int
 	Delays      []time.Duration // from the fault, sorted
-	FirstBad    []time.Duration // of TypeFlip: from the first event that was broken
+	FirstBad    []time.Duration // of a flip: from the first event that was broken
+	Arrived     []time.Duration // of a flip: from the fault to that event
+	// Floor are the delays that no detector can beat in half and in nine tenths of all runs; negative: unknown.
+	Floor [2]time.Duration
 }
 
 // Report is what was measured.
@@ -62,6 +69,9 @@ func Measure(ctx context.Context, cfg Config) (*Report, error) {
 	if cfg.Patience == 0 {
 		cfg.Patience = 48 * time.Hour
 	}
+	if cfg.Stops == 0 {
+		cfg.Stops = 10
+	}
 	if cfg.Faults == nil {
 		cfg.Faults = Faults
 	}
@@ -79,7 +89,9 @@ func Measure(ctx context.Context, cfg Config) (*Report, error) {
 		for i := range cases {
 			slices.Sort(cases[i].Delays)
 			slices.Sort(cases[i].FirstBad)
+			slices.Sort(cases[i].Arrived)
 		}
+		floors(rate, cases)
 		r.Cases = append(r.Cases, cases...)
 	}
 	return r, nil
@@ -103,6 +115,7 @@ func (m memory) Save(_ context.Context, key string, value []byte) error {
 
 func (r *Report) shop(ctx context.Context, rate float64, seed uint64, cases []Case) error {
 	t := newTraffic(seed, rate)
+	t.strays = r.Config.Strays
 	none := func([]watch.Finding) (bool, error) { return false, nil }
 	if err := t.run(ctx, learn, none); err != nil {
 		return err
@@ -113,12 +126,21 @@ func (r *Report) shop(ctx context.Context, rate float64, seed uint64, cases []Ca
 		return err
 	}
 	quiet := r.Config.Quiet + time.Duration(t.rng.IntN(24*60))*time.Minute
+	stops := r.stopTimes(t, quiet, cases)
 	err = t.run(ctx, quiet, func(fs []watch.Finding) (bool, error) {
 		at.Advance(time.Unix(int64(t.now), 0).Sub(at.Now()))
-		if len(fs) == 0 {
-			return false, nil
+		if len(fs) > 0 {
+			if err := incidents.Found(ctx, fs); err != nil {
+				return false, err
+			}
 		}
-		return false, incidents.Found(ctx, fs)
+		for len(stops) > 0 && t.now >= stops[0].at && len(incidents.List("", 1)) == 0 { // not while something is told already
+			if err := r.copyAndSuffer(ctx, t, seed, stops[0].c); err != nil {
+				return false, err
+			}
+			stops = stops[1:]
+		}
+		return false, nil
 	})
 	if err != nil {
 		return err
@@ -129,16 +151,46 @@ func (r *Report) shop(ctx context.Context, rate float64, seed uint64, cases []Ca
 	}
 	r.Weeks[rate] += quiet.Hours() / (7 * 24)
 	r.Events += t.sent
-	state, err := t.watch.SaveAll()
-	if err != nil {
-		return err
-	}
 	for i := range cases {
-		if err := r.suffer(ctx, t, state, seed, uint64(i), &cases[i]); err != nil {
+		if f := cases[i].Fault; f == Stop || f == BusyStop {
+			continue
+		}
+		if err := r.copyAndSuffer(ctx, t, seed, &cases[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// stop is a full stop to come.
+type stop struct {
+	at float64
+	c  *Case
+}
+
+// stopTimes draws when everything stops, in order: a little before, so that a busy hour comes within the day.
+func (r *Report) stopTimes(t *traffic, quiet time.Duration, cases []Case) []stop {
+	var out []stop
+	for i := range cases {
+		c := &cases[i]
+		if c.Fault != Stop && c.Fault != BusyStop {
+			continue
+		}
+		for range r.Config.Stops {
+			out = append(out, stop{at: t.now + quiet.Seconds()*t.rng.Float64(), c: c})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b stop) int { return cmp.Compare(a.at, b.at) })
+	return out
+}
+
+func (r *Report) copyAndSuffer(ctx context.Context, t *traffic, seed uint64, c *Case) error {
+	state, err := t.watch.SaveAll()
+	if err != nil {
+		return err
+	}
+	number := uint64(slices.Index(Faults, c.Fault)) + uint64(len(Faults)*c.Runs)
+	return r.suffer(ctx, t, state, seed, number, c)
 }
 
 // suffer lets one fault happen to a copy of what a shop has learned.
@@ -147,9 +199,9 @@ func (r *Report) suffer(ctx context.Context, from *traffic, state map[string][]b
 	if damaged := w.Load(state); len(damaged) > 0 {
 		return fmt.Errorf("loading what was learned: %v are damaged", damaged)
 	}
-	t := &traffic{rng: rand.New(rand.NewPCG(seed, 1000+number)), perHour: from.perHour, now: from.now, weather: from.weather, watch: w,
+	t := &traffic{rng: rand.New(rand.NewPCG(seed, 1000+number)), perHour: from.perHour, strays: from.strays, now: from.now, sky: from.sky, watch: w,
 		reader: watch.NewReader(), fault: c.Fault, from: from.now + beforeFault.Seconds()}
-	for c.Fault == BusyStop && (season(t.from) < 0.97 || season(t.from) > 1.1) {
+	for c.Fault == BusyStop && !isBusy(t.from) {
 		t.from += 60
 	}
 	noticed := 0.0
@@ -177,55 +229,8 @@ func (r *Report) suffer(ctx context.Context, from *traffic, state map[string][]b
 	c.Found++
 	c.Delays = append(c.Delays, time.Duration((noticed-t.from)*float64(time.Second)))
 	if t.first > 0 {
+		c.Arrived = append(c.Arrived, time.Duration((t.first-t.from)*float64(time.Second)))
 		c.FirstBad = append(c.FirstBad, time.Duration((noticed-t.first)*float64(time.Second)))
 	}
 	return nil
-}
-
-// Quantile is the delay within which that share of all runs was noticed; negative where fewer were noticed at all.
-func (c *Case) Quantile(share float64) time.Duration {
-	i := int(share*float64(c.Runs)+0.999999) - 1
-	if i < 0 || i >= len(c.Delays) {
-		return -1
-	}
-	return c.Delays[i]
-}
-
-// Markdown is the report as a table.
-func (r *Report) Markdown() string {
-	var b strings.Builder
-	b.WriteString("| events/h | fault | found | median delay | 90 % within |\n| ---: | --- | ---: | ---: | ---: |\n")
-	for i := range r.Cases {
-		c := &r.Cases[i]
-		fmt.Fprintf(&b, "| %s | %s | %d of %d | %s | %s |\n", rateText(c.Rate), c.Fault, c.Found, c.Runs, delayText(c.Quantile(0.5)), delayText(c.Quantile(0.9)))
-		if len(c.FirstBad) > 0 {
-			fmt.Fprintf(&b, "| | … from the first broken event on | | %s | %s |\n", delayText(max(0, c.FirstBad[(len(c.FirstBad)-1)/2])), delayText(max(0, c.FirstBad[(len(c.FirstBad)-1)*9/10])))
-		}
-	}
-	b.WriteString("\n| events/h | weeks without a fault | incidents | per week and source |\n| ---: | ---: | ---: | ---: |\n")
-	for _, rate := range r.Config.Rates {
-		fmt.Fprintf(&b, "| %s | %.0f | %d | %.2f |\n", rateText(rate), r.Weeks[rate], r.False[rate], float64(r.False[rate])/r.Weeks[rate])
-	}
-	return b.String()
-}
-
-func rateText(rate float64) string {
-	if rate >= 1000 {
-		return fmt.Sprintf("%d,%03d", int(rate)/1000, int(rate)%1000)
-	}
-	return fmt.Sprint(rate)
-}
-
-func delayText(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "—"
-	case d < time.Second:
-		return "< 1 s"
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%.0f s", d.Seconds())
-	case d < 3*time.Hour:
-		return fmt.Sprintf("%.0f min", d.Minutes())
-	}
-	return fmt.Sprintf("%.1f h", d.Hours())
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -53,9 +54,9 @@ func (f Fault) kinds() []watch.Kind {
 type traffic struct {
 	rng     *rand.Rand
 	perHour float64
+	strays  float64 // share of events whose total has a wrong type although nothing is wrong
 	now     float64
-	weather float64
-	burst   float64 // until when a newsletter brings people
+	sky     sky
 	watch   *watch.Watch
 	reader  *watch.Reader
 	fact    watch.Fact
@@ -66,6 +67,9 @@ type traffic struct {
 	rec     kgo.Record
 	sent    int64
 }
+
+// perVisitor are the events of one visitor: every fifth sends twice.
+const perVisitor = 1.2
 
 var simStart = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC) // a Monday
 
@@ -84,6 +88,29 @@ func season(second float64) float64 {
 	return v * 1.09
 }
 
+// sky is what moves how many people come, beside the season.
+type sky struct {
+	weather float64
+	burst   float64 // until when a newsletter brings people
+}
+
+// turn goes five minutes on.
+func (s *sky) turn(rng *rand.Rand, now float64) {
+	s.weather = 0.97*s.weather + 0.036*rng.NormFloat64() // stays about two hours, 15 % wide
+	if rng.Float64() < 2./2016 {
+		s.burst = now + 1800
+	}
+}
+
+// level is how many people come, compared with the mean.
+func (s *sky) level(now float64) float64 {
+	level := season(now) * math.Exp(s.weather)
+	if now < s.burst {
+		level *= 2.5
+	}
+	return level
+}
+
 // run lets traffic flow for so long, in steps of ten seconds, and hands over what is found; it ends early when found says so.
 func (t *traffic) run(ctx context.Context, d time.Duration, found func([]watch.Finding) (enough bool, err error)) error {
 	const step = 10.
@@ -92,15 +119,9 @@ func (t *traffic) run(ctx context.Context, d time.Duration, found func([]watch.F
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			t.weather = 0.97*t.weather + 0.036*t.rng.NormFloat64() // stays about two hours, 15 % wide
-			if t.rng.Float64() < 2./2016 {
-				t.burst = t.now + 1800
-			}
+			t.sky.turn(t.rng, t.now)
 		}
-		level := season(t.now) * math.Exp(t.weather)
-		if t.now < t.burst {
-			level *= 2.5
-		}
+		level := t.sky.level(t.now)
 		t.arrive("Order Completed", level, step)
 		t.arrive("Product Viewed", 2*level, step)
 		t.arrive("Order Refunded", 0.2*level, step)
@@ -122,7 +143,7 @@ func (t *traffic) began(at float64) {
 }
 
 func (t *traffic) arrive(name string, level, step float64) {
-	mean := t.perHour * level * step / 3600 / 1.2 // every fifth visitor comes twice
+	mean := t.perHour * level * step / 3600 / perVisitor
 	target := name == "Order Completed"
 	if target {
 		switch {
@@ -140,7 +161,7 @@ func (t *traffic) arrive(name string, level, step float64) {
 		at := t.now + step*t.rng.Float64()
 		user := t.rng.Uint64()%5000 + 1
 		t.send(name, at, user, target)
-		if t.rng.Float64() < 0.2 {
+		if t.rng.Float64() < perVisitor-1 {
 			t.send(name, at+1, user, target)
 		}
 	}
@@ -176,6 +197,9 @@ func (t *traffic) send(name string, at float64, user uint64, target bool) {
 		amount = `"` + amount + `"`
 	}
 	b = append(append(b, `,"total":`...), amount...)
+	if t.strays > 0 && t.rng.Float64() < t.strays {
+		amount = `"` + strings.Trim(amount, `"`) + `"`
+	}
 	lost := 0.003
 	if target && t.broken(Nulls) {
 		lost = 0.2

@@ -74,8 +74,8 @@ func (m *Manager) feeds(source, event, view string) bool {
 	return m.cfg.Feeds != nil && m.cfg.Feeds(source, event, view)
 }
 
-// severity weighs what all members show.
-func severity(members []Member) Severity {
+// severity weighs what all members show, of so many events.
+func severity(members []Member, affected int64) Severity {
 	worst := Info
 	for _, m := range members {
 		s := Warning
@@ -87,7 +87,7 @@ func severity(members []Member) Severity {
 				s = Critical
 			}
 		case watch.Nulls, watch.TypeMix, watch.Violations:
-			if m.Observed >= 0.5 {
+			if m.Observed >= 0.5 && affected != 1 {
 				s = Critical
 			}
 		case watch.NewValue, watch.Cardinality, watch.Naming, watch.Lateness, watch.Duplicates:

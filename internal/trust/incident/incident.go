@@ -56,7 +56,7 @@ type Incident struct {
 	DetectedAt  time.Time      `json:"detectedAt"`
 	UpdatedAt   time.Time      `json:"updatedAt"`
 	ResolvedAt  *time.Time     `json:"resolvedAt"`
-	Resolution  string         `json:"resolution" doc:"recovered, by hand, or new normal"`
+	Resolution  string         `json:"resolution" doc:"recovered, by hand, new normal, or nothing followed"`
 	Observed    float64        `json:"observed"`
 	Expected    float64        `json:"expected"`
 	Unit        string         `json:"unit" doc:"share, events, ratio, values or value"`

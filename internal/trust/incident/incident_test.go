@@ -85,6 +85,35 @@ func TestTitlesAreInPlainWords(t *testing.T) {
 	}
 }
 
+// TestOneEventIsSaidToBeOne follows the first event with a wrong type: it is not critical, and what is said changes with the second.
+func TestOneEventIsSaidToBeOne(t *testing.T) {
+	m, _ := open(t, table{})
+	f := watch.Finding{Kind: watch.TypeMix, Source: "web", Event: "Signed Up", Property: "age", Value: "string", Note: "number", Since: at(0), At: at(0), Open: true,
+		Observed: 1, Unit: "share", Affected: 1}
+	found(t, m, f)
+	i := m.List("", 1)[0]
+	if i.Title != "Signed Up from web has text instead of a number in `age` in one event so far, at 12:00 UTC" || i.Severity != incident.Warning {
+		t.Errorf("got %q, %s", i.Title, i.Severity)
+	}
+	if !strings.Contains(i.Explanation, "resolves itself") || !strings.Contains(i.NextStep, "A test needs nothing") {
+		t.Errorf("got %q, %q", i.Explanation, i.NextStep)
+	}
+	id := i.ID
+	end := f
+	end.Open, end.At, end.Note = false, at(400), "nothing followed"
+	other, _ := open(t, table{})
+	found(t, other, f)
+	found(t, other, end)
+	if i, err := other.Find(id); err != nil || i.State != incident.Resolved || i.Resolution != "nothing followed" {
+		t.Errorf("got %+v, %v", i, err)
+	}
+	f.Affected, f.At = 3, at(9)
+	found(t, m, f)
+	if i := m.List("", 1)[0]; i.ID != id || i.Title != "Signed Up from web has text instead of a number in `age` since 12:00 UTC" || i.Severity != incident.Critical {
+		t.Errorf("got %q, %s", i.Title, i.Severity)
+	}
+}
+
 func TestOneCauseIsOneIncident(t *testing.T) {
 	m, _ := open(t, table{})
 	found(t, m, gone("Order Completed", 10, true), gone("Product Viewed", 12, true))

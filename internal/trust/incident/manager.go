@@ -280,7 +280,7 @@ func (m *Manager) grow(i *Incident, f *watch.Finding) {
 	if len(f.Series) > 0 {
 		i.Series = f.Series
 	}
-	if s := severity(i.Members); i.Severity != s {
+	if s := severity(i.Members, i.Affected); i.Severity != s {
 		i.Severity = s
 	}
 }

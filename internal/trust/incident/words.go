@@ -25,12 +25,20 @@ func (m *Manager) describe(i *Incident) {
 		i.Title = "No events have come from " + list(sources) + w.since(i.StartedAt)
 	} else {
 		i.Title = w.title(head, i.StartedAt)
+		if i.alone() {
+			i.Title = strings.TrimSuffix(i.Title, w.since(i.StartedAt)) + " in one event so far," + strings.Replace(w.since(i.StartedAt), " since ", " at ", 1)
+		}
 		if n := others(i.Members, head); n > 0 && (family(head.Kind) == "less" || family(head.Kind) == "more") && head.Event != "" {
 			i.Title = strings.Replace(i.Title, head.Event, fmt.Sprintf("%s and %s", head.Event, plural(n, "other event")), 1)
 		}
 	}
 	i.Explanation = w.explain(i, head)
 	i.NextStep = nextStep(i, head)
+}
+
+// alone reports whether one event with a wrong type is all there is so far.
+func (i *Incident) alone() bool {
+	return i.Kind == watch.TypeMix && i.Affected == 1 && len(i.Members) == 1 && i.State != Resolved
 }
 
 // headline is the member that says most: a whole source before an event, silence before less, contents before their
@@ -161,6 +169,10 @@ func (w words) explain(i *Incident, head Member) string {
 		out = append(out, fmt.Sprintf("The tracking plan expects %s. It is %s.", head.Note, number(head.Observed)))
 	case watch.Nulls, watch.Violations, watch.Lateness, watch.Duplicates, watch.Naming:
 		out = append(out, fmt.Sprintf("Usual is %s.", percent(head.Expected)))
+	case watch.TypeMix:
+		if i.alone() {
+			out = append(out, "It never was in thousands of events before. It may be the first of many, or a test. If nothing follows within hours, the incident resolves itself.")
+		}
 	case watch.VanishedValue:
 		out = append(out, fmt.Sprintf("It usually stands in %s of these events.", percent(head.Expected)))
 	}
@@ -193,6 +205,9 @@ func nextStep(i *Incident, head Member) string {
 	case watch.Rise:
 		return "If a campaign explains it, resolve the incident. Otherwise " + strings.ToLower(team[:1]) + team[1:] + " whether events are sent more than once, or by a robot."
 	case watch.Nulls, watch.TypeMix, watch.Violations:
+		if i.alone() {
+			return "Look at the event below: who sent it, with which version? A test needs nothing. Otherwise " + strings.ToLower(team[:1]) + team[1:] + " what was released last."
+		}
 		if i.Release != nil {
 			return team + " to correct release " + i.Release.Version + ". Events in quarantine wait: repair and replay them on the Quarantine page."
 		}

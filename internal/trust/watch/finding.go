@@ -27,7 +27,10 @@ const (
 	Column        Kind = "column"         // a figure of a view is off
 )
 
-const newNormal = "new normal"
+const (
+	newNormal       = "new normal"
+	nothingFollowed = "nothing followed"
+)
 
 // Finding is what a detector says: that something is wrong from Since on, how it goes on, and in the end that it is over.
 type Finding struct {
@@ -36,7 +39,7 @@ type Finding struct {
 	Value                   string // of new, vanished and wrongly typed values: what it is about; of TooFew and TooMany: the event compared with
 	View, ColumnName        string // of Column
 	Open                    bool   // false: it is over
-	Note                    string // of an end: "" for recovered, or "new normal"; of TooFew and TooMany: what is planned
+	Note                    string // of an end: "" for recovered, "new normal" or "nothing followed"; of TooFew and TooMany: what is planned
 	// Since is when it began, At when it was noticed, in the events' own time.
 	Since, At time.Time
 	// Observed and Expected are shares, counts in a window or values, as Unit says.

@@ -164,7 +164,7 @@ func (w *Watch) property(s *source, t *stream, f *Fact, node int, in string) *pr
 		p.items++
 	}
 	o := p.Odd
-	if opened, closed := p.typed(kind, f, s.fresh); opened || closed {
+	if opened, closed := p.typed(kind, f, s); opened || closed {
 		if opened {
 			o = p.Odd
 		}

@@ -52,6 +52,7 @@ func (s *source) streams() []*stream {
 
 func (w *Watch) pass(s *source, t *stream, name string, blindFrom, blindTo int64) {
 	v := t.Volume
+	v.peers = len(s.Events) + 1
 	if sh, found := v.silence(s.Mark); found {
 		w.shifted(s, t, name, sh)
 	}
@@ -104,6 +105,11 @@ func (w *Watch) update(s *source, t *stream, name string) {
 	for prop, p := range t.Props {
 		each(&p.Nulls, Nulls, prop)
 		if o := p.Odd; o != nil && o.Open {
+			if o.Users < 2 && s.Mark-o.First > aloneAfter {
+				w.mu.out = append(w.mu.out, w.oddType(s, t, name, prop, p, o, false, s.Mark))
+				p.stray(o, s)
+				continue
+			}
 			if s.Mark-o.First > freezeSeconds {
 				p.Odd, p.M = nil, min(p.M, 50)
 				w.mu.out = append(w.mu.out, Finding{Kind: TypeMix, Source: s.Name, Event: name, Property: prop, Value: typeNames[o.Type], Note: newNormal,

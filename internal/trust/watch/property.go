@@ -4,6 +4,7 @@ import (
 	"hash/fnv"
 	"math"
 	"math/bits"
+	"slices"
 	"strings"
 
 	"myelin/internal/tape"
@@ -13,7 +14,6 @@ import (
 const (
 	maxValues     = 64
 	maxValueBytes = 64
-	firmType      = 2000 // values of one type, after which a single other one from a new release is news
 )
 
 // property is what is known of one property of an event.
@@ -50,20 +50,7 @@ type value struct {
 	New   bool    `json:"o"` // it is reported as new
 }
 
-// odd is a suspicion: values of a type that the property hardly ever has.
-type odd struct {
-	Type    int       `json:"type"`
-	Version string    `json:"version"`
-	First   float64   `json:"first"`
-	N       float64   `json:"n"`     // odd ones
-	Of      float64   `json:"of"`    // all of that version since
-	Since   float64   `json:"since"` // all of any version since
-	User    uint64    `json:"-"`
-	Users   int       `json:"users"`
-	Open    bool      `json:"open"`
-	Calm    float64   `json:"calm"`
-	Proof   *evidence `json:"proof"`
-}
+func kindOf(name string) int { return max(0, slices.Index(typeNames[:], name)) }
 
 var typeNames = [...]string{"null", "boolean", "number", "string", "list", "object"}
 
@@ -92,67 +79,6 @@ func (p *property) usualType() string {
 		}
 	}
 	return typeNames[best]
-}
-
-// typed takes a value's type; opened and closed say what it led to. isNew says that the event's version has been known for hardly
-// any time: what a release sends first in a type that never came in thousands of values is told at once.
-func (p *property) typed(t int, f *Fact, isNew bool) (opened, closed bool) {
-	if o := p.Odd; o != nil {
-		opened, closed = p.suspect(o, t, f)
-		if closed || !o.Open && o.Since > 400 {
-			p.Odd = nil
-		}
-		if o.Open && t == o.Type {
-			return opened, closed // it teaches nothing
-		}
-	} else if p.M >= 100 && p.Types[t] < 0.003 {
-		p.Odd = &odd{Type: t, Version: f.Dims[versionDimension], First: f.At, N: 1, Of: 1, Since: 1, User: f.User, Users: 1, Proof: &evidence{}}
-		p.Odd.Proof.add(f)
-		if isNew && p.M >= firmType && p.Types[t] < 1e-4 {
-			p.Odd.Open = true
-			return true, false
-		}
-	}
-	p.M = min(p.M+1, 20_000)
-	for k := range p.Types {
-		x := 0.0
-		if k == t {
-			x = 1
-		}
-		p.Types[k] += (x - p.Types[k]) / p.M
-	}
-	return opened, closed
-}
-
-// suspect follows a suspicion. Two odd values of two users are enough where the version that sends them sends hardly
-// anything else; otherwise it takes five, and a share of 5 %.
-func (p *property) suspect(o *odd, t int, f *Fact) (opened, closed bool) {
-	o.Since++
-	if f.Dims[versionDimension] == o.Version {
-		o.Of++
-	}
-	if t != o.Type {
-		o.Calm++
-		closed = o.Open && o.Calm > max(60, 12*o.Since/max(o.N, 1))
-		return false, closed
-	}
-	o.Calm = 0
-	o.N++
-	if f.Dims[versionDimension] != o.Version {
-		o.Of = max(o.Of, o.N*2) // not one version's doing
-	}
-	if f.User != o.User || f.User == 0 {
-		o.Users++
-		o.User = f.User
-	}
-	o.Proof.add(f)
-	if o.Open || o.Users < 2 {
-		return false, false
-	}
-	one := o.N >= 2 && o.N >= 0.6*o.Of
-	many := o.N >= 5 && o.N >= 0.05*o.Since
-	o.Open = one || many
-	return o.Open, false
 }
 
 // took counts a value of a fixed set. It returns the value that is new, gone or back, with what happened.

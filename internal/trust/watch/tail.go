@@ -20,6 +20,9 @@ const (
 	// More than usual is seldom a fault, and often a newsletter: of that chance may speak less.
 	risingWeeks = 400
 	maxExcess   = 3 // an excursion teaches at most so many means, so that one incident does not blind us
+	// Where there are many excursions, more of them are remembered, and higher ones.
+	usualPeaks = 40
+	manyExcess = 6
 )
 
 // score is one reading of what a tail is for: its prior and where excursions begin.
@@ -27,19 +30,39 @@ type prior struct {
 	high, mean, perWeek, floor float64
 	// weeks is how rarely chance may reach the limit; 0: quietWeeks.
 	weeks float64
+	peaks float64 // of how many the mean is taken; 0: usualPeaks
+}
+
+func (p *prior) memory() float64 {
+	if p.peaks > 0 {
+		return p.peaks
+	}
+	return usualPeaks
+}
+
+func (p *prior) most() float64 {
+	if p.peaks > usualPeaks {
+		return manyExcess
+	}
+	return maxExcess
 }
 
 // limit is the score from which on something is wrong.
 func (t *tail) limit(p prior) float64 {
-	const priorWeeks, priorCount = 0.5, 5
+	const priorWeeks = 0.5
 	rate := (p.perWeek*priorWeeks + t.Count) / (priorWeeks + t.Weeks)
-	n := min(t.Learnt, 40)
-	mean := (p.mean*priorCount + t.Mean*n) / (priorCount + n)
 	weeks := p.weeks
 	if weeks == 0 {
 		weeks = quietWeeks
 	}
-	return max(p.floor, p.high+mean*math.Log(max(rate, 0.2)*weeks))
+	return max(p.floor, p.high+t.scale(p)*math.Log(max(rate, 0.2)*weeks))
+}
+
+// scale is the mean excess of peaks: the limit moves by as much when chance may reach it e times as often.
+func (t *tail) scale(p prior) float64 {
+	const priorCount = 5
+	n := min(t.Learnt, p.memory())
+	return (p.mean*priorCount + t.Mean*n) / (priorCount + n)
 }
 
 // learn takes a score that was not part of an incident; weeks is the time that it stands for.
@@ -64,9 +87,9 @@ func (t *tail) excursion(p prior) {
 	if t.Learnt > 0 {
 		mean = t.Mean
 	}
-	excess := min(t.Peak-p.high, maxExcess*max(mean, p.mean))
+	excess := min(t.Peak-p.high, p.most()*max(mean, p.mean))
 	t.Learnt++
-	t.Mean += (excess - t.Mean) / min(t.Learnt, 40)
+	t.Mean += (excess - t.Mean) / min(t.Learnt, p.memory())
 	t.Count++
 	t.Peak = 0
 }

@@ -22,7 +22,7 @@ var (
 		{high: 2.2, mean: 0.6, perWeek: 10, floor: 4.5}, {high: 2.2, mean: 0.6, perWeek: 8, floor: 4.5}, {high: 2.2, mean: 0.55, perWeek: 4, floor: 4.2},
 		{high: 2.2, mean: 0.5, perWeek: 1.5, floor: 4}, {high: 2.2, mean: 0.5, perWeek: 0.7, floor: 4},
 	}
-	gapPrior = prior{high: 3, mean: 1.05, perWeek: 100, floor: 11, weeks: 45}
+	gapPrior = prior{high: 3, mean: 1.05, perWeek: 100, floor: leastGap, peaks: 1000}
 )
 
 // volume is how often something happens: a source's events, or those of one name.
@@ -53,6 +53,7 @@ type volume struct {
 	Back   float64 `json:"back"`  // events since a stop
 
 	awake float64 // nobody watched before
+	peers int     // series of the source
 }
 
 // shift is what a series found out about itself.
@@ -146,25 +147,42 @@ func (v *volume) event(at float64) (out shift, found bool) {
 	return out, found
 }
 
-// Rare events have few gaps a week that could be long by chance: waiting longer than this gains nothing.
+// A silence at an hour in which little comes takes long to tell, and there are few that could mislead. The limit follows the rate: so
+// the mean delay is the least for the same number of false ones.
 const (
-	rareEvents = 150 // an hour
-	rareLimit  = 13.2
+	quietHours = 1.5 // how strongly
+	leastGap   = 8   // expected events that must stay away, whatever the rate
+	// falseGaps is how often chance may make silences of a source, in a week; its events share it.
+	falseGaps = 0.3
 )
 
-// gapLimit is how many expected events may stay away.
-func (v *volume) gapLimit() float64 {
+// gapLimit is how many expected events may stay away while so many a second are expected.
+func (v *volume) gapLimit(rate float64) float64 {
 	t := &v.Tails[2*gapWindow]
-	limit := t.limit(gapPrior)
+	p := gapPrior
+	p.weeks = float64(max(1, v.peers)) / falseGaps
+	limit := t.limit(p)
 	switch age := v.age(); {
 	case age < 24:
 		return 4 * limit
 	case age < 7*24:
 		return 1.5 * limit
-	case v.base(v.Slot/12) < rareEvents:
-		return min(limit, rareLimit)
 	}
-	return limit
+	if mean := v.mean(); mean > 0 && rate > 0 {
+		limit += quietHours * t.scale(p) * math.Log(rate/mean)
+	}
+	return max(limit, leastGap)
+}
+
+// mean is how many events a second there were in the last week.
+func (v *volume) mean() float64 {
+	sum, n := 0.0, 0.0
+	for h := v.Newest; h > v.Newest-weekHours; h-- {
+		if x, ok := v.value(h); ok {
+			sum, n = sum+x, n+1
+		}
+	}
+	return sum / max(n, 1) / hourSeconds
 }
 
 // silence asks whether nothing has come for too long.
@@ -177,7 +195,7 @@ func (v *volume) silence(now float64) (shift, bool) {
 		return shift{}, false
 	}
 	expected := v.over(from, now)
-	if expected < v.gapLimit() {
+	if expected < leastGap || expected < v.gapLimit(expected/(now-from)) {
 		return shift{}, false
 	}
 	v.Stop, v.Back, v.Since, v.Opened = true, 0, int64(v.Last), int64(now)
@@ -325,7 +343,7 @@ func (v *volume) matters(way int, seen, expected float64, window int) bool {
 	if way < 0 {
 		return ratio < least
 	}
-	return ratio > most && seen-expected >= 25
+	return ratio > most && seen-expected >= 50
 }
 
 // variation is the squared relative error of the forecasts of a window on one side, beyond what counting explains. Bursts make only the

@@ -69,8 +69,11 @@ type source struct {
 	Naming   ratio                  `json:"naming"`
 	Twice    ratio                  `json:"twice"`
 	Expected map[string]*expected   `json:"expected,omitempty"`
-	Mark     float64                `json:"mark"`  // how far the events' time has come
-	Clock    float64                `json:"clock"` // when that was
+	Mark     float64                `json:"mark"`    // how far the events' time has come
+	Clock    float64                `json:"clock"`   // when that was
+	Strays   float64                `json:"strays"`  // single values of a wrong type that nothing followed, fading
+	StrayAt  float64                `json:"strayAt"` // the latest of them
+	Alone    float64                `json:"alone"`   // when a single one was told last
 	kept     int64                  // events since the last word of duplicates
 	fresh    bool                   // the event at hand is of a version that was first seen within newRelease, after others
 	dirty    bool
@@ -303,10 +306,16 @@ func (w *Watch) oddType(s *source, t *stream, name, property string, p *property
 		Observed: o.N / max(o.Since, 1), Expected: p.Types[o.Type], Unit: "share", Affected: int64(o.N), Note: p.usualType()}
 	if !open {
 		out.Note = ""
+		if o.Users < 2 {
+			out.Note = nothingFollowed
+		}
 		return out
 	}
 	out.Causes, out.Samples = t.Mix.causes(o.Proof, out.Observed), slices.Clone(o.Proof.Samples)
 	out.Release = s.release(out.Causes, o.First)
+	if v := s.Versions[o.Version]; o.alone() && v != nil && len(s.Versions) > 1 && o.First-v.First < newRelease {
+		out.Release = &Release{Version: o.Version, FirstSeen: clockTime(v.First)}
+	}
 	return out
 }
 

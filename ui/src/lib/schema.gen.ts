@@ -252,7 +252,7 @@ export interface Incident {
   nextStep: string;
   observed: number;
   property: string;
-  /** recovered, by hand, or new normal */
+  /** recovered, by hand, new normal, or nothing followed */
   resolution: string;
   resolvedAt: string | null;
   samples: unknown[];
@@ -295,7 +295,7 @@ export interface IncidentDetail {
   nextStep: string;
   observed: number;
   property: string;
-  /** recovered, by hand, or new normal */
+  /** recovered, by hand, new normal, or nothing followed */
   resolution: string;
   resolvedAt: string | null;
   samples: unknown[];
