@@ -46,7 +46,7 @@ func (n *node) openDoors(context.Context) error {
 			return err
 		}
 		n.doors, err = collect.New(collect.Config{
-			Sources: n.doorSources(), Topic: trust.Doorstep("events"), Sealer: n.sealer, Clock: n.Clock,
+			Sources: n.doorSources(), Topic: trust.Doorstep("events"), Sealer: n.sealer, Clock: n.Clock, Sluice: n.gates.http,
 			Limits: collect.Limits{BodyBytes: int(n.cfg.Limits.RequestBytes)},
 		}, n.judge, n.producer, n.metrics)
 		if err != nil {

@@ -48,6 +48,7 @@ func (n *node) collectStage() api.Stage {
 	if refused > 0 {
 		s.Note += ", " + plural(refused, "refused request")
 	}
+	s.Note += n.gateNote()
 	return s
 }
 

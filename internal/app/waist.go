@@ -29,6 +29,7 @@ type waist struct {
 	cluster   *log.Cluster
 	governed  []string
 	partCount map[string]int32
+	gates     gates
 }
 
 func (n *node) openWaist(ctx context.Context) error {
@@ -53,7 +54,13 @@ func (n *node) openWaist(ctx context.Context) error {
 	if n.cluster, err = log.Open(lc); err != nil {
 		return err
 	}
-	return n.ensureTopics(ctx)
+	if err := n.ensureTopics(ctx); err != nil {
+		return err
+	}
+	if n.broker == nil {
+		n.clusterGates()
+	}
+	return nil
 }
 
 func (n *node) openBroker() error {
@@ -63,8 +70,9 @@ func (n *node) openBroker() error {
 	}
 	n.kafka = listener
 	n.cfg.Kafka.Listen = listener.Addr().String()
+	admit := n.brokerGates()
 	n.broker, err = broker.Open(broker.Config{
-		Dir: n.folder.path("log"), FS: n.folder.fs, Clock: n.Clock, Advertised: n.advertised(), AutoCreateTopics: true, Reserved: n.reserved, Protected: n.protected,
+		Dir: n.folder.path("log"), FS: n.folder.fs, Clock: n.Clock, Advertised: n.advertised(), AutoCreateTopics: true, Reserved: n.reserved, Protected: n.protected, Admit: admit,
 		Store:         store.Config{MinFreeBytes: n.cfg.Limits.FreeDiskBytes},
 		TopicDefaults: map[string]string{"retention.ms": "604800000"},
 		Access:        n.kafkaAccess(), TLS: tlsConfig(n.kafkaCert),
@@ -116,8 +124,12 @@ func (n *node) reserved(topic string) bool {
 
 // protected reports whether a topic holds what was acknowledged or decided, the doorsteps too.
 func (n *node) protected(topic string) bool {
+	return n.reserved(topic) || n.isDoorstep(topic)
+}
+
+func (n *node) isDoorstep(topic string) bool {
 	governed, doorstep := strings.CutSuffix(topic, trust.Doorstep(""))
-	return n.reserved(topic) || doorstep && n.isGoverned(governed)
+	return doorstep && n.isGoverned(governed)
 }
 
 // ensureTopics makes the topics of the river.

@@ -62,6 +62,10 @@ type Config struct {
 	// away or change: what was acknowledged must not vanish by a slip. nil: none.
 	Protected func(topic string) bool
 
+	// Admit is told how many records of a topic came from outside, and says how long the client has to wait before it sends more: it is
+	// told so, and not read meanwhile. nil: not at all.
+	Admit func(topic string, records int) time.Duration
+
 	// Access says who gets in; its zero value lets everybody do everything.
 	Access access.Config
 	// TLS is spoken by what Serve listens on; nil: plain TCP.
@@ -146,7 +150,7 @@ type Broker struct {
 func Open(cfg Config) (*Broker, error) {
 	cfg = cfg.withDefaults()
 	apiCfg := api.Config{
-		NodeID: cfg.NodeID, Dir: cfg.Dir, Reserved: cfg.Reserved, Protected: cfg.Protected, AutoCreate: cfg.AutoCreateTopics, DefaultPartitions: cfg.DefaultPartitions,
+		NodeID: cfg.NodeID, Dir: cfg.Dir, Reserved: cfg.Reserved, Protected: cfg.Protected, Admit: cfg.Admit, AutoCreate: cfg.AutoCreateTopics, DefaultPartitions: cfg.DefaultPartitions,
 		MaxFetchBytes: cfg.MaxFetchBytes, FetchBudget: cfg.FetchBudget,
 	}
 	if cfg.Advertised != "" {

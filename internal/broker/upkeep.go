@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"myelin/internal/broker/compact"
+	"myelin/internal/broker/group"
 )
 
 const (
@@ -107,4 +108,29 @@ func (b *Broker) Lags() []Lag {
 		})
 	}
 	return out
+}
+
+// Backlog is how many records of topics a group has yet to read, and how many it has committed since they were made.
+func (b *Broker) Backlog(name string, topics ...string) (waiting, done int64) {
+	for _, topic := range topics {
+		t := b.topics.Name(topic)
+		if t == nil {
+			continue
+		}
+		parts := t.Partitions()
+		offsets := make([]group.Committed, len(parts))
+		for i := range offsets {
+			offsets[i].Topic, offsets[i].Partition = topic, int32(i)
+		}
+		offsets, e := b.groups.Fetch(group.Committer{Group: name, Generation: -1}, offsets, false, false)
+		if e != nil {
+			continue
+		}
+		for i, p := range parts {
+			bounds := p.Bounds()
+			waiting += max(0, bounds.High-max(offsets[i].Offset, bounds.Start))
+			done += max(0, offsets[i].Offset)
+		}
+	}
+	return waiting, done
 }

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"time"
 
 	"myelin/internal/tape"
 )
@@ -57,6 +58,12 @@ func overloaded(why string) *refusal {
 	// Not all at the same time, or the next moment would be like this one.
 	return &refusal{status: http.StatusTooManyRequests, code: "overloaded", retryAfter: 2 + rand.IntN(4),
 		message: why, hint: "Send the same request again after the seconds in Retry-After; events keep their messageId, so none is counted twice."}
+}
+
+// after asks the sender to stay away for that long at least.
+func (x *refusal) after(wait time.Duration) *refusal {
+	x.retryAfter += int(wait / time.Second)
+	return x
 }
 
 // busy is overloaded for a request whose events are not known.

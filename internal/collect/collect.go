@@ -20,6 +20,7 @@ import (
 
 	"myelin/internal/clock"
 	"myelin/internal/event"
+	"myelin/internal/sluice"
 	"myelin/internal/tape"
 	"myelin/internal/telemetry"
 )
@@ -56,6 +57,8 @@ type Config struct {
 	// Clock: the machine's.
 	Clock  clock.Clock
 	Limits Limits
+	// Sluice says how long senders have to wait because of what waits behind the doors. nil: not at all.
+	Sluice *sluice.Door
 }
 
 // Limits bound what a request may cost. Zero fields mean the defaults named.

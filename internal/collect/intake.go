@@ -78,6 +78,10 @@ func (d *Doors) collect(w http.ResponseWriter, r *http.Request, rt route) {
 		d.refuse(w, busy("the log cannot take more events right now"))
 		return
 	}
+	if wait := d.cfg.Sluice.Wait(); wait > longestHold && rt.kind != validate {
+		d.refuse(w, busy("more events came than can be worked on right now").after(wait))
+		return
+	}
 	var from *sender
 	if key := headerKey(r); key != "" {
 		var fault *refusal
@@ -87,19 +91,28 @@ func (d *Doors) collect(w http.ResponseWriter, r *http.Request, rt route) {
 		}
 	}
 	s := d.acquire()
-	defer func() { d.inFlight.Add(-s.charged) }()
-	if fault := d.readBody(w, r, s); fault != nil {
+	fault := d.readBody(w, r, s)
+	charged := s.charged // s may be another's by the end
+	defer func() { d.inFlight.Add(-charged) }()
+	if fault != nil {
 		d.refuse(w, fault)
 		return
 	}
 	report := rt.kind == validate || r.Header.Get("Myelin-Validate") == "report"
-	from, fault := d.work(r, rt, from, s, received, report)
+	from, fault = d.work(r, rt, from, s, received, report)
 	if fault != nil {
 		d.refuse(w, fault)
 		d.release(s)
 		return
 	}
-	d.finish(w, r, rt, from, s, report)
+	body, wait := d.finish(w, r, rt, from, s, report)
+	if body == nil {
+		return
+	}
+	d.inFlight.Add(-charged)
+	charged = 0
+	d.hold(r.Context(), wait)
+	answer(w, body)
 }
 
 // work makes records of the body in s; whom it is from is looked up in it if that is not known.
@@ -120,25 +133,39 @@ func (d *Doors) work(r *http.Request, rt route, from *sender, s *scratch, receiv
 	return from, d.intake(rt, from, s, report)
 }
 
-// finish stores the events that work has made and answers.
-func (d *Doors) finish(w http.ResponseWriter, r *http.Request, rt route, from *sender, s *scratch, report bool) {
+// finish stores the events that work has made. It returns the answer, and how long to wait with it, or nil when it has refused them.
+func (d *Doors) finish(w http.ResponseWriter, r *http.Request, rt route, from *sender, s *scratch, report bool) (body []byte, wait time.Duration) {
 	if rt.kind == validate {
 		d.metrics.request("validated")
-		answer(w, appendReport(nil, s))
+		body = appendReport(nil, s)
 		d.release(s)
-		return
+		return body, 0
 	}
+	wait = d.cfg.Sluice.Take(len(s.out))
 	if fault := d.store(r.Context(), from, s); fault != nil {
 		d.refuse(w, fault)
-		return // not released: the appender may still hold the records
+		return nil, 0 // not released: the appender may still hold the records
 	}
 	d.metrics.request("stored")
-	if !report {
-		answer(w, success)
-	} else {
-		answer(w, appendReport(nil, s))
+	if body = success; report {
+		body = appendReport(nil, s)
 	}
 	d.release(s)
+	return body, wait
+}
+
+// longestHold is how long the answer to what is stored is held back at most.
+const longestHold = 2 * time.Second
+
+// hold keeps a sender waiting for its answer, so that it does not send more. Nothing is kept for it meanwhile but its connection.
+func (d *Doors) hold(ctx context.Context, wait time.Duration) {
+	if wait < time.Millisecond {
+		return
+	}
+	select {
+	case <-d.cfg.Clock.After(min(wait, longestHold)):
+	case <-ctx.Done(): // it went away
+	}
 }
 
 func (d *Doors) parse(s *scratch) *refusal {

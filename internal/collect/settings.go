@@ -87,6 +87,7 @@ func (d *Doors) pixelEvent(r *http.Request, typ event.Type, received int64) *ref
 		d.release(s)
 		return fault
 	}
+	_ = d.cfg.Sluice.Take(1) // who shows an image does not wait for it
 	if fault := d.store(r.Context(), from, s); fault != nil {
 		return fault
 	}

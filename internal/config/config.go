@@ -107,6 +107,8 @@ type Limits struct {
 	// StateBytes is what the state of views may take in memory; views that need more stand still. 0: half of the machine's memory, or of
 	// what the process may use.
 	StateBytes int64 `yaml:"state_bytes"`
+	// Backlog is for how long what waits on the doorsteps may keep the release busy before senders are slowed. 0: any time.
+	Backlog Duration `yaml:"backlog"`
 }
 
 // Default is the configuration of an empty myelin.yaml.
@@ -119,6 +121,7 @@ func Default() Config {
 		Limits: Limits{
 			RequestBytes: 4 << 20, FreeDiskBytes: 512 << 20,
 			KafkaConnections: 10_000, KafkaConnectionsPerAddress: 2_000, KafkaMemoryBytes: 256 << 20,
+			Backlog: Seconds(2),
 		},
 		TrustLoopback: true,
 	}

@@ -26,6 +26,8 @@ func TestSecurityOfConnections(t *testing.T) {
 		{`kafka: {tls: {certt: a.pem}}`, `unknown key "kafka.tls.certt"`},
 		{`kafka: {advertised: here}`, "is not an address"},
 		{`limits: {kafka_connections: 0}`, "limits.kafka_connections is 0"},
+		{`limits: {backlog: -2s}`, "not a length of time"},
+		{`limits: {backlog: forever}`, ""},
 		{`users: [{name: a, password: p, role: admin}, {name: a, password: p, role: viewer}]`, `two users are called "a"`},
 	} {
 		_, err := Parse("myelin.yaml", []byte(tc.text), func(string) string { return "" })

@@ -19,7 +19,7 @@ import (
 
 // layers lists the rooms from the ground up. A room imports only rooms of lower layers, or itself and its sub-rooms.
 var layers = [][]string{
-	{"clock", "tape", "event", "vec", "config", "telemetry", "lint", "ui"},
+	{"clock", "tape", "event", "vec", "config", "telemetry", "sluice", "lint", "ui"},
 	{"auth", "control"},
 	{"broker", "log", "connect"},
 	{"collect", "trust", "process", "activate"},
@@ -29,7 +29,7 @@ var layers = [][]string{
 }
 
 // ground is the order among the rooms of the lowest layer that do see each other: each may import those before it.
-var ground = []string{"clock", "tape", "event", "telemetry"}
+var ground = []string{"clock", "tape", "event", "telemetry", "sluice"}
 
 // noOS are rooms whose files must go through vfs, so that tests can crash them.
 var noOS = []string{"internal/broker/store", "internal/process/state", "internal/control"}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -28,6 +29,7 @@ type produceCall struct {
 	acks  int16
 	left  atomic.Int64
 	reply func(wire.Response, error)
+	taken int // records of the topic at hand, while they are begun
 }
 
 // smallProduce is what a connection commits by itself while the log is at rest.
@@ -55,7 +57,7 @@ func (c *produceCall) finish(n int64) {
 	c.reply(nil, nil)
 }
 
-func (s *Server) produce(req *kmsg.ProduceRequest, inProcess bool, reply func(wire.Response, error)) {
+func (s *Server) produce(req *kmsg.ProduceRequest, from *wire.Client, reply func(wire.Response, error)) {
 	call := &produceCall{acks: req.Acks, reply: reply}
 	resp := &call.resp
 	resp.version = req.Version
@@ -78,6 +80,7 @@ func (s *Server) produce(req *kmsg.ProduceRequest, inProcess bool, reply func(wi
 	if total == 1 && len(req.Topics[0].Partitions[0].Records) <= smallProduce && s.Store.Lead() {
 		defer s.Store.CommitLed()
 	}
+	wait := time.Duration(0)
 	for i := range req.Topics {
 		rt := &req.Topics[i]
 		t, e := s.topicOf(rt.Topic, rt.TopicID, req.Version >= 13)
@@ -85,12 +88,20 @@ func (s *Server) produce(req *kmsg.ProduceRequest, inProcess bool, reply func(wi
 		case e != nil:
 		case t.Internal:
 			e = kerr.InvalidTopicException
-		case !inProcess && s.Config.Reserved != nil && s.Config.Reserved(t.Name):
+		case !from.InProcess && s.Config.Reserved != nil && s.Config.Reserved(t.Name):
 			e = kerr.TopicAuthorizationFailed
 		}
+		call.taken = 0
 		for j := range rt.Partitions {
 			s.producePartition(call, req, t, e, &rt.Partitions[j], &resp.topics[i].partitions[j])
 		}
+		if call.taken > 0 && !from.InProcess && s.Config.Admit != nil {
+			wait = max(wait, s.Config.Admit(t.Name, call.taken))
+		}
+	}
+	if wait >= time.Millisecond { // no answer could say less
+		resp.SetThrottle(int32(wait.Milliseconds()))
+		from.Mute(wait)
 	}
 	call.finish(1)
 }
@@ -136,6 +147,7 @@ func (s *Server) producePartition(call *produceCall, req *kmsg.ProduceRequest, t
 			call.finish(1)
 		})
 	}
+	call.taken += int(v.Count())
 	if t.Config().AppendTime {
 		sp.appendTime = v.MaxTimestamp()
 	}

@@ -32,13 +32,15 @@ const noOperations = -2147483648
 
 // Config is what clients are told about the broker and what they may do.
 type Config struct {
-	NodeID            int32
-	Dir               string // the data folder, for DescribeLogDirs
-	AdvertisedHost    string // empty: the address that the client connected to
-	AdvertisedPort    int32
-	Reserved          func(topic string) bool // written over in-process connections only; nil: none
-	Protected         func(topic string) bool // not deleted from outside, nor trimmed by engineers; nil: none
-	AutoCreate        bool                    // metadata requests may create topics
+	NodeID         int32
+	Dir            string // the data folder, for DescribeLogDirs
+	AdvertisedHost string // empty: the address that the client connected to
+	AdvertisedPort int32
+	Reserved       func(topic string) bool // written over in-process connections only; nil: none
+	Protected      func(topic string) bool // not deleted from outside, nor trimmed by engineers; nil: none
+	// Admit is told what comes from outside, and says how long the client has to wait before it sends more; nil: not at all.
+	Admit             func(topic string, records int) time.Duration
+	AutoCreate        bool // metadata requests may create topics
 	DefaultPartitions int32
 	MaxFetchBytes     int   // of one response, whatever the client asks for
 	FetchBudget       int64 // bytes of records that all responses together may hold
@@ -197,7 +199,7 @@ func (s *Server) Handle(ctx context.Context, r *wire.Request, reply func(wire.Re
 		if s.Quotas.Active() && !r.Client.InProcess {
 			reply = s.throttleProduce(r, req, reply)
 		}
-		s.produce(req, r.Client.InProcess, reply)
+		s.produce(req, r.Client, reply)
 		return
 	case *kmsg.SASLAuthenticateRequest:
 		reply(s.saslAuthenticate(ctx, r))

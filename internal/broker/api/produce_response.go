@@ -36,8 +36,8 @@ func (r *produceResponse) Key() int16 { return keyProduce }
 // IsFlexible implements wire.Response.
 func (r *produceResponse) IsFlexible() bool { return r.version >= 9 }
 
-// SetThrottle tells the client how long it is not going to be read.
-func (r *produceResponse) SetThrottle(ms int32) { r.throttle = ms }
+// SetThrottle tells the client how long it is not going to be read; the longest of several counts.
+func (r *produceResponse) SetThrottle(ms int32) { r.throttle = max(r.throttle, ms) }
 
 // AppendTo implements wire.Response.
 func (r *produceResponse) AppendTo(dst []byte) []byte {
