@@ -24,8 +24,8 @@ import (
 const (
 	spikeEvents = 100     // per request, some 60 KB
 	spikeQuota  = 2 << 20 // bytes per second, of the Kafka clients that have a quota together
-	calmRate    = 100     // events per second before and after
-	calmSenders = 16
+	calmRate    = 500     // events per second before and after: about 1 % of what two cores work off beside the load generator
+	calmSenders = 64
 )
 
 // spikeRun is what a run has seen.
@@ -93,7 +93,7 @@ func spike(ctx context.Context, cfg Config) ([]Figure, error) {
 		return nil, err
 	}
 	p99 := percentile(before, 99)
-	stormed, err := run.storm(ctx, connections, time.Duration(cfg.Seconds)*time.Second)
+	stormed, late, err := run.storm(ctx, connections, time.Duration(cfg.Seconds)*time.Second)
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +110,7 @@ func spike(ctx context.Context, cfg Config) ([]Figure, error) {
 	rss := run.maxRSS.Load()
 	return []Figure{
 		{"spike: acknowledged events per second, " + strconv.Itoa(connections) + " connections", fmt.Sprintf("%.0f (before: %d)", float64(run.events.Load())/stormed.Seconds(), calmRate), "—", true},
+		{"spike: until the last client had its last request acknowledged, after all were to stop", round(late), "—", true},
 		{"spike: acknowledged events lost", fmt.Sprint(lost), "0", lost == 0},
 		{"spike: clients that failed", fmt.Sprintf("%d %s", run.failed.Load(), why), "0", run.failed.Load() == 0},
 		{"spike: clients slowed (answers 429, answers throttled)", fmt.Sprintf("%d, %d", run.refused.Load(), run.slowed.Load()), "> 0", run.refused.Load()+run.slowed.Load() > 0},
@@ -192,8 +193,9 @@ func (r *spikeRun) took(s shot) {
 	}
 }
 
-// storm opens all connections within a second and lets each send as fast as it is answered.
-func (r *spikeRun) storm(ctx context.Context, connections int, lasts time.Duration) (time.Duration, error) {
+// storm opens all connections within a second and lets each send as fast as it is answered. Nobody begins a request after the time is
+// over, but each goes on until its last one is acknowledged: storm returns how long that took in all, and how long after the time.
+func (r *spikeRun) storm(ctx context.Context, connections int, lasts time.Duration) (took, late time.Duration, err error) {
 	clients := make([]func(context.Context, time.Time) error, connections)
 	for i := range clients {
 		send, part, client := r.overHTTP, int32(-1), ""
@@ -202,7 +204,7 @@ func (r *spikeRun) storm(ctx context.Context, connections int, lasts time.Durati
 		}
 		first, err := r.load(spikeEvents, part, client)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		clients[i] = func(ctx context.Context, deadline time.Time) error { return send(ctx, deadline, first, client) }
 	}
@@ -221,7 +223,7 @@ func (r *spikeRun) storm(ctx context.Context, connections int, lasts time.Durati
 		})
 	}
 	all.Wait()
-	return time.Since(began), ctx.Err()
+	return time.Since(began), max(0, time.Since(deadline)), ctx.Err()
 }
 
 func (r *spikeRun) overHTTP(ctx context.Context, deadline time.Time, next shot, _ string) error {

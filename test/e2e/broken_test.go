@@ -174,7 +174,12 @@ func sendOrders(s *server, n int) {
 		all.Go(func() {
 			var calls []map[string]any
 			flush := func() {
-				if status, err := s.post("/v1/batch", "wk_web", map[string]any{"batch": calls}); err != nil || status != http.StatusOK {
+				status, err := s.post("/v1/batch", "wk_web", map[string]any{"batch": calls})
+				for err == nil && status == http.StatusTooManyRequests {
+					<-time.After(time.Second)
+					status, err = s.post("/v1/batch", "wk_web", map[string]any{"batch": calls})
+				}
+				if err != nil || status != http.StatusOK {
 					s.t.Errorf("sending: %d, %v", status, err)
 				}
 				calls = calls[:0]
