@@ -24,7 +24,7 @@ const (
 	much      = 10_000           // records: fewer are never a pile
 	usual     = 20_000           // records a second are worked off, until it is known better
 	learnIn   = 3 * time.Second  // how far back the speed is looked at
-	patience  = 10 * time.Second // after so long without anything worked off, nobody does it
+	patience  = 30 * time.Second // after so long without anything worked off, nobody does it
 	least     = 0.25             // of the speed is let in, whatever waits
 	leastRate = 1000             // records a second, too
 	inUse     = time.Second      // a door is, for so long after somebody came

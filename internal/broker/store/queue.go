@@ -125,7 +125,10 @@ func (q *queue) spend(n int64) bool {
 }
 
 // giveBack returns the room of an entry that is not pushed after all. The lock is held.
-func (q *queue) giveBack(n int64) { q.mu.room += n }
+func (q *queue) giveBack(n int64) {
+	q.mu.room += n
+	q.space.Broadcast()
+}
 
 // push adds an admitted entry. The lock is held.
 func (q *queue) push(e entry) {
@@ -164,7 +167,7 @@ func (q *queue) take(buf []entry, maxBytes int64) []entry {
 		q.mu.pending = q.mu.pending[:rest]
 	}
 	q.mu.bytes -= bytes
-	if q.mu.waiting > 0 {
+	if n > 0 && q.mu.waiting > 0 { // where nothing was taken nothing has changed: who waits for a file would wake us again, for nothing
 		q.space.Broadcast()
 	}
 	return buf
