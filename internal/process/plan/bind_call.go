@@ -86,7 +86,7 @@ func (b *binder) coalesce(e *sql.Call, x *env) Expr {
 	case 0:
 		return &Const{vec.NullOf(t)}
 	case 1:
-		return kept[0]
+		return x.asWritten(kept[0])
 	}
 	return &Coalesce{kept, t}
 }
@@ -99,7 +99,7 @@ func (b *binder) nullif(e *sql.Call, x *env) Expr {
 	eq := b.call("=", e.Pos(), es[0], es[1])
 	v := b.typed(es[0])
 	t := v.Type()
-	return foldCase(&Case{Whens: []Expr{eq}, Thens: []Expr{&Const{vec.NullOf(t)}}, Else: v, T: t})
+	return x.asWritten(foldCase(&Case{Whens: []Expr{eq}, Thens: []Expr{&Const{vec.NullOf(t)}}, Else: v, T: t}))
 }
 
 // aggregate binds an aggregate call and leaves a reference to its result.

@@ -39,6 +39,8 @@ type env struct {
 	sets   *setCalls    // where set-returning functions go; nil: none are allowed here
 	// output finds an output column of the SELECT by its name, where that is allowed behind the input columns.
 	output func(name string) Expr
+	// written: expressions that constants reduce to one of their parts stay apart from it, as grouping sets tell them apart.
+	written bool
 }
 
 // aggCalls collects the aggregate calls of one SELECT.

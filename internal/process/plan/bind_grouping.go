@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"myelin/internal/process/sql"
 	"myelin/internal/vec"
 )
@@ -13,6 +15,24 @@ type groupingRef struct{ index int }
 
 // Type implements Expr.
 func (e *groupingRef) Type() vec.Type { return vec.Of(vec.Int32) }
+
+// hasSets reports whether GROUP BY names grouping sets.
+func (s *selection) hasSets() bool {
+	return slices.ContainsFunc(s.s.GroupBy, func(e sql.Expr) bool { _, ok := e.(*sql.Grouping); return ok })
+}
+
+// asWritten gives an expression that constants reduced to one of its parts. Among grouping sets it stays apart from that part:
+// CASE WHEN true THEN a END is NULL in the rows of a set that has a alone, as in PostgreSQL.
+func (x *env) asWritten(e Expr) Expr {
+	switch e.(type) {
+	case *Const, *Case, *Coalesce, *Logic:
+		return e
+	}
+	if !x.written {
+		return e
+	}
+	return &Case{Else: e, T: e.Type()}
+}
 
 // grouping binds GROUPING(a, b): a bit for each argument, 1 where the row's grouping set lacks it.
 func (b *binder) grouping(e *sql.Call, x *env) Expr {

@@ -82,7 +82,7 @@ func (b *binder) logic(e *sql.Binary, x *env) Expr {
 	for i := len(parts) - 1; i >= 0; i-- {
 		args = append(args, b.cond(parts[i], &y))
 	}
-	return simplify(&Logic{Or: e.Op == "or", Args: args})
+	return x.asWritten(simplify(&Logic{Or: e.Op == "or", Args: args}))
 }
 
 // simplify drops constants that do not decide and stops at one that does.
@@ -322,7 +322,7 @@ func (b *binder) caseExpr(e *sql.Case, x *env) Expr {
 	if e.Else != nil {
 		c.Else = results[len(c.Whens)]
 	}
-	return foldCase(c)
+	return x.asWritten(foldCase(c))
 }
 
 // foldCase drops branches that a constant condition decides.

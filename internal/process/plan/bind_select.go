@@ -76,7 +76,7 @@ func (b *binder) selectQuery(s *sql.Select, order []sql.OrderItem, outer *scope)
 }
 
 func (s *selection) env(clause string) *env {
-	x := &env{scope: s.scope, clause: clause, aggs: &s.aggs, subs: &s.subs}
+	x := &env{scope: s.scope, clause: clause, aggs: &s.aggs, subs: &s.subs, written: s.hasSets()}
 	if clause != "HAVING" {
 		x.overs = &s.overs
 	}
@@ -217,7 +217,7 @@ func (s *selection) groupItem(g sql.Expr) int {
 		}
 		return at
 	}
-	return s.group(b.expr(g, &env{scope: s.scope, clause: "GROUP BY", subs: &s.subs, sets: &s.sets}), columnName(g))
+	return s.group(b.expr(g, &env{scope: s.scope, clause: "GROUP BY", subs: &s.subs, sets: &s.sets, written: s.hasSets()}), columnName(g))
 }
 
 func (s *selection) checkGroup(e Expr, at sql.Expr) {

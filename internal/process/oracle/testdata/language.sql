@@ -8,6 +8,11 @@ INSERT INTO s VALUES (5, 'y', NULL, 5, -7.75, '1999-12-31 12:00', '1999-12-31 12
 SELECT a, b, count(*), sum(n) FROM s GROUP BY ROLLUP (a, b)
 SELECT a, b, count(*), GROUPING(a, b) FROM s GROUP BY CUBE (a, b)
 SELECT a, b, GROUPING(b), sum(d) FROM s GROUP BY GROUPING SETS ((a, b), (a), ())
+SELECT a, CASE WHEN true THEN a END AS b2, coalesce(NULL, a), nullif(a, NULL), count(*) FROM s GROUP BY GROUPING SETS ((a, CASE WHEN true THEN a END, coalesce(NULL, a), nullif(a, NULL)), (a), ())
+SELECT CASE WHEN 1 > 0 THEN n ELSE 0 END AS g, grouping(n), count(*) FROM s GROUP BY ROLLUP (CASE WHEN 1 > 0 THEN n ELSE 0 END, n)
+SELECT (n > 2) AND true AS g, n > 2 AS h, count(*) FROM s GROUP BY CUBE ((n > 2) AND true, n > 2)
+SELECT n, CASE WHEN true THEN n END + 1, count(*) FROM s GROUP BY GROUPING SETS ((n), ())
+SELECT n, CASE WHEN true THEN n END + 1, count(*) FROM s GROUP BY n
 SELECT a, b, count(*) FROM s GROUP BY a, ROLLUP (b)
 SELECT a, count(*) FROM s WHERE id > 100 GROUP BY GROUPING SETS ((a), ())
 SELECT a, b, count(*) FROM s GROUP BY GROUPING SETS (a, b, ROLLUP (a, b))
