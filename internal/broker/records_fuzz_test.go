@@ -8,6 +8,7 @@ import (
 
 	"myelin/internal/broker"
 	"myelin/internal/broker/batch"
+	"myelin/internal/broker/store"
 )
 
 // FuzzRecords puts any record into one of the broker's own topics and starts a broker on it. It starts, or says what is wrong:
@@ -22,7 +23,10 @@ func FuzzRecords(f *testing.F) {
 			return
 		}
 		fs := vfs.NewMem()
-		b := open(t, fs)
+		b, err := broker.Open(broker.Config{Dir: "data", FS: fs, Store: tinyStore})
+		if err != nil {
+			t.Fatal(err)
+		}
 		build := batch.NewBuilder(1_700_000_000_000)
 		if transactional {
 			build.ProducerID, build.ProducerEpoch, build.Transactional = 5, 0, true
@@ -38,7 +42,7 @@ func FuzzRecords(f *testing.F) {
 		if err := b.Close(); err != nil {
 			t.Fatal(err)
 		}
-		again, err := broker.Open(broker.Config{Dir: "data", FS: fs, Store: smallStore})
+		again, err := broker.Open(broker.Config{Dir: "data", FS: fs, Store: tinyStore})
 		if err != nil {
 			return
 		}
@@ -48,6 +52,9 @@ func FuzzRecords(f *testing.F) {
 		alive(t, again)
 	})
 }
+
+// tinyStore makes a start cheap: what it costs is to write and read files of zeros.
+var tinyStore = store.Config{WALFileBytes: 128 << 10, MaxBatchBytes: 48 << 10, MaxPendingBytes: 128 << 10, CacheBytes: 256 << 10, MinFreeBytes: -1, BallastBytes: -1}
 
 type ownRecord struct {
 	topic      int
