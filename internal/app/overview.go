@@ -16,7 +16,7 @@ func (n *node) Overview(context.Context) (api.Overview, error) {
 	if n.release != nil {
 		b := n.balance()
 		out.Balance = api.Balance{In: b.In + b.Pending, Accepted: b.Accepted, Quarantined: b.Quarantined, Duplicates: b.Duplicates, Pending: b.Pending,
-			Replayed: b.Replayed, Discarded: n.ledger.Totals().Discarded}
+			Counting: b.Counting, Replayed: b.Replayed, Discarded: n.ledger.Totals().Discarded}
 		if n.groups != nil {
 			out.Balance.Waiting = n.groups.Held().Waiting
 		}

@@ -67,12 +67,17 @@ func (s *server) fill(ctx context.Context, total int64) error {
 func (s *server) awaitRelease(ctx context.Context, atMost time.Duration) error {
 	deadline := time.Now().Add(atMost)
 	for time.Now().Before(deadline) {
-		var overview struct{ Balance struct{ In, Pending int64 } }
+		var overview struct {
+			Balance struct {
+				In, Pending int64
+				Counting    bool
+			}
+		}
 		resp, err := s.client.Get(s.base + "/api/overview")
 		if err == nil {
 			err = errors.Join(json.NewDecoder(resp.Body).Decode(&overview), resp.Body.Close())
 		}
-		if err == nil && overview.Balance.In > 0 && overview.Balance.Pending == 0 {
+		if err == nil && overview.Balance.In > 0 && overview.Balance.Pending == 0 && !overview.Balance.Counting {
 			return nil
 		}
 		if err := pause(ctx, 200*time.Millisecond); err != nil {

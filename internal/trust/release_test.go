@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -124,5 +125,33 @@ func testReady(t *testing.T, brokers []string) {
 	case <-p.Ready():
 	case <-deadline(t).Done():
 		t.Fatal("not ready, although nothing waits")
+	}
+}
+
+// TestBalanceCountsWhatWaitsFromTheStart: whoever asks at any moment of a start, and of the work after it, is told of every event, or
+// that they are still being counted.
+func TestBalanceCountsWhatWaitsFromTheStart(t *testing.T) { forEachBroker(t, testWaiting) }
+
+func testWaiting(t *testing.T, brokers []string) {
+	r := newRig(t, brokers)
+	sent := int64(0)
+	for range 3 {
+		var batch []*kgo.Record
+		for range 40 {
+			id := fmt.Sprintf("w%d", sent)
+			batch = append(batch, r.sealed(track(id, "u"+id, "Product Added", `{"sku":"a"}`)))
+			sent++
+		}
+		r.produce(batch...)
+		p := r.start(ReleaseConfig{Dir: "dedupe", BatchRecords: 7})
+		ctx, tick := deadline(t), time.NewTicker(100*time.Microsecond)
+		for b := p.Balance(); b.Counting || b.In < sent; b = p.Balance() {
+			if ctx.Err() != nil || !b.Counting && b.In+b.Pending != sent {
+				t.Fatalf("%+v; %d events were sent", b, sent)
+			}
+			<-tick.C
+		}
+		tick.Stop()
+		p.kill()
 	}
 }

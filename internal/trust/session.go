@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -17,6 +18,7 @@ const (
 	heartbeats         = 500 * time.Millisecond // so that a member's end is soon known to the others
 	rejoining          = 10 * time.Second       // for all members to come to a new division
 	endGrace           = 5 * time.Second        // for the last transaction when the process stops
+	expecting          = time.Second            // for the count of what waits, which nothing depends on
 )
 
 // session is one membership in the group, until ctx ends or a fault after which it is not known what was committed. Both
@@ -24,6 +26,7 @@ const (
 // the transaction it left open and is given its partitions at once.
 func (r *Release) session(ctx context.Context) error {
 	r.assigned.reset()
+	r.tallies.unknown(nil)
 	r.memory.forget()
 	inputs := make([]string, len(r.cfg.Topics))
 	for i, t := range r.cfg.Topics {
@@ -39,11 +42,12 @@ func (r *Release) session(ctx context.Context) error {
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { r.assigned.add(parts) }),
 		kgo.OnOffsetsFetched(func(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
 			r.tallies.load(resp)
+			r.assigned.poke() // what waits there is to be counted
 			r.cfg.Logger.Debug("release: offsets fetched")
 			return nil
 		}),
-		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { r.assigned.remove(parts) }),
-		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { r.assigned.remove(parts) }),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { r.taken(parts) }),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) { r.taken(parts) }),
 	)
 	if err != nil {
 		return err
@@ -80,8 +84,9 @@ func (r *Release) Takes(ctx context.Context, node string) (bool, error) {
 // loop polls and releases. A poll ends after a second at the latest, or when partitions were assigned: what they hold is
 // recalled before anything arrives on them.
 func (r *Release) loop(ctx context.Context, s *kgo.GroupTransactSession, inputs []string) error {
-	total := 0
+	total, quiet := 0, 0
 	for {
+		r.expect(ctx)
 		poll, cancel := context.WithTimeout(ctx, time.Second)
 		r.assigned.onChange(cancel)
 		if len(r.questions) > 0 {
@@ -116,12 +121,17 @@ func (r *Release) loop(ctx context.Context, s *kgo.GroupTransactSession, inputs 
 			}
 		}
 		if fetches.NumRecords() == 0 {
-			if errors.Is(poll.Err(), context.DeadlineExceeded) && r.assigned.any() {
-				r.pending.Set(0) // a whole second brought nothing: what lies behind the last record are markers of transactions
+			if quiet++; !errors.Is(poll.Err(), context.DeadlineExceeded) {
+				quiet = 0
+			}
+			if quiet > 1 {
+				r.tallies.nothing() // two whole seconds brought nothing: what lies behind the last record are markers of transactions
+				r.tellPending()
 			}
 			r.saveNotes(false)
 			continue
 		}
+		quiet = 0
 		r.measure(fetches)
 		if err := r.batch(ctx, s, fetches, r.assigned.count() == total); err != nil {
 			return err
@@ -154,14 +164,60 @@ func (r *Release) inputPartitions(ctx context.Context, inputs []string) (int, er
 	return n, nil
 }
 
-// measure notes how much waits behind what was just fetched.
+// measure notes how much waits on the partitions that something was just fetched from, that included.
 func (r *Release) measure(fetches kgo.Fetches) {
-	waiting := int64(0)
+	waiting := map[input]int64{}
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 		if n := len(p.Records); n > 0 {
-			waiting += max(0, p.HighWatermark-p.Records[n-1].Offset-1)
+			waiting[input{p.Topic, p.Partition}] = int64(n) + max(0, p.HighWatermark-p.Records[n-1].Offset-1)
 		}
 	})
+	r.tallies.wait(waiting)
+	r.tellPending()
+}
+
+// expect counts what waits on partitions that came. Until that goes well the balance says that it is not known.
+func (r *Release) expect(ctx context.Context) {
+	begins := r.tallies.unmeasured()
+	if len(begins) == 0 {
+		return
+	}
+	ctx, done := context.WithTimeout(ctx, expecting)
+	defer done()
+	var topics []string
+	for in := range begins {
+		if !slices.Contains(topics, in.topic) {
+			topics = append(topics, in.topic)
+		}
+	}
+	starts, err := r.cluster.Admin().ListStartOffsets(ctx, topics...)
+	ends, eerr := r.cluster.Admin().ListCommittedOffsets(ctx, topics...)
+	if err = errors.Join(err, eerr); err != nil {
+		r.cfg.Logger.Debug("release: asking what waits on the doorsteps", "error", err)
+		return
+	}
+	waiting := map[input]int64{}
+	for in, at := range begins {
+		start, ok := starts.Lookup(in.topic, in.partition)
+		end, too := ends.Lookup(in.topic, in.partition)
+		if ok && too && start.Err == nil && end.Err == nil {
+			waiting[in] = max(0, end.Offset-max(at, start.Offset))
+		}
+	}
+	r.tallies.wait(waiting)
+	r.tellPending()
+}
+
+// taken takes note that partitions went to others.
+func (r *Release) taken(parts map[string][]int32) {
+	r.assigned.remove(parts)
+	r.tallies.unknown(parts)
+	r.tellPending()
+}
+
+// tellPending is for the metrics.
+func (r *Release) tellPending() {
+	_, waiting, _ := r.tallies.total()
 	r.pending.Set(waiting)
 }
 
@@ -199,7 +255,8 @@ func (r *Release) batch(ctx context.Context, s *kgo.GroupTransactSession, fetche
 		return nil
 	}
 	r.settle(out, now, sole)
-	r.tallies.committed(sums)
+	r.tallies.committed(sums, counts)
+	r.tellPending()
 	var t tally
 	for _, d := range counts {
 		t.add(*d)

@@ -2,6 +2,7 @@ package trust
 
 import (
 	"encoding/json"
+	"maps"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -12,8 +13,10 @@ import (
 // + Pending. It is derived from the log, so restarts and crashes neither lose nor double an event in it.
 type Balance struct {
 	In, Accepted, Quarantined, Duplicates int64
-	// Pending waits on the doorstep.
+	// Pending waits on the doorstep, or is on its way from there.
 	Pending int64
+	// Counting: of some partitions it is not known yet what waits on them, so there may be more than Pending.
+	Counting bool
 	// Replayed are those of In that came again from quarantine.
 	Replayed int64
 }
@@ -43,32 +46,42 @@ type input struct {
 	partition int32
 }
 
-// tallies are the sums of all partitions. The client's goroutines and Run's write them, anybody reads.
+// tallies are the sums of all partitions, and what waits on those that are held. The client's goroutines and Run's write them, anybody
+// reads.
 type tallies struct {
-	mu   sync.Mutex
-	sums map[input]tally
+	mu      sync.Mutex
+	sums    map[input]tally
+	waiting map[input]int64 // no entry: not known
+	begins  map[input]int64 // of partitions of which that is not known: where they are read on; -1: from their start
 }
 
 // load takes over the sums of partitions that were just assigned.
 func (t *tallies) load(resp *kmsg.OffsetFetchResponse) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	take := func(topic string, partition int32, metadata *string) {
+	if t.begins == nil {
+		t.begins = map[input]int64{}
+	}
+	take := func(topic string, partition int32, offset int64, metadata *string) {
+		if topic == "" {
+			return
+		}
+		t.begins[input{topic, partition}] = offset
 		var sum tally
-		if topic == "" || metadata == nil || json.Unmarshal([]byte(*metadata), &sum) != nil {
+		if metadata == nil || json.Unmarshal([]byte(*metadata), &sum) != nil {
 			return // never committed, or by something else
 		}
 		t.set(input{topic, partition}, sum)
 	}
 	for _, topic := range resp.Topics {
 		for _, p := range topic.Partitions {
-			take(topic.Topic, p.Partition, p.Metadata)
+			take(topic.Topic, p.Partition, p.Offset, p.Metadata)
 		}
 	}
 	for _, g := range resp.Groups {
 		for _, topic := range g.Topics {
 			for _, p := range topic.Partitions {
-				take(topic.Topic, p.Partition, p.Metadata)
+				take(topic.Topic, p.Partition, p.Offset, p.Metadata)
 			}
 		}
 	}
@@ -116,29 +129,86 @@ func commitTallies(sums map[input]tally) func(*kmsg.TxnOffsetCommitRequest) erro
 	}
 }
 
-// committed takes over the sums of a transaction that has committed.
-func (t *tallies) committed(sums map[input]tally) {
+// committed takes over the sums of a transaction that has committed: its records wait no longer.
+func (t *tallies) committed(sums map[input]tally, batch map[input]*tally) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for k, sum := range sums {
 		t.set(k, sum)
 	}
+	for k, d := range batch {
+		if n, known := t.waiting[k]; known {
+			t.waiting[k] = max(0, n-d.In)
+		}
+	}
 }
 
-func (t *tallies) total() tally {
+// wait notes how much waits on some partitions.
+func (t *tallies) wait(on map[input]int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var out tally
+	if t.waiting == nil {
+		t.waiting = map[input]int64{}
+	}
+	maps.Copy(t.waiting, on)
+	for k := range on {
+		delete(t.begins, k)
+	}
+}
+
+// unmeasured are the partitions of which it is not known what waits on them, with where they are read on.
+func (t *tallies) unmeasured() map[input]int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.begins)
+}
+
+// unknown forgets what waits on some partitions, or on all.
+func (t *tallies) unknown(parts map[string][]int32) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if parts == nil {
+		clear(t.waiting)
+		clear(t.begins)
+	}
+	for topic, list := range parts {
+		for _, p := range list {
+			delete(t.waiting, input{topic, p})
+			delete(t.begins, input{topic, p})
+		}
+	}
+}
+
+// nothing notes that no record waits on the partitions of which it was known.
+func (t *tallies) nothing() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for k := range t.waiting {
+		t.waiting[k] = 0
+	}
+}
+
+// total is the sum of all, and how much waits on how many partitions.
+func (t *tallies) total() (out tally, waiting int64, known int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, sum := range t.sums {
 		out.add(sum)
 	}
-	return out
+	for _, n := range t.waiting {
+		waiting += n
+	}
+	return out, waiting, len(t.waiting)
 }
 
 // Balance is the count so far. Of partitions that another process owns it counts what was there when this one last met them.
 func (r *Release) Balance() Balance {
-	t := r.tallies.total()
-	return Balance{In: t.In, Accepted: t.Accepted, Quarantined: t.Quarantined, Duplicates: t.Duplicates, Replayed: t.Replayed, Pending: r.pending.Value()}
+	held, given := r.assigned.count(), r.assigned.any()
+	t, waiting, known := r.tallies.total()
+	return Balance{
+		In: t.In, Accepted: t.Accepted, Quarantined: t.Quarantined, Duplicates: t.Duplicates, Replayed: t.Replayed,
+		Pending: waiting, Counting: !given || known < held,
+	}
 }
 
 // Moved is what this process released since it started, for rates.

@@ -93,12 +93,22 @@ func faultOf(i int) *fault {
 // balance is what the overview says of the river's books.
 type balance struct {
 	In, Accepted, Quarantined, Duplicates, Pending, Replayed, Discarded, Waiting int64
+	Counting                                                                     bool
 }
 
 func (s *server) balance() (balance, error) {
 	var o struct{ Balance balance }
 	err := s.get("/api/overview", &o)
 	return o.Balance, err
+}
+
+// released fails while events wait on the doorstep, or may do.
+func (s *server) released() error {
+	b, err := s.balance()
+	if err == nil && (b.Pending != 0 || b.Counting) {
+		err = fmt.Errorf("%d events are still on the doorstep (counting: %v)", b.Pending, b.Counting)
+	}
+	return err
 }
 
 // settled waits until the books are exactly these.

@@ -76,14 +76,41 @@ func killed(t *testing.T, s *server, name string, seed uint64) (l *load, times i
 	s.start()
 	cancel()
 	senders.Wait()
+	l.arrived(t)
+	return l, times
+}
+
+// arrived waits until all that was acknowledged has left the doorstep, and until a query over the topic counts what a consumer of
+// committed records finds there.
+func (l *load) arrived(t *testing.T) {
+	t.Helper()
 	eventually(t, patience, func() error {
-		b, err := s.balance()
-		if err == nil && b.Pending != 0 {
-			err = fmt.Errorf("%d events are still on the doorstep", b.Pending)
+		if err := l.s.released(); err != nil {
+			return err
+		}
+		records, ids := 0, map[string]bool{}
+		err := consumeRaw(t.Context(), l.s.kafka, "events", func(r *kgo.Record) {
+			records++
+			for _, h := range r.Headers {
+				if h.Key == "mid" {
+					ids[string(h.Value)] = true
+				}
+			}
+		})
+		if err != nil {
+			return err
+		}
+		for id := range l.acked {
+			if !ids[id] {
+				return fmt.Errorf("%s is acknowledged and not in the topic", id)
+			}
+		}
+		rows, err := l.s.query("SELECT count(*), count(DISTINCT message_id) FROM events")
+		if want := fmt.Sprintf("%d|%d", records, len(ids)); err == nil && strings.Join(rows, "") != want {
+			err = fmt.Errorf("a query over the topic counts %v records and ids; it has %s", rows, want)
 		}
 		return err
 	})
-	return l, times
 }
 
 // TestKillLeavesEveryKindOfViewRight kills the process at random moments while events come in. At the end each view of the mix has the

@@ -43,6 +43,7 @@ type Balance struct {
 	Quarantined int64 `json:"quarantined"`
 	Duplicates  int64 `json:"duplicates"`
 	Pending     int64 `json:"pending"`
+	Counting    bool  `json:"counting" doc:"right after a start: what is in and pending is not all known yet"`
 	Replayed    int64 `json:"replayed" doc:"of those that came in: come again from quarantine"`
 	Discarded   int64 `json:"discarded" doc:"of those quarantined: given up by a person"`
 	Waiting     int64 `json:"waiting" doc:"of those quarantined: still there and neither replayed nor discarded"`

@@ -69,6 +69,8 @@ export interface BacktestRow {
 
 export interface Balance {
   accepted: number;
+  /** right after a start: what is in and pending is not all known yet */
+  counting: boolean;
   /** of those quarantined: given up by a person */
   discarded: number;
   duplicates: number;
