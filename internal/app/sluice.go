@@ -16,6 +16,7 @@ import (
 type gates struct {
 	sluice      *sluice.Sluice // nil: nobody is slowed
 	http, kafka *sluice.Door
+	measuring   *task // of a cluster
 }
 
 // openGates has what waits looked at by look.
@@ -65,7 +66,7 @@ func (n *node) clusterGates() {
 	var waiting, done atomic.Int64
 	n.openGates(func() (int64, int64) { return waiting.Load(), done.Load() })
 	topics := n.doorsteps()
-	n.tasks.start("measuring the doorsteps", func(ctx context.Context) error {
+	n.gates.measuring = n.tasks.start("measuring the doorsteps", func(ctx context.Context) error {
 		for {
 			if w, d, err := backlog(ctx, n.cluster, topics); err == nil { // nobody is slowed for long by what is not known
 				waiting.Store(w)

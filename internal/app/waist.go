@@ -168,6 +168,7 @@ func (n *node) closeWaist(context.Context) error {
 		return nil
 	}
 	var errs []error
+	n.gates.measuring.stop()
 	if n.cluster != nil {
 		n.cluster.Close()
 	}
