@@ -196,10 +196,10 @@ func (t *traffic) send(name string, at float64, user uint64, target bool) {
 		t.began(at)
 		amount = `"` + amount + `"`
 	}
-	b = append(append(b, `,"total":`...), amount...)
 	if t.strays > 0 && t.rng.Float64() < t.strays {
 		amount = `"` + strings.Trim(amount, `"`) + `"`
 	}
+	b = append(append(b, `,"total":`...), amount...)
 	lost := 0.003
 	if target && t.broken(Nulls) {
 		lost = 0.2
