@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"myelin/internal/broker"
 	"myelin/internal/broker/store"
+	"myelin/internal/process/exec"
 	"myelin/internal/process/state"
 )
 
@@ -52,12 +55,32 @@ func (d *doctor) examine() error {
 			return err
 		}
 	}
-	if d.there("state") {
-		if err := d.state(); err != nil {
-			return err
+	names, err := d.fs.List(d.dir)
+	if err != nil {
+		return fmt.Errorf("listing %s: %w", d.dir, err)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if task, ok := numbered(name, "state", "-"); ok {
+			if err := d.state(name, task); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// numbered reports whether name is base, or base with the number of a task behind it, which it returns.
+func numbered(name, base, sep string) (task int, ok bool) {
+	if name == base {
+		return 0, true
+	}
+	text, ok := strings.CutPrefix(name, base+sep)
+	if !ok {
+		return 0, false
+	}
+	task, err := strconv.Atoi(text)
+	return task, err == nil && task > 0 && strconv.Itoa(task) == text
 }
 
 func (d *doctor) there(name string) bool {
@@ -157,20 +180,24 @@ func (d *doctor) log() error {
 
 func (d *doctor) did(what string) { fmt.Fprintf(d.out, "  done        %s\n", what) }
 
-// state examines the local copy of the views' state.
-func (d *doctor) state() error {
-	dir := d.fs.PathJoin(d.dir, "state")
-	fmt.Fprintln(d.out, "state: the local copy of what the views remember")
+// state examines the local copy of the state of a task's views. The first task has no number.
+func (d *doctor) state(name string, task int) error {
+	dir, topic, whose := d.fs.PathJoin(d.dir, name), exec.StateTopic, "the views"
+	if task > 0 {
+		topic = fmt.Sprintf("%s.%d", topic, task)
+		whose = fmt.Sprintf("the parts of views in task %d", task)
+	}
+	fmt.Fprintf(d.out, "%s: the local copy of what %s remember\n", name, whose)
 	err := state.CheckDisk(d.fs, dir)
 	if err == nil {
 		return nil
 	}
-	d.tell(store.Mending, "state/", err.Error(), "it is a copy: once removed, it is filled again from the topic myelin.state")
+	d.tell(store.Mending, name+"/", err.Error(), "it is a copy: once removed, it is filled again from the topic "+topic)
 	if d.repair {
 		if err := d.fs.RemoveAll(dir); err != nil {
 			return fmt.Errorf("removing the local state: %w", err)
 		}
-		d.did("removed state/, which is filled again from the topic myelin.state")
+		d.did("removed " + name + "/, which is filled again from the topic " + topic)
 		d.mended++
 	}
 	return nil

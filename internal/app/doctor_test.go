@@ -49,13 +49,16 @@ func TestDoctorSaysWhatIsWrong(t *testing.T) {
 	if err := os.WriteFile(snapshot, []byte("MYPSxx"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "state"), 0o755); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"state", "state-1", "state-x"} { // the last is none of ours
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if sound, text := doctor(t, dir, false); sound || !strings.Contains(text, "producers.snapshot") || !strings.Contains(text, "state/") || !strings.Contains(text, "2 places can be repaired") {
-		t.Errorf("two caches are bad: %v\n%s", sound, text)
+	if sound, text := doctor(t, dir, false); sound || !strings.Contains(text, "producers.snapshot") || !strings.Contains(text, "state/") ||
+		!strings.Contains(text, "from the topic myelin.state.1") || !strings.Contains(text, "3 places can be repaired") {
+		t.Errorf("three caches are bad: %v\n%s", sound, text)
 	}
-	if sound, text := doctor(t, dir, true); !sound || !strings.Contains(text, "2 places were repaired") {
+	if sound, text := doctor(t, dir, true); !sound || !strings.Contains(text, "3 places were repaired") {
 		t.Errorf("repair: %v\n%s", sound, text)
 	}
 	if sound, text := doctor(t, dir, false); !sound {

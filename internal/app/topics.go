@@ -1,6 +1,7 @@
 package app
 
 import (
+	"strconv"
 	"strings"
 
 	"myelin/internal/activate"
@@ -15,6 +16,14 @@ func (n *node) newTopics() (*topic.Browser, error) {
 	return topic.New(topic.Config{Admin: n.cluster.Admin(), NewClient: n.cluster.NewClient, Purpose: n.purpose, Clock: n.Clock})
 }
 
+// taskTopics are those that each task has; but for the first, its number stands behind the name.
+var taskTopics = map[string]string{
+	exec.StepsTopic:  "Every step that views took since their state was saved",
+	exec.StateTopic:  "The state of views, to go on from after a restart",
+	exec.OutsTopic:   "How far views have been written to their topics",
+	exec.ServedTopic: "What each step changed in views, for the processes that show them as well",
+}
+
 // purpose says in a few words what a topic of ours is for.
 func (n *node) purpose(name string) string {
 	switch name {
@@ -26,14 +35,15 @@ func (n *node) purpose(name string) string {
 		return "The plans in force last"
 	case activate.LedgerTopic:
 		return "What became of every delivery"
-	case exec.StepsTopic:
-		return "Every step that views took since their state was saved"
-	case exec.StateTopic:
-		return "The state of views, to go on from after a restart"
 	case exec.TablesTopic:
 		return "Rows of tables that come from files"
-	case exec.OutsTopic:
-		return "How far views have been written to their topics"
+	}
+	for base, what := range taskTopics {
+		if task, ok := numbered(name, base, "."); ok && task > 0 {
+			return what + " (task " + strconv.Itoa(task) + ")"
+		} else if ok {
+			return what
+		}
 	}
 	if view, ok := strings.CutPrefix(name, exec.OutPrefix); ok {
 		return "Changes of the view " + view + ", on their way to sinks"
