@@ -43,7 +43,7 @@ func openFlags() []string {
 
 // jvm runs a driver and reads the line with its result.
 func (b *bench) jvm(ctx context.Context, heap, classpath, class string, args ...string) (result, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	flags := append([]string{"-Xmx" + heap, "-XX:+UseG1GC", "-Dlog4j2.level=ERROR", "-cp", classpath}, openFlags()...)
 	cmd := exec.CommandContext(ctx, "java", append(append(flags, class), args...)...)
@@ -67,7 +67,7 @@ func (b *bench) jvm(ctx context.Context, heap, classpath, class string, args ...
 		return result{events: r.Events, cpu: r.CPU, wall: r.Wall, peak: r.Peak, state: r.State, rows: -1}, nil
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return result{}, errors.New("not done within five minutes")
+		return result{}, errors.New("not done within ten minutes")
 	}
 	return result{}, fmt.Errorf("no result: %v: %s", err, causeOf(problem.String()))
 }

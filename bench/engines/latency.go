@@ -261,7 +261,7 @@ func liveTables() string {
 }
 
 func myelinEmbedded(ctx context.Context, b *bench) ([]sample, error) {
-	s, err := b.serveMyelin(ctx, "", liveTables()+liveSink, "log,process,serve")
+	s, err := b.serveMyelin(ctx, b.binary, "", liveTables()+liveSink, "log,process,serve")
 	if err != nil {
 		return nil, err
 	}
@@ -276,7 +276,7 @@ func myelinOnKafka(ctx context.Context, b *bench) ([]sample, error) {
 	if err := makeTopics(ctx, b.brokers, liveTopic, answerTopic); err != nil {
 		return nil, err
 	}
-	s, err := b.serveMyelin(ctx, "kafka: {brokers: [\""+b.brokers+"\"]}\n", liveTables()+liveSink, "process,serve")
+	s, err := b.serveMyelin(ctx, b.binary, "kafka: {brokers: [\""+b.brokers+"\"]}\n", liveTables()+liveSink, "process,serve")
 	if err != nil {
 		return nil, err
 	}
@@ -285,7 +285,7 @@ func myelinOnKafka(ctx context.Context, b *bench) ([]sample, error) {
 }
 
 func myelinSelect(ctx context.Context, b *bench) ([]sample, error) {
-	s, err := b.serveMyelin(ctx, "", liveTables()+newestView, "log,process,serve")
+	s, err := b.serveMyelin(ctx, b.binary, "", liveTables()+newestView, "log,process,serve")
 	if err != nil {
 		return nil, err
 	}

@@ -19,14 +19,15 @@ import (
 )
 
 type config struct {
-	binary, kafka, cache, dir string
-	events                    int
-	rate                      int64
-	warm                      int
-	latency                   time.Duration
-	queries, engines          []string
-	quick                     bool
-	profiles, doc, memory     string
+	binary, against       string
+	kafka, cache, dir     string
+	events, rounds        int
+	rate                  int64
+	warm                  int
+	latency               time.Duration
+	queries, engines      []string
+	quick                 bool
+	profiles, doc, memory string
 }
 
 func main() {
@@ -38,6 +39,8 @@ func main() {
 		}
 	}
 	flag.StringVar(&cfg.binary, "binary", "bin/myelin", "the myelin to measure")
+	flag.StringVar(&cfg.against, "against", "", "another myelin to measure in turns with it, query by query")
+	flag.IntVar(&cfg.rounds, "rounds", 1, "how often Myelin runs each query: of all rounds the one with the median of CPU seconds counts")
 	flag.StringVar(&cfg.kafka, "kafka", "test/kafka/kafka.sh", "the script that runs Apache Kafka")
 	flag.StringVar(&cfg.cache, "cache", cacheFolder(), "`folder` that the other engines are installed in")
 	flag.StringVar(&cfg.dir, "dir", "", "scratch `folder` (default the system's)")
