@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -26,6 +27,7 @@ type Config struct {
 	Outbound Outbound         `yaml:"outbound"`
 	Topics   map[string]Topic `yaml:"topics"`
 	Limits   Limits           `yaml:"limits"`
+	Process  Process          `yaml:"process"`
 	// Alerts say who is told of incidents; Watch lists the figures of views that are watched, besides all events.
 	Alerts Alerts          `yaml:"alerts"`
 	Watch  []WatchedColumn `yaml:"watch"`
@@ -111,6 +113,18 @@ type Limits struct {
 	Backlog Duration `yaml:"backlog"`
 }
 
+// Process is how continuous queries run.
+type Process struct {
+	// Flush is how often what views remember is made durable.
+	Flush Duration `yaml:"flush"`
+}
+
+// Bounds of Process.Flush. Less often than the most, a restart would have too much to read again.
+const (
+	leastFlush = Duration(500 * time.Millisecond)
+	mostFlush  = Duration(10 * time.Minute)
+)
+
 // Default is the configuration of an empty myelin.yaml.
 func Default() Config {
 	return Config{
@@ -123,6 +137,7 @@ func Default() Config {
 			KafkaConnections: 10_000, KafkaConnectionsPerAddress: 2_000, KafkaMemoryBytes: 256 << 20,
 			Backlog: Seconds(2),
 		},
+		Process:       Process{Flush: Seconds(5)},
 		TrustLoopback: true,
 	}
 }
@@ -213,6 +228,9 @@ func (r *reader) validate(root *yaml.Node, cfg Config) {
 	}
 	r.security(at, cfg)
 	r.cluster(at, cfg)
+	if d := cfg.Process.Flush; d < leastFlush || d > mostFlush {
+		r.add(at("process", "flush"), fmt.Sprintf("process.flush is %v", d.Std()), fmt.Sprintf("%v to %v are possible; leave it out for 5s", leastFlush.Std(), mostFlush.Std()))
+	}
 	names, keys := map[string]bool{}, map[string]string{}
 	for i, s := range cfg.Sources {
 		n := index(at("sources"), i)

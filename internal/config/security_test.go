@@ -28,6 +28,17 @@ func TestSecurityOfConnections(t *testing.T) {
 		{`limits: {kafka_connections: 0}`, "limits.kafka_connections is 0"},
 		{`limits: {backlog: -2s}`, "not a length of time"},
 		{`limits: {backlog: forever}`, ""},
+		{`process: {flush: 30s}`, ""},
+		{`process: {flush: 500ms}`, ""},
+		{`process: {flush: 10m}`, ""},
+		{`process: {}`, ""},
+		{`process: {flush: 100ms}`, "process.flush is 100ms"},
+		{`process: {flush: 11m}`, "process.flush is 11m0s"},
+		{`process: {flush: 0s}`, "process.flush is 0s"},
+		{`process: {flush: forever}`, "process.flush is 0s"},
+		{`process: {flush: -5s}`, "is not a length of time"},
+		{`process: {flush: often}`, "often"},
+		{`process: {flushh: 5s}`, `unknown key "process.flushh"`},
 		{`users: [{name: a, password: p, role: admin}, {name: a, password: p, role: viewer}]`, `two users are called "a"`},
 	} {
 		_, err := Parse("myelin.yaml", []byte(tc.text), func(string) string { return "" })

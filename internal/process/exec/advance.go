@@ -26,6 +26,7 @@ func (t *task) advance(ctx context.Context, g *group) (bool, error) {
 				pieces = append(pieces, pc)
 				s.Ranges = append(s.Ranges, pc.offsets)
 				t.metrics.rows.Add(int64(pc.records))
+				t.flush.read += pc.records
 			}
 		}
 	}

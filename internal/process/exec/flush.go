@@ -34,6 +34,7 @@ type flusher struct {
 	waiting []waiter
 	looks   int
 	changed int // keys, when they were counted last
+	read    int // records that steps since the last flush begun read
 
 	completed atomic.Uint64
 
@@ -84,7 +85,7 @@ func (f *flusher) maybe(clock int64) error {
 		return nil
 	}
 	since := clock - f.at
-	due := since >= f.task.cfg.FlushEvery.Microseconds() || pending >= flushMost || pending >= flushKeys && since >= flushApart.Microseconds()
+	due := f.due(time.Duration(since)*time.Microsecond, pending)
 	if !f.asked && !(due && f.task.seq > f.seq) {
 		return nil
 	}
@@ -93,14 +94,29 @@ func (f *flusher) maybe(clock int64) error {
 	f.task.metrics.collectTime.Observe(time.Since(began))
 	f.asked, f.busy = false, true
 	f.started++
-	f.seq, f.at = f.task.seq, clock
+	f.seq, f.at, f.read = f.task.seq, clock, 0
 	w.number, w.seq, w.cut, w.told = f.started, f.task.seq, f.task.cut.Load(), f.task.tells.next.Load()
 	w.tick, f.writing = f.wake, w
 	f.work <- w
 	return nil
 }
 
+// due reports whether it is time for a flush: so long after the last one, with so many keys that changed.
+func (f *flusher) due(since time.Duration, pending int) bool {
+	every := f.task.cfg.FlushEvery
+	if pending >= flushKeys {
+		every = min(every, flushApart)
+	} else if max(pending, f.read) < flushFew {
+		every *= flushCalm
+	}
+	return since >= every || pending >= flushMost
+}
+
 const (
+	// flushFew is how many changed keys, and records to be read again after a restart, are next to nothing: flushes may then be flushCalm
+	// times as far apart.
+	flushFew  = 2000
+	flushCalm = 4
 	// flushKeys is how many changed keys make a flush due before its time: the task stands still while they are collected, and a
 	// restart has the fewer records to read again.
 	flushKeys = 200_000
