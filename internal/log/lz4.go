@@ -16,8 +16,6 @@ const (
 	lz4BlockChecksum   = 0x10
 	lz4Independent     = 0x20
 
-	lz4Large = 2 << 10 // a block for which appendBlock is worth while
-
 	lz4Window = 64 << 10 // how far back a block may refer into those before it
 )
 
@@ -59,16 +57,6 @@ func appendLZ4(dst, src []byte, limit int) (_ []byte, ok bool) {
 		}
 		if stored {
 			dst = append(dst, block...)
-			continue
-		}
-		if canRun && n >= lz4Large {
-			base := len(dst)
-			if flags&lz4Independent == 0 {
-				base = start
-			}
-			if dst, ok = appendBlock(dst, block, base, blockSize); !ok {
-				return dst[:start], false
-			}
 			continue
 		}
 		// Blocks are mostly much smaller than they may be: see first whether there is room.
