@@ -29,7 +29,9 @@ const (
 	leastRate = 1000             // records a second, too
 	inUse     = time.Second      // a door is, for so long after somebody came
 	atOnce    = 0.25             // seconds of a door's rate that may come at once
-	longest   = 10 * time.Second // that anybody is told to wait; who would have to wait longer is told something between half of it and it
+	// longest is how long anybody is told to wait; who would have to wait longer is told something between half of it and it. A Kafka client
+	// that has five requests under way, which are answered one after the other, must have the last answer before it gives up after 30 s.
+	longest = 7 * time.Second
 )
 
 // Look says how many records wait now, and how many were worked off since ever.
@@ -165,6 +167,7 @@ func (s *Sluice) settle(d *Door) float64 {
 	}
 	rate := s.mu.rate / float64(max(used, 1))
 	d.left = min(d.left+rate*now.Sub(d.filled).Seconds(), rate*atOnce)
+	d.left = max(d.left, -rate*longest.Seconds()) // what was let in at a higher rate would shut the door for minutes
 	d.filled = now
 	return rate
 }

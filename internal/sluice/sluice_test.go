@@ -162,6 +162,29 @@ func TestNobodyWaitsForWhatStandsStill(t *testing.T) {
 	}
 }
 
+// TestADoorOpensAgainWhenLessIsWorkedOff checks that a door at which all are sent away until there is room does not stay shut for minutes
+// because of what it let in while much more was worked off.
+func TestADoorOpensAgainWhenLessIsWorkedOff(t *testing.T) {
+	r := newRiver(2*time.Second, 200_000)
+	d := r.Door()
+	r.storm(20*time.Second, 0, many(d, 500, 5000))
+	r.speed = 2000
+	for began := r.Now(); r.Now().Sub(began) < 20*time.Second; r.flow(tick) {
+		if d.Wait() > 2*time.Second { // which tells nobody to come in
+			continue
+		}
+		r.waiting += 100
+		d.Take(100)
+	}
+	for range 100 {
+		if d.Wait() <= 2*time.Second {
+			return
+		}
+		r.flow(longest / 100)
+	}
+	t.Errorf("nobody was let in for %s: %+v, %v are left", longest, r.State(), d.left)
+}
+
 func TestOffsetsThatGoBackTeachNothing(t *testing.T) {
 	r := newRiver(2*time.Second, 40_000)
 	r.waiting = 1_000_000
