@@ -20,8 +20,9 @@ type gates struct {
 }
 
 // openGates has what waits looked at by look.
-func (n *node) openGates(look sluice.Look) {
-	s := sluice.New(n.Clock, n.cfg.Limits.Backlog.Std(), look)
+func (n *node) openGates(look func() []sluice.Part) {
+	var parts sluice.Parts
+	s := sluice.New(n.Clock, n.cfg.Limits.Backlog.Std(), func() (waiting, done int64) { return parts.Sum(n.Clock.Now(), look()) })
 	n.gates = gates{sluice: s, http: s.Door(), kafka: s.Door()}
 	n.metrics.GaugeFunc("myelin_doorstep_seconds", "How long it takes to release what waits on the doorsteps, at the speed of the last seconds.", func() float64 { return s.State().Time().Seconds() })
 	n.metrics.GaugeFunc("myelin_doorstep_limit", "Events a second that senders may bring because of what waits on the doorsteps; 0: any number.", func() float64 { return s.State().Rate })
@@ -46,7 +47,7 @@ func (n *node) brokerGates() (admit func(topic string, records int) time.Duratio
 		return nil
 	}
 	topics := n.doorsteps()
-	n.openGates(func() (waiting, done int64) { return n.broker.Backlog(trust.ReleaseGroup, topics...) })
+	n.openGates(func() []sluice.Part { return n.broker.Backlog(trust.ReleaseGroup, topics...) })
 	return func(topic string, records int) time.Duration {
 		if !n.isDoorstep(topic) {
 			return 0
@@ -63,14 +64,14 @@ func (n *node) clusterGates() {
 	if n.cfg.Limits.Backlog <= 0 || !n.has(RoleCollect) {
 		return
 	}
-	var waiting, done atomic.Int64
-	n.openGates(func() (int64, int64) { return waiting.Load(), done.Load() })
+	var last atomic.Pointer[[]sluice.Part]
+	last.Store(new([]sluice.Part))
+	n.openGates(func() []sluice.Part { return *last.Load() })
 	topics := n.doorsteps()
 	n.gates.measuring = n.tasks.start("measuring the doorsteps", func(ctx context.Context) error {
 		for {
-			if w, d, err := backlog(ctx, n.cluster, topics); err == nil { // nobody is slowed for long by what is not known
-				waiting.Store(w)
-				done.Store(d)
+			if parts, err := backlog(ctx, n.cluster, topics); err == nil { // nobody is slowed for long by what is not known
+				last.Store(&parts)
 			}
 			select {
 			case <-n.Clock.After(askEvery):
@@ -81,28 +82,28 @@ func (n *node) clusterGates() {
 	})
 }
 
-// backlog asks a cluster how many records of the topics are not released, and how many were.
-func backlog(ctx context.Context, c *log.Cluster, topics []string) (waiting, done int64, err error) {
+// backlog asks a cluster how many records of each partition of the topics are not released, and how many were.
+func backlog(ctx context.Context, c *log.Cluster, topics []string) (out []sluice.Part, err error) {
 	ends, err := c.Admin().ListEndOffsets(ctx, topics...)
 	if err == nil {
 		err = ends.Error()
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("asking for the ends of doorsteps: %w", err)
+		return nil, fmt.Errorf("asking for the ends of doorsteps: %w", err)
 	}
 	starts, err := c.Admin().ListStartOffsets(ctx, topics...)
 	if err == nil {
 		err = starts.Error()
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("asking for the beginnings of doorsteps: %w", err)
+		return nil, fmt.Errorf("asking for the beginnings of doorsteps: %w", err)
 	}
 	committed, err := c.Admin().FetchOffsets(ctx, trust.ReleaseGroup)
 	if err == nil {
 		err = committed.Error()
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("asking what was released: %w", err)
+		return nil, fmt.Errorf("asking what was released: %w", err)
 	}
 	for topic, parts := range ends {
 		for p, end := range parts {
@@ -112,13 +113,12 @@ func backlog(ctx context.Context, c *log.Cluster, topics []string) (waiting, don
 			}
 			start, ok := starts.Lookup(topic, p)
 			if !ok {
-				return 0, 0, errors.New("a doorstep grew meanwhile")
+				return nil, errors.New("a doorstep grew meanwhile")
 			}
-			waiting += max(0, end.Offset-max(at, start.Offset))
-			done += at
+			out = append(out, sluice.Part{Topic: topic, Partition: p, Waiting: max(0, end.Offset-max(at, start.Offset)), Done: at})
 		}
 	}
-	return waiting, done, nil
+	return out, nil
 }
 
 // gateNote says whether senders are slowed.

@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"myelin/internal/broker"
+	"myelin/internal/sluice"
 )
 
 // throttled keeps how long a client was told to wait.
@@ -91,7 +92,7 @@ func TestBacklogIsWhatIsNotCommitted(t *testing.T) {
 	c := client(t, b)
 	check := func(waiting, done int64) {
 		t.Helper()
-		if w, d := b.Backlog("movers", "one", "two", "three"); w != waiting || d != done {
+		if w, d := new(sluice.Parts).Sum(time.Now(), b.Backlog("movers", "one", "two", "three")); w != waiting || d != done {
 			t.Errorf("%d wait and %d are done, not %d and %d", w, d, waiting, done)
 		}
 	}

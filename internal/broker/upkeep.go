@@ -6,6 +6,7 @@ import (
 
 	"myelin/internal/broker/compact"
 	"myelin/internal/broker/group"
+	"myelin/internal/sluice"
 )
 
 const (
@@ -110,8 +111,8 @@ func (b *Broker) Lags() []Lag {
 	return out
 }
 
-// Backlog is how many records of topics a group has yet to read, and how many it has committed since they were made.
-func (b *Broker) Backlog(name string, topics ...string) (waiting, done int64) {
+// Backlog is how many records of each partition of topics a group has yet to read, and how many it has committed since they were made.
+func (b *Broker) Backlog(name string, topics ...string) (out []sluice.Part) {
 	for _, topic := range topics {
 		t := b.topics.Name(topic)
 		if t == nil {
@@ -128,9 +129,8 @@ func (b *Broker) Backlog(name string, topics ...string) (waiting, done int64) {
 		}
 		for i, p := range parts {
 			bounds := p.Bounds()
-			waiting += max(0, bounds.High-max(offsets[i].Offset, bounds.Start))
-			done += max(0, offsets[i].Offset)
+			out = append(out, sluice.Part{Topic: topic, Partition: int32(i), Waiting: max(0, bounds.High-max(offsets[i].Offset, bounds.Start)), Done: max(0, offsets[i].Offset)})
 		}
 	}
-	return waiting, done
+	return out
 }
