@@ -56,11 +56,11 @@ func earlier(a, b time.Time) time.Time {
 // unmuted waits until the client may be read again.
 func (c *conn) unmuted(ctx context.Context) error {
 	for {
-		left := time.Until(time.Unix(0, c.client.mutedTill.Load()))
-		if left <= 0 {
+		till := c.client.mutedTill.Load()
+		if till == nil || time.Until(*till) <= 0 {
 			return nil
 		}
-		timer := time.NewTimer(left)
+		timer := time.NewTimer(time.Until(*till))
 		select {
 		case <-ctx.Done():
 			timer.Stop()

@@ -38,7 +38,7 @@ type Client struct {
 	State any
 
 	known     atomic.Bool
-	mutedTill atomic.Int64 // unix nanoseconds
+	mutedTill atomic.Pointer[time.Time] // with its monotonic reading: a step of the machine's clock makes it neither longer nor shorter; nil: never
 }
 
 // Welcome says that the client is known: from now on it may send large requests and take its time.
@@ -46,10 +46,10 @@ func (c *Client) Welcome() { c.known.Store(true) }
 
 // Mute lets nothing more be read from the client for so long (KIP-219). What was read already is worked on.
 func (c *Client) Mute(d time.Duration) {
-	till := time.Now().Add(d).UnixNano()
+	till := time.Now().Add(d)
 	for {
 		old := c.mutedTill.Load()
-		if old >= till || c.mutedTill.CompareAndSwap(old, till) {
+		if old != nil && !old.Before(till) || c.mutedTill.CompareAndSwap(old, &till) {
 			return
 		}
 	}
