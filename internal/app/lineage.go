@@ -13,6 +13,7 @@ import (
 	"myelin/internal/serve/api"
 	"myelin/internal/trust/incident"
 	"myelin/internal/trust/lineage"
+	"myelin/internal/trust/quarantine"
 )
 
 // traced is what the objects that run are made of.
@@ -140,7 +141,11 @@ func (n *node) lineageInput(withTroubles bool) lineage.Input {
 			}
 		}
 	}
-	in.Flows = n.flows(sent)
+	var held map[quarantine.Flow]int64
+	if withTroubles && n.groups != nil {
+		held = n.groups.Waiting()
+	}
+	in.Flows = n.flows(sent, held)
 	if withTroubles && watching != nil {
 		for _, i := range watching.incidents.List("", 1000) {
 			in.Troubles = append(in.Troubles, troubles(&i)...)
@@ -149,8 +154,8 @@ func (n *node) lineageInput(withTroubles bool) lineage.Input {
 	return in
 }
 
-// flows are the events that sources send, and those planned for the sources that send any.
-func (n *node) flows(sent map[[2]string]float64) []lineage.Flow {
+// flows are the events that sources send or that wait in quarantine, with the properties that are planned for them.
+func (n *node) flows(sent map[[2]string]float64, held map[quarantine.Flow]int64) []lineage.Flow {
 	properties := map[[2]string][]string{} // by plan and event
 	for _, p := range n.judge.Plans() {
 		for _, e := range p.Events {
@@ -167,9 +172,14 @@ func (n *node) flows(sent map[[2]string]float64) []lineage.Flow {
 	for _, s := range n.cfg.Sources {
 		plans[s.Name] = s.Plan
 	}
+	for f := range held { // some come back from before the watch began
+		if _, ok := sent[[2]string{f.Source, f.Event}]; !ok {
+			sent[[2]string{f.Source, f.Event}] = 0
+		}
+	}
 	var out []lineage.Flow
 	for key, perHour := range sent {
-		out = append(out, lineage.Flow{Source: key[0], Event: key[1], PerHour: perHour, Properties: properties[[2]string{plans[key[0]], key[1]}]})
+		out = append(out, lineage.Flow{Source: key[0], Event: key[1], PerHour: perHour, HeldBack: held[quarantine.Flow{Source: key[0], Event: key[1]}], Properties: properties[[2]string{plans[key[0]], key[1]}]})
 	}
 	return out
 }

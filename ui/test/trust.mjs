@@ -79,6 +79,7 @@ export async function trust({ browser, base, open, check, must, clean, shot, has
         await page.getByRole('row', { name: /campaign_revenue.*view/ }).waitFor();
         await page.getByRole('button', { name: 'Show everything' }).click();
         await page.getByRole('row', { name: /abandoned_carts.*view.*every event/ }).waitFor();
+        await page.getByRole('row', { name: /^Product Viewed event [\d,]+ held back/ }).waitFor();
         await clean(page);
       }),
     );

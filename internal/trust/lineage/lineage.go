@@ -33,6 +33,7 @@ type Node struct {
 	// Incidents are those that show at this node; InBlast says that what is shown here may be wrong because of one upstream.
 	Incidents []string `json:"incidents"`
 	InBlast   bool     `json:"inBlast"`
+	HeldBack  int64    `json:"heldBack" doc:"of a source or an event: how many wait in quarantine, and so are missing downstream"`
 	Note      string   `json:"note"`
 }
 
@@ -87,6 +88,7 @@ type Outlet struct {
 type Flow struct {
 	Source, Event string
 	PerHour       float64
+	HeldBack      int64 // wait in quarantine
 	Properties    []string
 }
 
@@ -119,6 +121,8 @@ func Build(in Input) Graph {
 		event := b.node(Event, f.Event, "", f.Event)
 		e := b.edge(source, event, "sends")
 		e.RatePerHour += f.PerHour
+		b.nodes[source].HeldBack += f.HeldBack
+		b.nodes[event].HeldBack += f.HeldBack
 		for _, p := range f.Properties {
 			b.property(f.Event, p)
 		}
@@ -132,6 +136,7 @@ func Build(in Input) Graph {
 	if b.nodes[Event+":"+EveryEvent] != nil {
 		for _, f := range in.Flows {
 			b.edge(Event+":"+f.Event, Event+":"+EveryEvent, "feeds")
+			b.nodes[Event+":"+EveryEvent].HeldBack += f.HeldBack
 		}
 	}
 	for _, t := range in.Troubles {

@@ -68,6 +68,19 @@ func TestMissingEventsReachEveryColumn(t *testing.T) {
 	}
 }
 
+// TestWhatIsHeldBackIsTold counts what waits at the sources and events that it is missing from, and at the node of every event.
+func TestWhatIsHeldBackIsTold(t *testing.T) {
+	g := lineage.Build(lineage.Input{
+		Flows:     []lineage.Flow{{Source: "web", Event: "Order Completed", HeldBack: 3}, {Source: "ios", Event: "Order Completed", HeldBack: 4}, {Source: "web", Event: "Product Viewed"}},
+		Relations: []lineage.Relation{{Name: "pulse", Rows: []lineage.Ref{{Event: lineage.EveryEvent}}}},
+	})
+	for id, want := range map[string]int64{"source:web": 3, "source:ios": 4, "event:Order Completed": 7, "event:Product Viewed": 0, "event:*": 7, "view:pulse": 0} {
+		if n := find(t, g, id); n.HeldBack != want || n.Health != "ok" {
+			t.Errorf("%s: %d held back, %s", id, n.HeldBack, n.Health)
+		}
+	}
+}
+
 func TestFocusShowsBothWays(t *testing.T) {
 	g := shop()
 	part, ok := g.Around("view:revenue")

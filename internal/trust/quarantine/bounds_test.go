@@ -62,3 +62,31 @@ func TestFatesOfUnreadRecordsAreCompact(t *testing.T) {
 		t.Errorf("%d blocks of fates are left", blocks)
 	}
 }
+
+// TestWaitingCountsAnEventOfManyCausesOnce, until it is replayed or discarded, whichever is known first.
+func TestWaitingCountsAnEventOfManyCausesOnce(t *testing.T) {
+	g := New(Config{}, nil)
+	total, item := violation("type_mismatch", "/properties/total", "error"), violation("array_item", "/properties/products/0/price", "error")
+	var causes []string
+	for i, violations := range []string{total + "," + item, item + "," + total, item, total} {
+		r := record("quarantine", "Order Completed", "quarantined", violations, noon)
+		r.Offset = int64(i)
+		causes = causes[:0]
+		for _, c := range Causes(nil, &g.doc, r) {
+			causes = append(causes, c.ID)
+		}
+		if i == 3 { // known before it is read
+			g.Settle(0, 3, 1, causes, true)
+		}
+		g.record(r)
+		if i == 1 {
+			if got := g.Waiting()[Flow{Source: "web", Event: "Order Completed"}]; got != 2 {
+				t.Fatalf("%d wait, want 2", got)
+			}
+			g.Settle(0, 1, 1, causes, false)
+		}
+	}
+	if got := g.Waiting(); len(got) != 1 || got[Flow{Source: "web", Event: "Order Completed"}] != 2 || g.Held().Waiting != 2 {
+		t.Errorf("got %v, in all %+v", got, g.Held())
+	}
+}

@@ -106,12 +106,15 @@ func (g *Groups) Settle(partition int32, first, count int64, groups []string, is
 	known := min(max(h.read[partition]-first, 0), count) // those that were counted as waiting
 	h.add(0, -known)
 	h.add(f, known)
-	for _, id := range groups {
+	for i, id := range groups {
 		at := g.mu.groups[id]
 		if at == nil {
 			continue
 		}
 		at.Waiting -= known
+		if i == 0 {
+			at.first -= known
+		}
 		if f == replayed {
 			at.Replayed += known
 		} else {
@@ -153,6 +156,22 @@ func (g *Groups) Outcome(job string) Outcome {
 		return *o
 	}
 	return Outcome{}
+}
+
+// Flow is an event of a source. Calls without a name are named by their type.
+type Flow struct{ Source, Event string }
+
+// Waiting is how many events of each flow wait in quarantine, each counted once, as far as their causes are remembered.
+func (g *Groups) Waiting() map[Flow]int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	out := map[Flow]int64{}
+	for _, at := range g.mu.groups {
+		if at.first > 0 {
+			out[Flow{Source: at.Source, Event: at.Event}] += at.first
+		}
+	}
+	return out
 }
 
 // Held counts every event in quarantine by what became of it.

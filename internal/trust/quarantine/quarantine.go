@@ -130,6 +130,7 @@ type group struct {
 	sampled time.Time
 	counts  [minutes]int
 	minute  int64 // the minute since 1970 of the newest slot in counts
+	first   int64 // waiting events of which this is the first cause: each counts once, however many causes it has
 }
 
 // New prepares the list; Run starts it.
@@ -252,13 +253,16 @@ func (g *Groups) record(r *kgo.Record) {
 	if r.Topic == g.cfg.Quarantine {
 		what = g.hold(r)
 	}
-	for _, c := range g.causes {
+	for i, c := range g.causes {
 		at := g.group(c)
 		at.Severity, at.Status = c.Severity, status.String()
 		at.Expected, at.Got = c.Expected, c.Got
 		at.seen(r)
 		if r.Topic == g.cfg.Quarantine {
 			at.hold(what)
+			if i == 0 && what == 0 {
+				at.first++
+			}
 		}
 	}
 }

@@ -3,7 +3,7 @@ import { incidents } from '../../mock/incidents.mjs';
 import { deed, details, placeOf } from './audit-words';
 import { band, marksOf } from './incident-chart';
 import { heldBy } from './incident-held';
-import { measured, plainTitle, touched } from './incident-words';
+import { measured, nodeLook, plainTitle, touched } from './incident-words';
 import type { Incident } from './schema';
 
 const now = Date.parse('2026-03-06T15:30:00Z');
@@ -35,4 +35,12 @@ test('the audit log in words', () => {
   expect([deed('proposal.approve'), deed('quarantine.replay', 'j1'), deed('api.put', '/api/x'), deed('token.create')]).toEqual(['approved a proposal', 'sent held events on', 'asked for a change', 'token create']);
   expect([placeOf('incident.mute', 'i 1'), placeOf('sql.drop', 'x')]).toEqual(['/incidents/i%201', '']);
   expect(details({ file: 'plan/a.yaml', comment: '', text_sha256: 'ab'.repeat(32) })).toEqual([{ name: 'file', value: 'plan/a.yaml' }, { name: 'fingerprint of the text', value: 'abababababab…' }]);
+});
+
+test('what is held back of an event is never as usual', () => {
+  const look = (health: string, heldBack: number, inBlast = false) => nodeLook({ health, heldBack, inBlast });
+  expect(look('ok', 0)).toEqual({ tone: 'valid', icon: 'check', text: 'As usual' });
+  expect(look('ok', 1234)).toEqual({ tone: 'bad', icon: 'held', text: '1,234 held back' });
+  expect(look('warning', 2)).toMatchObject({ tone: 'warn', text: 'Unusual, 2 held back' });
+  expect(look('ok', 0, true)).toMatchObject({ tone: 'warn', text: 'As usual, reached by an incident' });
 });

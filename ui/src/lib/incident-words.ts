@@ -1,7 +1,7 @@
 // Incidents in words.
 import type { IconName } from '../components/Icon.svelte';
 import type { Tone } from '../components/Tag.svelte';
-import { cellNumber, percent, rate } from './format';
+import { cellNumber, count, percent, rate } from './format';
 
 interface Look {
   tone: Tone;
@@ -34,6 +34,16 @@ const plain = (s: string): Look => ({ tone: 'quiet', icon: 'info', text: s || 'N
 export const severityLook = (s: string): Look => severities[s] ?? plain(s);
 export const stateLook = (s: string): Look => states[s] ?? plain(s);
 export const healthLook = (s: string): Look => healths[s] ?? plain(s === 'unknown' ? '' : s);
+
+/** How a node of the lineage does: what is held back of it is missing downstream, so it is never as usual. */
+export function nodeLook(n: { health: string; heldBack: number; inBlast: boolean }): Look {
+  const look = healthLook(n.health);
+  const said = [n.heldBack > 0 && n.health === 'ok' ? '' : look.text, n.heldBack > 0 ? `${count(n.heldBack)} held back` : '', n.inBlast ? 'reached by an incident' : ''];
+  const text = said.filter((s) => s !== '').join(', ');
+  if (n.health !== 'ok') return { ...look, text };
+  if (n.heldBack > 0) return { tone: 'bad', icon: 'held', text };
+  return { ...look, tone: n.inBlast ? 'warn' : look.tone, text };
+}
 
 /** What was measured, with its unit. */
 export function measured(v: number, unit: string): string {

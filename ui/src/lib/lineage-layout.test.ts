@@ -4,7 +4,7 @@ import { neighbours, part, whole } from './lineage-picture';
 import type { Lineage, LineageNode } from './schema';
 import { changedLines } from './text-diff';
 
-const node = (id: string, parent = ''): LineageNode => ({ id, kind: id.split(':')[0], name: id.split(':')[1], parent, health: 'ok', incidents: [], inBlast: false, note: '' }) as LineageNode;
+const node = (id: string, parent = ''): LineageNode => ({ id, kind: id.split(':')[0], name: id.split(':')[1], parent, health: 'ok', incidents: [], inBlast: false, heldBack: 0, note: '' }) as LineageNode;
 const edge = (from: string, to: string, health = 'ok') => ({ from, to, health, kind: 'computes' as const, incidents: [], ratePerHour: 1 });
 const graph: Lineage = {
   focus: '',
@@ -48,6 +48,20 @@ describe('the picture', () => {
     expect(p.boxes.find((b) => b.node.id === 'event:Order')?.fields.map((f) => f.id)).toEqual(['property:Order/total']);
     expect(p.lines.map((l) => `${l.from} ${l.to}`)).toContain('property:Order/total column:a/total');
     expect(p.lines.every((l) => l.fromLayer < l.toLayer)).toBe(true);
+  });
+  test('no line runs behind every event', () => {
+    const many: Lineage = {
+      focus: '',
+      nodes: [node('source:web'), ...['A', 'B', 'C'].map((n) => node(`event:${n}`)), node('event:*'), ...['a', 'b', 'c'].map((n) => node(`view:${n}`))],
+      edges: [...['A', 'B', 'C'].map((n) => edge(`event:${n}`, 'event:*')), edge('event:*', 'view:a'), edge('event:B', 'view:b'), edge('event:C', 'view:c')],
+    };
+    const p = whole(many);
+    const every = p.boxes.find((b) => b.node.id === 'event:*')!;
+    const passing = p.lines.filter((l) => l.fromLayer < every.layer && l.toLayer > every.layer);
+    expect(passing.length).toBe(2);
+    // In the middle of the column a line is half way between its ends.
+    for (const l of passing) expect(Math.abs((l.y1 + l.y2) / 2 - every.y - every.height / 2)).toBeGreaterThan(every.height / 2);
+    expect(p.boxes.every((b) => b.y >= 0 && b.y + b.height <= p.height)).toBe(true);
   });
   test('neighbours by name', () => {
     expect(neighbours(own).get('view:a')).toEqual({ from: ['Order'], to: ['b'] });

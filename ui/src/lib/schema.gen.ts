@@ -389,6 +389,8 @@ export interface LineageGraph {
 export interface LineageNode {
   /** ok, warning, critical or unknown */
   health: 'ok' | 'warning' | 'critical' | 'unknown';
+  /** of a source or an event: how many wait in quarantine, and so are missing downstream */
+  heldBack: number;
   id: string;
   inBlast: boolean;
   incidents: string[];
