@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"myelin/internal/activate"
+	"myelin/internal/config"
 	"myelin/internal/serve/api"
 )
 
@@ -39,11 +40,20 @@ func (n *node) Sources(context.Context) (api.Sources, error) {
 
 // Problems implements api.Files.
 func (n *node) Problems(context.Context) (api.Problems, error) {
-	out := api.Problems{Problems: []api.Problem{}}
-	for _, p := range slices.Concat(n.desired.problems(), n.clusterProblems(), n.viewProblems()) {
-		out.Problems = append(out.Problems, api.Problem{File: p.File, Line: p.Line, Column: p.Column, Message: p.Message, Hint: p.Hint})
+	return api.Problems{Problems: shownProblems(n.objectProblems(), n.alertProblems())}, nil
+}
+
+// objectProblems are what is wrong with the files and with what runs of them.
+func (n *node) objectProblems() []config.Problem {
+	return slices.Concat(n.desired.problems(), n.clusterProblems(), n.viewProblems())
+}
+
+func shownProblems(lists ...[]config.Problem) []api.Problem {
+	out := []api.Problem{}
+	for _, p := range slices.Concat(lists...) {
+		out = append(out, api.Problem{File: p.File, Line: p.Line, Column: p.Column, Message: p.Message, Hint: p.Hint})
 	}
-	return out, nil
+	return out
 }
 
 // Sinks implements api.Delivering.

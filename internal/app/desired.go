@@ -122,9 +122,8 @@ func (n *node) Apply(ctx context.Context, prune bool) (api.Applied, error) {
 	if err != nil {
 		return api.Applied{}, err
 	}
-	problems, err := n.Problems(ctx)
 	return api.Applied{Created: list(change.Created), Updated: list(change.Updated), Removed: list(change.Removed), Kept: list(change.Kept),
-		Problems: problems.Problems}, err
+		Problems: shownProblems(n.objectProblems())}, nil
 }
 
 // list is names as JSON shows them: an empty list, not null.

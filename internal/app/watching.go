@@ -41,6 +41,20 @@ type watching struct {
 	following, telling *task
 }
 
+// alertProblems are the channels that could not be told of incidents. In a cluster its keeper knows.
+func (n *node) alertProblems() []config.Problem {
+	w := n.watching.Load()
+	if w == nil {
+		return nil
+	}
+	var out []config.Problem
+	for _, f := range w.notifier.Failing() {
+		out = append(out, config.Problem{File: "myelin.yaml", Line: 1, Column: 1, Message: fmt.Sprintf("the channel %s under alerts could not be told at %s UTC: %v", f.Channel, f.At.UTC().Format("15:04"), f.Err),
+			Hint: "it is tried again for a day; until then incidents are seen on these pages alone"})
+	}
+	return out
+}
+
 // repeats counts the events that the release dropped, by source.
 type repeats struct {
 	mu struct {

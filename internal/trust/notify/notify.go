@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"myelin/internal/clock"
@@ -100,6 +102,18 @@ type Notifier struct {
 	retry map[string]attempt // by incident and channel
 	sent  *telemetry.Counter
 	fails *telemetry.Counter
+
+	mu struct {
+		sync.Mutex
+		failing map[string]Failure // by channel
+	}
+}
+
+// Failure is what kept a channel from being told.
+type Failure struct {
+	Channel string
+	At      time.Time
+	Err     error
 }
 
 type attempt struct {
@@ -128,9 +142,25 @@ func New(cfg Config) *Notifier {
 	if cfg.Telemetry == nil {
 		cfg.Telemetry = telemetry.New()
 	}
-	return &Notifier{cfg: cfg, retry: map[string]attempt{},
+	n := &Notifier{cfg: cfg, retry: map[string]attempt{},
 		sent:  cfg.Telemetry.Counter("myelin_trust_alerts_sent_total", "Messages about incidents that a channel took."),
 		fails: cfg.Telemetry.Counter("myelin_trust_alerts_failed_total", "Attempts to send a message about an incident that failed.")}
+	n.mu.failing = map[string]Failure{}
+	return n
+}
+
+// Failing are the channels whose last message of the past day was not taken, by name. It may be called at any time.
+func (n *Notifier) Failing() []Failure {
+	now := n.cfg.Clock.Now()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var out []Failure
+	for _, name := range slices.Sorted(maps.Keys(n.mu.failing)) {
+		if f := n.mu.failing[name]; now.Sub(f.At) <= tooOld {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // Run sends what is due, whenever an incident changes and now and then, until ctx ends.
@@ -215,7 +245,15 @@ func (n *Notifier) send(ctx context.Context, c *Channel, i incident.Incident, ve
 func (n *Notifier) deliver(ctx context.Context, c *Channel, m Message) error {
 	limited, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	if err := c.Sender.Send(limited, m); err != nil {
+	err := c.Sender.Send(limited, m)
+	n.mu.Lock()
+	if err == nil {
+		delete(n.mu.failing, c.Name)
+	} else if ctx.Err() == nil {
+		n.mu.failing[c.Name] = Failure{Channel: c.Name, At: n.cfg.Clock.Now(), Err: err}
+	}
+	n.mu.Unlock()
+	if err != nil {
 		n.fails.Inc()
 		return fmt.Errorf("telling %s: %w", c.Name, err)
 	}

@@ -332,3 +332,26 @@ func TestAServerThatRefusesIsAnError(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestAChannelThatFailsIsKnownUntilItIsTold: whoever is not told must be able to see it, and no secret address is shown.
+func TestAChannelThatFailsIsKnownUntilItIsTold(t *testing.T) {
+	b := newInbox(t)
+	down := &notify.Slack{URL: "http://127.0.0.1:1/services/secret", Client: b.Client()}
+	w := newWorld(t, notify.Channel{Name: "team", Sender: down}, notify.Channel{Name: "ops", Sender: &notify.Slack{URL: b.URL, Client: b.Client()}})
+	w.find(t, true)
+	if err := w.notifier.Look(t.Context()); err == nil {
+		t.Fatal("nothing failed")
+	}
+	<-b.bodies
+	failing := w.notifier.Failing()
+	if len(failing) != 1 || failing[0].Channel != "team" || strings.Contains(failing[0].Err.Error(), "secret") {
+		t.Fatalf("got %+v", failing)
+	}
+	*down = notify.Slack{URL: b.URL, Client: b.Client()}
+	w.clock.Advance(time.Minute)
+	w.look(t)
+	<-b.bodies
+	if failing := w.notifier.Failing(); len(failing) != 0 {
+		t.Errorf("still failing: %+v", failing)
+	}
+}

@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -124,8 +126,8 @@ func clip(s string, most int) string {
 	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
-func post(ctx context.Context, client *http.Client, url string, body []byte, header http.Header) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+func post(ctx context.Context, client *http.Client, address string, body []byte, header http.Header) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("making a request: %w", err)
 	}
@@ -136,6 +138,10 @@ func post(ctx context.Context, client *http.Client, url string, body []byte, hea
 	req.Header.Set("User-Agent", "Myelin")
 	resp, err := client.Do(req)
 	if err != nil {
+		var at *url.Error
+		if errors.As(err, &at) {
+			err = at.Err // the address is a secret: who has it may write
+		}
 		return fmt.Errorf("posting a message: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
