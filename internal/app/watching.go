@@ -49,8 +49,8 @@ func (n *node) alertProblems() []config.Problem {
 	}
 	var out []config.Problem
 	for _, f := range w.notifier.Failing() {
-		out = append(out, config.Problem{File: "myelin.yaml", Line: 1, Column: 1, Message: fmt.Sprintf("the channel %s under alerts could not be told at %s UTC: %v", f.Channel, f.At.UTC().Format("15:04"), f.Err),
-			Hint: "it is tried again for a day; until then incidents are seen on these pages alone"})
+		out = append(out, config.Problem{File: "channel " + f.Channel, Message: fmt.Sprintf("it could not be told at %s UTC: %v", f.At.UTC().Format("15:04"), f.Err),
+			Hint: "it is tried again for a day; it is set up under alerts in myelin.yaml"})
 	}
 	return out
 }
