@@ -119,7 +119,25 @@ func (c *cx) text(i int, f func(dst []byte) []byte) {
 	start := len(c.out.Buf)
 	c.out.Buf = f(c.out.Buf)
 	c.env.Worked((len(c.out.Buf) - start) / 64) // copying takes little
+	if len(c.out.Buf) > maxTexts {
+		c.out.Buf = c.out.Buf[:start]
+		c.fail(i, errTooLong)
+		return
+	}
 	c.out.CloseBytes(i, start)
+}
+
+// room reports whether a text of n bytes may be made for the row; else the row is NULL, and fails unless nobody wants it any more.
+func (c *cx) room(i int, n int64) bool {
+	switch {
+	case n > maxText || int64(len(c.out.Buf))+n > maxTexts:
+		c.fail(i, errTooLong)
+		return false
+	case c.env.Worked(int(n / 64)):
+		c.setNull(i)
+		return false
+	}
+	return true
 }
 
 // setArray closes the elements appended to out.Elem from start on as row i.

@@ -317,15 +317,22 @@ func regexpReplace(c *cx, i int) {
 		if strings.Contains(flags, "g") {
 			limit = -1
 		}
+		long := false
 		c.text(i, func(dst []byte) []byte {
-			end := 0
+			start, end := len(dst), 0
 			for _, m := range re.FindAllSubmatchIndex(s, limit) {
 				dst = append(dst, s[end:m[0]]...)
 				dst = expand(dst, repl, s, m)
 				end = m[1]
+				if long = len(dst)-start > max(maxText, len(s)); long {
+					return dst[:start]
+				}
 			}
 			return append(dst, s[end:]...)
 		})
+		if long {
+			c.fail(i, errTooLong)
+		}
 	})
 }
 

@@ -18,8 +18,11 @@ import (
 	"myelin/internal/vec"
 )
 
-// maxText bounds what repeat and padding make.
-const maxText = 16 << 20
+// maxText bounds what repeat, padding and replacing make of a row, maxTexts what a function makes of the rows of a batch.
+const (
+	maxText  = 16 << 20
+	maxTexts = 1 << 30
+)
 
 var errTooLong = errors.New("requested length too large")
 
@@ -62,7 +65,11 @@ func textFuncs() []Func {
 				c.out.SetBytes(i, c.bytes(0, i))
 				return
 			}
-			c.out.SetBytes(i, bytes.ReplaceAll(c.bytes(0, i), c.bytes(1, i), c.bytes(2, i)))
+			s, old, new := c.bytes(0, i), c.bytes(1, i), c.bytes(2, i)
+			if longer := len(new) - len(old); longer > 0 && !c.room(i, int64(len(s))+int64(bytes.Count(s, old))*int64(longer)) {
+				return
+			}
+			c.out.SetBytes(i, bytes.ReplaceAll(s, old, new))
 		}), "every occurrence replaced", "replace('abcd', 'cd', 'XX')", t, t, t),
 		def("split_part", t, rows(splitPart), "part n of a text split at a separator, counted from the end if negative", "split_part('a,b,c', ',', 2)", t, t, n),
 		def("strpos", n, rows(func(c *cx, i int) {
@@ -90,8 +97,7 @@ func textFuncs() []Func {
 		def("rpad", t, rows(func(c *cx, i int) { pad(c, i, false) }), "", "", t, n, t),
 		def("repeat", t, rows(func(c *cx, i int) {
 			s, k := c.bytes(0, i), max(c.int(1, i), 0)
-			if k*int64(len(s)) > maxText {
-				c.fail(i, errTooLong)
+			if !c.room(i, k*int64(len(s))) {
 				return
 			}
 			c.out.SetBytes(i, bytes.Repeat(s, int(k)))
@@ -311,8 +317,7 @@ func pad(c *cx, i int, atLeft bool) {
 	}
 	have := int64(utf8.RuneCount(s))
 	switch {
-	case n > maxText:
-		c.fail(i, errTooLong)
+	case n > have && !c.room(i, n):
 		return
 	case n <= have || len(fill) == 0:
 		c.out.SetBytes(i, left(s, max(min(n, have), 0)))
