@@ -36,6 +36,7 @@ func (n *node) VerifyView(ctx context.Context, name string) (api.ViewVerificatio
 		return out, refused(err)
 	}
 	out.Same, out.Step, out.Rows, out.Extra, out.Missing, out.Records = v.Extra+v.Missing == 0, v.Step, v.Rows, v.Extra, v.Missing, v.Records
+	out.Unsure = v.Unsure
 	out.ExtraFirst, out.MissingFirst, out.Notes = list(v.ExtraFirst), list(v.MissingFirst), list(v.Notes)
 	return out, nil
 }

@@ -32,11 +32,12 @@ type runOptions struct {
 	built  func(*op.Pipeline)
 	failed func(b *vec.Batch, row int, err error)
 	until  int64 // op.Ctx.Until
+	close  bool  // op.Ctx.OnClose
 }
 
 func runBatch(ctx context.Context, q *plan.Query, env fn.Env, rows op.Rows, o runOptions) iter.Seq2[*vec.Batch, error] {
 	return func(yield func(*vec.Batch, error) bool) {
-		c := &op.Ctx{Env: env, Watermark: op.NoTime, Batch: true, Failed: o.failed, Until: o.until, Lateness: q.TTL}
+		c := &op.Ctx{Env: env, Watermark: op.NoTime, Batch: true, Failed: o.failed, Until: o.until, OnClose: o.close, Lateness: q.TTL}
 		stopped := false
 		p, err := op.Build(q, c, func(b *vec.Batch) {
 			if stopped || c.Err != nil {

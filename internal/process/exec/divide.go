@@ -139,7 +139,9 @@ func latest(a, b []BadRow) []BadRow {
 // WholeVerification sums up the verifications of the parts of a view.
 func WholeVerification(parts []*Verification) *Verification {
 	out := &Verification{}
+	sure := false // something differs that no late row explains
 	for _, v := range parts {
+		sure = sure || v.Extra+v.Missing > 0 && !v.Unsure
 		out.Rows, out.Extra, out.Missing = out.Rows+v.Rows, out.Extra+v.Extra, out.Missing+v.Missing
 		out.Records, out.LeftOut, out.Late, out.Errors = out.Records+v.Records, out.LeftOut+v.LeftOut, out.Late+v.Late, out.Errors+v.Errors
 		out.ExtraFirst = append(out.ExtraFirst, v.ExtraFirst...)
@@ -153,6 +155,7 @@ func WholeVerification(parts []*Verification) *Verification {
 	}
 	out.ExtraFirst = out.ExtraFirst[:min(len(out.ExtraFirst), firstFew)]
 	out.MissingFirst = out.MissingFirst[:min(len(out.MissingFirst), firstFew)]
+	out.Unsure = out.Extra+out.Missing > 0 && !sure
 	return out
 }
 

@@ -124,7 +124,7 @@ func (a *aggregate) Push(_ int, b *vec.Batch) {
 
 // begin starts the clock of a new group's window.
 func (a *aggregate) begin(id uint32, row int) {
-	if a.life.col < 0 || a.ctx.Batch && !a.forgets {
+	if a.life.col < 0 || a.ctx.Batch && !a.forgets && !a.onClose {
 		return
 	}
 	if end, ok := a.life.end(a.cols[a.life.col], row); ok {
@@ -134,9 +134,12 @@ func (a *aggregate) begin(id uint32, row int) {
 	}
 }
 
-// due is the watermark at which a window with the given end is given up.
+// due is the watermark at which a window with the given end is given up. 0 would stand for a group that never is.
 func (a *aggregate) due(end int64) int64 {
 	if a.onClose {
+		if end == 0 {
+			return 1
+		}
 		return end
 	}
 	return satAdd(end, a.ctx.Lateness)
@@ -230,9 +233,12 @@ func (a *aggregate) Flush(wm int64) {
 // letRows is how many rows an operator collects before it lets them out.
 const letRows = 4096
 
-// over reports whether a group of a query that runs once is forgotten.
+// over reports whether a group of a query that runs once is forgotten, or not there yet because its window is open.
 func (a *aggregate) over(id uint32) bool {
 	due := int64(a.groups.m.At(id)[aggDue])
+	if a.onClose {
+		return due == 0 || due > a.ctx.reached()
+	}
 	return a.forgets && due != 0 && due <= a.ctx.reached()
 }
 

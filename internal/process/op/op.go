@@ -26,8 +26,8 @@ type Ctx struct {
 	Lateness int64
 	// Slack, if not 0, is the same for joins whose condition bounds the times of their rows.
 	Slack int64
-	// Until is the watermark at which a query that runs once looks at its rows: what has a ttl and is over by then is not there. NoTime, or
-	// 0: all is there.
+	// Until is the watermark at which a query that runs once looks at its rows: what has a ttl and is over by then is not there, nor are,
+	// with OnClose, windows that are open then. NoTime: nothing is over or closed. 0: all is there.
 	Until int64
 	// OnClose is set for EMIT ON WINDOW CLOSE.
 	OnClose bool

@@ -267,7 +267,7 @@ func (s *session) Flush(wm int64) {
 		}
 		m.SetFlag(id, false)
 		p := m.At(id)
-		if s.onClose && !s.ctx.Batch {
+		if s.onClose && (!s.ctx.Batch || s.due(int64(p[sesLast])) > wm) {
 			continue
 		}
 		s.emit(s.rows, id, p, 1)

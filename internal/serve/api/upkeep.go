@@ -19,6 +19,7 @@ type Upkeep interface {
 type ViewVerification struct {
 	Name         string   `json:"name"`
 	Same         bool     `json:"same" doc:"the view is what its query gives"`
+	Unsure       bool     `json:"unsure" doc:"the view differs, but rows that came too late may be all that does"`
 	Step         uint64   `json:"step"`
 	Rows         int      `json:"rows" doc:"of the view"`
 	Extra        int      `json:"extra" doc:"rows that the query does not give"`

@@ -1174,6 +1174,8 @@ export interface ViewVerification {
   /** the view is what its query gives */
   same: boolean;
   step: number;
+  /** the view differs, but rows that came too late may be all that does */
+  unsure: boolean;
 }
 
 export interface Views {
