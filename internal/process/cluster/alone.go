@@ -182,8 +182,8 @@ func (a *Alone) parts(view string) []runs {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var out []runs
-	for i, name := range a.mu.wholes.names(view) {
-		out = append(out, runs{name, a.mu.tasks[i]})
+	for _, name := range a.mu.wholes.names(view) {
+		out = append(out, runs{name, a.mu.tasks[exec.PartOf(name)]})
 	}
 	return out
 }

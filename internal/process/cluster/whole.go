@@ -71,8 +71,14 @@ type runs struct {
 	engine *exec.Engine
 }
 
+// merges reports whether the first of them is the view itself, which merges what the others have folded.
+func merges(parts []runs) bool { return len(parts) > 1 && !exec.IsPart(parts[0].name) }
+
 // verify compares a view, part by part.
 func verify(ctx context.Context, parts []runs) (*exec.Verification, error) {
+	if merges(parts) { // it is the whole view that is compared, by the task that has it
+		parts = parts[:1]
+	}
 	var out []*exec.Verification
 	for _, p := range parts {
 		v, err := p.engine.Verify(ctx, p.name)
@@ -98,6 +104,9 @@ func explain(ctx context.Context, parts []runs) ([]op.Operator, error) {
 	}
 	if len(out) == 1 {
 		return out[0], nil
+	}
+	if merges(parts) {
+		return exec.MergedReport(out[0], out[1:]), nil
 	}
 	return exec.WholeReport(out), nil
 }

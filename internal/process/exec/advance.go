@@ -173,6 +173,10 @@ func (t *task) deliver(ctx context.Context, g *group, seq uint64) error {
 	}
 	it := outItem{seq: seq}
 	for _, j := range g.jobs {
+		if j.view.folding() && j.wanted() {
+			it.recs = j.view.folds.encode(it.recs, j, seq)
+			continue
+		}
 		if j.changed == nil || !j.wanted() {
 			continue
 		}

@@ -42,17 +42,29 @@ func IsPart(name string) bool {
 	return err == nil
 }
 
+// PartOf is the number of the part that a name is of; 0 if it is not that of one.
+func PartOf(name string) int {
+	if !IsPart(name) {
+		return 0
+	}
+	n, _ := strconv.Atoi(name[strings.LastIndexByte(name, '#')+1:])
+	return n
+}
+
 // Part is which part of a divided view the definition is, and of which; 0 and "" if it is a whole one.
 func (d *Definition) Part() (part int, of string) { return int(d.share.part), d.whole }
 
-// Parts are the names of what a definition is run as; nil: it is not divided.
+// Parts are the names of what a definition is run as; nil: it is not divided. Where parts only fold, the view that merges what they write comes first.
 func (d *Definition) Parts() []string {
-	if d.Relation.Parallelism < 2 || d.share.of > 0 {
+	if d.Relation.Parallelism < 2 || d.share.of > 0 || d.folds != nil {
 		return nil
 	}
-	names := make([]string, d.Relation.Parallelism)
-	for i := range names {
-		names[i] = PartName(d.Relation.Name, i)
+	var names []string
+	if d.Query.Folded != nil {
+		names = append(names, d.Relation.Name)
+	}
+	for i := range d.Relation.Parallelism {
+		names = append(names, PartName(d.Relation.Name, i))
 	}
 	return names
 }
@@ -66,6 +78,10 @@ func Divide(all Objects) Objects {
 		names := d.Parts()
 		if names == nil {
 			out.Views = append(out.Views, d)
+			continue
+		}
+		if f := foldsOf(&d); f != nil {
+			out.Views = append(out.Views, f.divide(&d)...)
 			continue
 		}
 		parts[d.Relation.Name] = names
@@ -91,6 +107,9 @@ func Divide(all Objects) Objects {
 
 // Whole is a divided view as one: its rows are those of its parts.
 func Whole(d Definition, parts []*View) *View {
+	if d.Query.Folded != nil {
+		return &View{Relation: d.Relation, Query: d.Query, Table: parts[0].Table, parts: parts}
+	}
 	tables := make([]*state.Table, len(parts))
 	for i, p := range parts {
 		tables[i] = p.Table
@@ -156,6 +175,19 @@ func WholeVerification(parts []*Verification) *Verification {
 	out.ExtraFirst = out.ExtraFirst[:min(len(out.ExtraFirst), firstFew)]
 	out.MissingFirst = out.MissingFirst[:min(len(out.MissingFirst), firstFew)]
 	out.Unsure = out.Extra+out.Missing > 0 && !sure
+	return out
+}
+
+// MergedReport is WholeReport for a view that merges what its parts have folded: theirs stand below its own.
+func MergedReport(final []op.Operator, parts [][]op.Operator) []op.Operator {
+	out, deepest := slices.Clone(final), 0
+	for _, o := range final {
+		deepest = max(deepest, o.Depth)
+	}
+	for _, o := range WholeReport(parts) {
+		o.Depth += deepest + 1
+		out = append(out, o)
+	}
 	return out
 }
 

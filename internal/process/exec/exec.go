@@ -115,6 +115,7 @@ type View struct {
 	Table *state.Table
 
 	share  share
+	folds  *folds  // of a view whose parts fold, and of these
 	parts  []*View // of a divided view as one (see Whole)
 	print  fingerprint
 	status status
@@ -134,6 +135,7 @@ type Definition struct {
 
 	share share
 	whole string // the view that it is a part of
+	folds *folds
 }
 
 // Sink sends the changes of a view, or the result of a query of its own, to a topic: once per change, also over crashes.
@@ -227,7 +229,7 @@ func (e *Engine) Apply(_ context.Context, want Objects) error {
 		if err := Check(d.Query); err != nil {
 			return fmt.Errorf("view %s: %w", d.Relation.Name, err)
 		}
-		views[d.Relation.Name] = &View{Relation: d.Relation, Query: d.Query, share: d.share}
+		views[d.Relation.Name] = &View{Relation: d.Relation, Query: d.Query, share: d.share, folds: d.folds}
 	}
 	sinks := map[string]Sink{}
 	for _, s := range want.Sinks {

@@ -409,7 +409,7 @@ func Prints(want Objects) (map[string]string, error) {
 		views[t.Relation.Name] = &View{Relation: t.Relation, print: printTable(t.Relation)}
 	}
 	for _, d := range want.Views {
-		views[d.Relation.Name] = &View{Relation: d.Relation, Query: d.Query, share: d.share}
+		views[d.Relation.Name] = &View{Relation: d.Relation, Query: d.Query, share: d.share, folds: d.folds}
 	}
 	out := map[string]string{}
 	for name, v := range views {

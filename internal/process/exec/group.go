@@ -113,7 +113,7 @@ func (g *group) watch(e *Engine, clock int64) {
 			if w == nil {
 				w = newWatermark(delayOf(g.jobs, t.stream), e.cfg.IdleAfter)
 			}
-			w.idle = e.cfg.IdleAfter.Microseconds()
+			w.idle, w.told = e.cfg.IdleAfter.Microseconds(), t.told
 			for _, p := range in.parts {
 				if t.share.has(p.n) {
 					w.add(p.n, clock)

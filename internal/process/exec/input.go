@@ -52,6 +52,7 @@ type timed struct {
 	stream string
 	col    int
 	share  share
+	told   bool // see plan.Relation.Told
 }
 
 // part is a partition: where it is read, and what of it was fetched.
@@ -115,7 +116,7 @@ func (in *input) add(j *job, s *op.Source) {
 	}
 	name := streamName(r, j.share)
 	if !slices.ContainsFunc(in.times, func(x timed) bool { return x.stream == name }) {
-		in.times = append(in.times, timed{name, in.column(r.Scan[r.TimeCol]), j.share})
+		in.times = append(in.times, timed{name, in.column(r.Scan[r.TimeCol]), j.share, r.Told})
 	}
 	if !slices.Contains(j.times, name) {
 		j.times = append(j.times, name)
@@ -137,7 +138,7 @@ func (e *Engine) inputsOf(jobs []*job, pos positions) []*input {
 			}
 			in := byTopic[r.Topic]
 			if in == nil {
-				in = &input{topic: r.Topic, eventCol: -1, governed: e.cfg.Governed(r.Topic)}
+				in = &input{topic: r.Topic, eventCol: -1, governed: e.governs(r.Topic)}
 				byTopic[r.Topic] = in
 			}
 			in.objects = in.objects || !in.governed && decode.HasValue(r)

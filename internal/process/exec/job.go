@@ -41,15 +41,17 @@ type job struct {
 	times []string // streams whose watermarks bound its own
 
 	group   *group
-	mark    int64         // its watermark
-	changed *vec.Batch    // what the step in hand changed, net; nil: nothing
-	loose   *state.Rows   // of a sink's own query: the step's rows
-	told    bool          // other processes show it, too
-	loaded  bool          // of a table: its file has been read once
-	piece   *piece        // the records that it is being fed; nil: none
-	span    time.Duration // since rows per second were last taken
-	counted int64         // rows read by then
-	broken  bool          // an operator panicked: the job stands still, and is computed anew by the next start
+	mark    int64       // its watermark
+	changed *vec.Batch  // what the step in hand changed, net; nil: nothing
+	loose   *state.Rows // of a sink's own query: the step's rows
+	told    bool        // other processes show it, too
+	loaded  bool        // of a table: its file has been read once
+	piece   *piece      // the records that it is being fed; nil: none
+	// markTold is the watermark that a part which folds told last.
+	markTold int64
+	span     time.Duration // since rows per second were last taken
+	counted  int64         // rows read by then
+	broken   bool          // an operator panicked: the job stands still, and is computed anew by the next start
 }
 
 // reads is a scan of another view or table.
@@ -61,7 +63,7 @@ type reads struct {
 
 // newJob makes a job ready to run.
 func (e *Engine) newJob(id uint32, name string, v *View, q *plan.Query, print fingerprint, out *outputs) (*job, error) {
-	j := &job{id: id, name: name, view: v, query: q, print: print, outputs: out, mark: op.NoTime, report: e.cfg.Log.Error, metrics: &e.metrics, told: e.cfg.Owner != nil, let: e.metrics.results}
+	j := &job{id: id, name: name, view: v, query: q, print: print, outputs: out, mark: op.NoTime, markTold: op.NoTime, report: e.cfg.Log.Error, metrics: &e.metrics, told: e.cfg.Owner != nil && !v.folding(), let: e.metrics.results}
 	if v != nil {
 		j.share = v.share
 	}
@@ -95,7 +97,7 @@ func (e *Engine) newJob(id uint32, name string, v *View, q *plan.Query, print fi
 		j.ctx.Slack = min(j.ctx.Lateness, q.TTL)
 		j.ctx.Lateness = q.TTL
 	}
-	if v == nil {
+	if v == nil || v.folding() {
 		j.loose = state.NewRows(j.types)
 	} else if v.Table.Key() != nil {
 		j.ctx.Shown, j.ctx.Remember = v.Table.Current, e.cfg.Remember
@@ -119,7 +121,7 @@ func (j *job) stat() *status {
 func (j *job) take(b *vec.Batch) {
 	j.stat().out.Add(int64(b.Rows()))
 	j.let.Add(int64(b.Rows()))
-	if j.view != nil {
+	if j.loose == nil {
 		j.view.Table.Stage(b)
 		return
 	}
@@ -188,7 +190,7 @@ func (j *job) end(clock, mark int64) {
 	j.mark = max(j.mark, mark)
 	j.changed = nil
 	switch {
-	case j.view == nil:
+	case j.loose != nil:
 		if j.loose.Len() > 0 {
 			j.changed = j.loose.Detach()
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"myelin/internal/log"
@@ -34,6 +35,9 @@ func (e *Engine) wanted() map[string]want {
 			if s.Query == nil && s.From == name {
 				w.sinks = append(w.sinks, s)
 			}
+		}
+		if v.folding() {
+			w.sinks = append(w.sinks, Sink{Name: name, From: name, Topic: v.folds.topic})
 		}
 		slices.SortFunc(w.sinks, func(a, b Sink) int { return len(a.Name) - len(b.Name) })
 		out[name] = w
@@ -67,7 +71,7 @@ func (t *task) outputsFor(w want) *outputs {
 	}
 	o := outputsOf(w.print, names, key, w.sinks)
 	for _, x := range o.list {
-		if w.view == nil {
+		if w.view == nil || w.view.folding() {
 			x.ready = true // it is fed from its own beginning on
 			continue
 		}
@@ -171,6 +175,9 @@ func (t *task) updateOutputs(ctx context.Context, wanted map[string]want) error 
 // ensureOutputs makes the topics of outputs that are missing.
 func (t *task) ensureOutputs(ctx context.Context, o *outputs) error {
 	for _, x := range o.list {
+		if strings.HasPrefix(x.topic, PartsPrefix) {
+			continue // see goOn
+		}
 		if _, err := t.cluster.EnsureTopics(ctx, log.TopicSpec{Name: x.topic, Partitions: 1}); err != nil {
 			return err
 		}
@@ -206,9 +213,34 @@ func (t *task) begin(ctx context.Context, wanted map[string]want) error {
 			changed, t.blocked = true, true
 		}
 	}
+	// Parts that fold go on where their topics end, each in a group of its own.
+	for name, w := range ready {
+		if !w.view.folding() {
+			continue
+		}
+		delete(ready, name)
+		at, problem, err := t.goOn(ctx, w.view, starts[w.view.folds.source])
+		if err != nil {
+			return err
+		}
+		if problem != "" {
+			w.view.status.setProblem(problem)
+			w.view.status.phase.Store(int32(Waiting))
+			t.blocked = true
+			continue
+		}
+		if err := t.beginGroup(ctx, map[string]want{name: w}, positions{w.view.folds.source: at}); err != nil {
+			return err
+		}
+	}
 	if len(ready) == 0 {
 		return nil
 	}
+	return t.beginGroup(ctx, ready, starts)
+}
+
+// beginGroup starts objects that can run in a group of their own, which reads from given offsets on.
+func (t *task) beginGroup(ctx context.Context, ready map[string]want, starts positions) error {
 	g, err := t.newGroup(t.nextID)
 	if err != nil {
 		return err
@@ -269,6 +301,15 @@ func (t *task) obstacle(ctx context.Context, w want, ready map[string]want, star
 				return fmt.Sprintf("it waits for table %s to be loaded", r.Name), nil
 			}
 			continue
+		}
+		if w.view.merging() && r.Topic == w.view.folds.topic {
+			from, err := t.startOffsets(ctx, w.view.folds.source)
+			if err == nil {
+				err = t.ensureFolds(ctx, w.view.folds, len(from))
+			}
+			if err != nil {
+				return "", err
+			}
 		}
 		if starts[r.Topic] == nil {
 			at, err := t.startOffsets(ctx, r.Topic)

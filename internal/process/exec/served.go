@@ -72,7 +72,7 @@ func (w *teller) add(g *group) {
 		return
 	}
 	for _, j := range g.jobs {
-		if j.view != nil && j.changed != nil && !j.broken {
+		if j.loose == nil && j.changed != nil && !j.broken {
 			w.views = append(w.views, toldView{j.name, j.id, j.print, j.changed})
 		}
 	}

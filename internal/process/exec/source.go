@@ -16,7 +16,7 @@ import (
 // version. It is an op.Rows.
 func (e *Engine) Rows(ctx context.Context, s *plan.Scan) iter.Seq2[*vec.Batch, error] {
 	if s.Relation.Kind == plan.Stream {
-		return StreamRows(ctx, e.cluster, s, e.cfg.Governed(s.Relation.Topic))
+		return StreamRows(ctx, e.cluster, s, e.governs(s.Relation.Topic))
 	}
 	return func(yield func(*vec.Batch, error) bool) {
 		v, ok := e.View(s.Relation.Name)

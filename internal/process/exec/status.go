@@ -94,6 +94,9 @@ type BadRow struct {
 
 // Status tells how a view is doing.
 func (v *View) Status() Status {
+	if v.parts != nil && v.Query.Folded != nil {
+		return merged(v.parts[0], v.parts[1:])
+	}
 	if v.parts != nil {
 		return whole(v.parts)
 	}

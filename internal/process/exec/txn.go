@@ -38,7 +38,7 @@ func (t *txn) begin(ctx context.Context) error {
 	clients := make([]*kgo.Client, len(t.ids))
 	var taking errgroup.Group
 	for i, id := range t.ids {
-		cl, err := t.cluster.NewClient(kgo.TransactionalID(id), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.MaxBufferedRecords(1<<14), kgo.MaxBufferedBytes(64<<20))
+		cl, err := t.cluster.NewClient(kgo.TransactionalID(id), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.MaxBufferedRecords(1<<14), kgo.MaxBufferedBytes(64<<20), kgo.RecordPartitioner(partitioner{}))
 		if err != nil {
 			_ = taking.Wait()
 			closeAll(clients)

@@ -69,7 +69,14 @@ func (e *Engine) Verify(ctx context.Context, name string) (*Verification, error)
 	for _, c := range v.Relation.Columns {
 		out.names = append(out.names, c.Name)
 	}
-	diff, err := e.recompute(ctx, v.Query, out, pinned, ends.of(v.share), clock, watermark)
+	q, read := v.Query, ends.of(v.share)
+	if v.merging() { // and so what its parts have read
+		q = v.folds.whole
+		if read, err = e.sourceEnds(ctx, v.folds, ends[v.folds.topic]); err != nil {
+			return nil, err
+		}
+	}
+	diff, err := e.recompute(ctx, q, out, pinned, read, clock, watermark)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +94,7 @@ func (e *Engine) recompute(
 		if s.Relation.Kind != plan.Stream {
 			return scanVersion(pinned[s.Relation.Name], s)
 		}
-		return counted(streamUpTo(ctx, e.cluster, s, e.cfg.Governed(s.Relation.Topic), ends[s.Relation.Topic]), &out.Records)
+		return counted(streamUpTo(ctx, e.cluster, s, e.governs(s.Relation.Topic), ends[s.Relation.Topic]), &out.Records)
 	}
 	count := map[string]int{}
 	lenient := runOptions{

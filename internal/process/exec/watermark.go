@@ -19,6 +19,7 @@ type watermark struct {
 	Parts map[int32]*eventTime `json:"parts"`
 	idle  int64
 	doubt doubt
+	told  bool // its times are watermarks of those who write the partitions, who alone know whether there is more to come
 }
 
 // eventTime is how far a partition is. Times are in microseconds.
@@ -50,6 +51,9 @@ func (w *watermark) observe(part int32, t, clock, arrived int64) {
 	if t == op.NoTime {
 		return
 	}
+	if w.told {
+		clock = t
+	}
 	p.Max = max(p.Max, min(t, clock))
 	p.Seen = max(p.Seen, min(arrived, clock))
 }
@@ -73,6 +77,9 @@ type reading struct {
 // held nothing when those were there. Else: a record is appended to A and then one to B; B's is fetched first; the clock goes on;
 // A seems idle, the watermark follows B, and A's record is late.
 func (w *watermark) advance(newest uint64, of func(part int32) reading) int64 {
+	if w.told {
+		return w.least()
+	}
 	least, asOf, sure := int64(math.MaxInt64), int64(math.MaxInt64), uint64(math.MaxUint64)
 	for n, p := range w.Parts {
 		r := of(n)
@@ -106,6 +113,18 @@ func (w *watermark) advance(newest uint64, of func(part int32) reading) int64 {
 	return w.At
 }
 
+// least moves a watermark that is told on: it is the least of all.
+func (w *watermark) least() int64 {
+	least := int64(math.MaxInt64)
+	for _, p := range w.Parts {
+		least = min(least, p.Max)
+	}
+	if least != math.MaxInt64 {
+		w.raise(least)
+	}
+	return w.At
+}
+
 // doubt is a time that the watermark may follow once idle partitions are known of a tick.
 type doubt struct {
 	tick  uint64
@@ -132,6 +151,9 @@ func (w *watermark) raise(t int64) {
 // reaches is the clock at which a stream that stays quiet has its watermark at t; MaxInt64 if never.
 func (w *watermark) reaches(t int64) int64 {
 	best := int64(math.MaxInt64)
+	if w.told {
+		return best
+	}
 	idle := int64(op.NoTime)
 	for _, p := range w.Parts {
 		idle = max(idle, p.Seen+w.idle)

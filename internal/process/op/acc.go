@@ -33,6 +33,8 @@ func newAcc(c *plan.AggCall, retract bool) (acc, error) {
 	switch c.Func {
 	case "count":
 		return countAcc{}, nil
+	case plan.Counted:
+		return countsAcc{}, nil
 	case "sum", "avg":
 		switch in.Kind {
 		case vec.Float64:

@@ -215,6 +215,8 @@ func (p *Pipeline) operator(n plan.Node, out sink) error {
 		return p.buildWindow(n, out)
 	case *plan.Aggregate:
 		return p.buildOnce(n, out)
+	case *plan.Fold:
+		return p.buildFold(n, out)
 	case *plan.Join:
 		return p.buildJoin(n, out)
 	case *plan.Sort:

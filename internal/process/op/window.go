@@ -237,6 +237,13 @@ func windowColumn(n plan.Node, e plan.Expr) (l lifetime, ok bool) {
 			return lifetime{}, true
 		}
 		return windowColumn(n.Input, e)
+	case *plan.Scan:
+		w, isEnd := n.WindowOf(c.Index)
+		if w == nil || isEnd {
+			return lifetime{}, w != nil
+		}
+		g, err := gridOf(w)
+		return lifetime{grid: &g}, err == nil
 	}
 	return l, false
 }

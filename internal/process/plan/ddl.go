@@ -162,6 +162,7 @@ func BindView(v *sql.CreateView, text string, cat Catalog) (q *Query, r *Relatio
 			Schema: v.Name.Schema, Name: v.Name.Name, Kind: View, Columns: cols, Key: q.Key, AppendOnly: q.AppendOnly, TimeCol: p.TimeCol,
 			Parallelism: b.parallelism(v.With, q),
 		}
+		r.Merged = q.Folded != nil
 	})
 	if err != nil {
 		return nil, nil, err

@@ -26,7 +26,16 @@ func (b *binder) parallelism(given []sql.Option, q *Query) int {
 	if n == 1 {
 		return n
 	}
-	if _, why := divide(q.Root); why != nil {
+	_, why := divide(q.Root)
+	if why != nil {
+		folded, other := b.folded(q, int(o.At0))
+		if q.Folded = folded; folded != nil {
+			why = nil
+		} else if other != nil {
+			why = other
+		}
+	}
+	if why != nil {
 		b.fail(int(o.At0), sql.CodeNotSupported, why.hint, "the view cannot be divided: %s", why.what)
 	}
 	Walk(q.Root, func(x Node) {
@@ -42,7 +51,7 @@ func (b *binder) parallelism(given []sql.Option, q *Query) int {
 
 // undivided refuses to read on from a view that is run in parts.
 func (b *binder) undivided(r *Relation, pos int) {
-	if b.opt.Continuous && !b.opt.Parts && r.Parallelism > 1 {
+	if b.opt.Continuous && !b.opt.Parts && r.Parallelism > 1 && !r.Merged {
 		b.fail(pos, sql.CodeNotSupported, "make "+r.Name+" without parallelism, let a sink send its rows to a topic and read that, or read the view in a query of its own",
 			"%s is run in %d parts, which no view can read", r.Name, r.Parallelism)
 	}

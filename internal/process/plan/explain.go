@@ -172,6 +172,8 @@ func Describe(n Node) string {
 		return describeWindow(n)
 	case *Aggregate:
 		return describeAggregate(n)
+	case *Fold:
+		return "Fold each step:" + strings.TrimPrefix(describeAggregate(n.aggregate()), "Aggregate")
 	case *Join:
 		return describeJoin(n)
 	case *Sort:

@@ -254,4 +254,6 @@ type Query struct {
 	TTL int64
 	// Relations are all that the query reads, each once.
 	Relations []*Relation
+	// Folded is how the view is run in parts that only fold rows; nil: it is not.
+	Folded *Folded
 }

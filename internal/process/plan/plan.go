@@ -40,6 +40,12 @@ type Relation struct {
 	Keyed      bool
 	// Parallelism is in how many parts a view is to be run that others cannot continue from: WITH (parallelism = 2); 0 and 1: as a whole.
 	Parallelism int
+	// Merged: the parts only fold rows (Query.Folded), so that one task has the whole view.
+	Merged bool
+	// Told says that the time column of a stream holds watermarks of whoever writes its partitions: it is as far as the last of them.
+	Told bool
+	// Windowed says which of a stream's columns are the start and end of a window; nil: none.
+	Windowed *Windowed
 	// Comment is shown by \d+ and in the UI.
 	Comment string
 }

@@ -13,6 +13,9 @@ func (n *Scan) Props() Props {
 		if r.TimeCol >= 0 && r.TimeCol < len(r.Columns) && n.column(c) == r.TimeCol {
 			p.TimeCol = i
 		}
+		if r.Windowed != nil && r.Windowed.End == c.Index {
+			p.WindowEnd = i
+		}
 	}
 	if r.Kind != Stream && r.Key != nil {
 		p.Key = make([]int, 0, len(r.Key))

@@ -73,7 +73,7 @@ func (n *Aggregate) Schema() []Column {
 		out = append(out, Column{Name: n.Names[i], Type: g.Type(), NotNull: notNull(g, in)})
 	}
 	for i, c := range n.Calls {
-		out = append(out, Column{Name: n.Names[len(n.Groups)+i], Type: c.Type, NotNull: c.Func == "count"})
+		out = append(out, Column{Name: n.Names[len(n.Groups)+i], Type: c.Type, NotNull: c.Func == "count" || c.Func == Counted})
 	}
 	return out
 }

@@ -1,0 +1,335 @@
+package exec
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"myelin/internal/log"
+	"myelin/internal/process/op"
+	"myelin/internal/process/plan"
+	"myelin/internal/vec"
+	"myelin/internal/vec/jsonb"
+)
+
+// Where the parts of a view only fold rows (plan.Folded), part i writes the groups of each step to partition i of a topic, from which one task makes
+// the view. The last record of a step has as its key how far the part has read its source: whoever begins the part without its state goes on from
+// there, so that no event is in the topic twice. Its bytes are specified in docs/formats/parts.md.
+
+// PartsPrefix begins the names of topics that carry what the parts of a view have folded.
+const PartsPrefix = "myelin.parts."
+
+// folds is what the parts of a view and the task that merges what they write know of each other.
+type folds struct {
+	topic  string
+	parts  int32
+	source string
+	types  map[string]vec.Type // as which values are written, by column
+	timed  bool                // watermarks are written, too
+	whole  *plan.Query         // what the parts and the task behind them compute together
+}
+
+// foldsOf are those of a view; nil if it has none.
+func foldsOf(d *Definition) *folds {
+	q := d.Query.Folded
+	if q == nil || d.folds != nil {
+		return nil
+	}
+	// Parts that would write something else write to another topic.
+	v := &View{Relation: &plan.Relation{Name: d.Relation.Name}, Query: q.Parts, share: share{0, int32(d.Relation.Parallelism)}}
+	if err := fingerprintOf(v, nil, 0); err != nil {
+		return nil // it reads nothing but a stream
+	}
+	f := &folds{
+		topic: topicOf(d.Relation.Name, v.print), parts: int32(d.Relation.Parallelism), source: q.Source.Topic,
+		types: map[string]vec.Type{}, timed: q.Stream.TimeCol >= 0, whole: d.Query,
+	}
+	for _, c := range q.Stream.Columns {
+		f.types[c.Name] = c.Type
+	}
+	return f
+}
+
+// topicOf is the name of the topic of a view's parts; of the view's name there is what topics can be called.
+func topicOf(view string, print fingerprint) string {
+	name := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' {
+			return r
+		}
+		return '_'
+	}, view)
+	if name = name[:min(len(name), 100)]; name != view { // others may look the same
+		sum := sha256.Sum256([]byte(view))
+		name += "-" + hex.EncodeToString(sum[:4])
+	}
+	return PartsPrefix + name + "." + print.String()
+}
+
+// divide is what a view is run as whose parts fold.
+func (f *folds) divide(d *Definition) []Definition {
+	out := []Definition{{Relation: d.Relation, Query: d.Query.Folded.Rest(f.topic), folds: f}}
+	for i := range f.parts {
+		r := &plan.Relation{
+			Schema: d.Relation.Schema, Name: PartName(d.Relation.Name, int(i)), Kind: plan.View, Columns: d.Query.Folded.Parts.Root.Schema(),
+			AppendOnly: true, TimeCol: -1,
+		}
+		out = append(out, Definition{Relation: r, Query: d.Query.Folded.Parts, share: share{i, f.parts}, whole: d.Relation.Name, folds: f})
+	}
+	return out
+}
+
+// folding reports whether the view is a part that folds: it keeps no rows.
+func (v *View) folding() bool { return v != nil && v.folds != nil && v.share.of > 0 }
+
+// merging reports whether the view is made of what its parts have folded.
+func (v *View) merging() bool { return v != nil && v.folds != nil && v.share.of == 0 }
+
+// governs reports whether only Myelin writes a topic.
+func (e *Engine) governs(topic string) bool {
+	return strings.HasPrefix(topic, PartsPrefix) || e.cfg.Governed(topic)
+}
+
+// partitioner puts what parts fold where it says, and everything else where Kafka's clients do.
+type partitioner struct{}
+
+// ForTopic implements kgo.Partitioner.
+func (partitioner) ForTopic(topic string) kgo.TopicPartitioner {
+	if strings.HasPrefix(topic, PartsPrefix) {
+		return kgo.ManualPartitioner().ForTopic(topic)
+	}
+	return kgo.UniformBytesPartitioner(64<<10, true, true, nil).ForTopic(topic) // the default
+}
+
+// toldEvery is how far the watermark goes on, in microseconds, before a part without rows tells of it.
+const toldEvery = 60e6
+
+// encode appends the records that tell of a step of a part.
+func (f *folds) encode(dst []*kgo.Record, j *job, seq uint64) []*kgo.Record {
+	rows := 0
+	if j.changed != nil {
+		rows = j.changed.Rows()
+	}
+	tells := f.timed && j.mark != op.NoTime && j.mark >= j.markTold+toldEvery
+	if rows == 0 && !tells {
+		return dst
+	}
+	headers := []kgo.RecordHeader{{Key: HeaderStep, Value: strconv.AppendUint(nil, seq, 10)}}
+	for k := range max(rows, 1) {
+		b := []byte{'{'}
+		if rows > 0 {
+			i := k
+			if j.changed.Sel != nil {
+				i = int(j.changed.Sel[k])
+			}
+			for c, v := range j.changed.Cols {
+				if v.IsNull(i) {
+					continue
+				}
+				if len(b) > 1 {
+					b = append(b, ',')
+				}
+				b = append(jsonb.AppendString(b, []byte(j.names[c])), ':')
+				if f.types[j.names[c]].Kind == vec.Text && v.Type.Kind != vec.Text {
+					b = jsonb.AppendString(b, vec.AppendText(nil, v, i))
+				} else {
+					b = appendJSON(b, v, i)
+				}
+			}
+		}
+		r := &kgo.Record{Topic: f.topic, Partition: j.share.part, Headers: headers}
+		if k == max(rows, 1)-1 {
+			r.Key = j.positionKey(f.source)
+			if f.timed && j.mark != op.NoTime {
+				if len(b) > 1 {
+					b = append(b, ',')
+				}
+				b = appendTime(append(b, `"t":`...), j.mark, true)
+				j.markTold = j.mark
+			}
+		}
+		r.Value = append(b, '}')
+		dst = append(dst, r)
+	}
+	return dst
+}
+
+// positionKey says how far the job has read its source: "0:120 2:95" are partitions and the next offsets.
+func (j *job) positionKey(source string) []byte {
+	var b []byte
+	for _, in := range j.group.inputs {
+		if in.topic != source {
+			continue
+		}
+		for _, p := range in.parts {
+			if !j.share.has(p.n) {
+				continue
+			}
+			if len(b) > 0 {
+				b = append(b, ' ')
+			}
+			b = strconv.AppendInt(append(strconv.AppendInt(b, int64(p.n), 10), ':'), p.pos, 10)
+		}
+	}
+	return b
+}
+
+func parsePositionKey(key []byte) (map[int32]int64, error) {
+	out := map[int32]int64{}
+	for f := range strings.FieldsSeq(string(key)) {
+		n, at, _ := strings.Cut(f, ":")
+		partition, err1 := strconv.ParseInt(n, 10, 32)
+		offset, err2 := strconv.ParseInt(at, 10, 64)
+		if err1 != nil || err2 != nil {
+			return nil, fmt.Errorf("%q says not how far a part has read", key)
+		}
+		out[int32(partition)] = offset
+	}
+	return out, nil
+}
+
+// progress is how far a part had read its source when it wrote what lies before an offset of its partition; before < 0: the end. open: somebody has
+// not ended a transaction with more.
+func (e *Engine) progress(ctx context.Context, f *folds, part int32, before int64) (at map[int32]int64, open bool, err error) {
+	ask := func(list func(context.Context, ...string) (kadm.ListedOffsets, error)) int64 {
+		if err != nil {
+			return 0
+		}
+		var listed kadm.ListedOffsets
+		if listed, err = list(ctx, f.topic); err == nil {
+			err = listed.Error()
+		}
+		o, _ := listed.Lookup(f.topic, part)
+		return o.Offset
+	}
+	admin := e.cluster.Admin()
+	start, committed, end := ask(admin.ListStartOffsets), ask(admin.ListCommittedOffsets), ask(admin.ListEndOffsets)
+	if err != nil {
+		return nil, false, fmt.Errorf("finding the ends of topic %s: %w", f.topic, err)
+	}
+	if before < 0 {
+		before = committed
+	}
+	for span := int64(64); ; span *= 16 {
+		from := max(start, before-span)
+		if at, err = e.lastKey(ctx, f.topic, part, from, before); err != nil {
+			return nil, false, fmt.Errorf("reading topic %s: %w", f.topic, err)
+		}
+		if at != nil || from == start {
+			return at, committed < end, nil
+		}
+	}
+}
+
+// lastKey is what the last key of a span says; nil if there is none.
+func (e *Engine) lastKey(ctx context.Context, topic string, part int32, from, to int64) (at map[int32]int64, err error) {
+	if from >= to {
+		return nil, nil
+	}
+	r, err := e.cluster.NewReader(log.ReaderConfig{})
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	r.Add(topic, part, from)
+	for from < to {
+		c := r.Take(topic, part)
+		if c == nil {
+			select {
+			case <-r.Ready():
+				continue
+			case <-ctx.Done():
+				return nil, context.Cause(ctx)
+			}
+		}
+		var cur log.Cursor
+		var rec log.RawRecord
+		for c.Next(&cur, &rec) && rec.Offset < to {
+			if key := bytesOf(c, rec.Key); rec.Offset >= from && len(key) > 0 {
+				if at, err = parsePositionKey(key); err != nil {
+					return nil, err
+				}
+			}
+		}
+		from = c.To
+	}
+	return at, nil
+}
+
+// goOn is where a part that has no state begins to read: behind what is in its topic. problem is why it cannot begin yet.
+func (t *task) goOn(ctx context.Context, v *View, starts []int64) (at []int64, problem string, err error) {
+	if err := t.ensureFolds(ctx, v.folds, len(starts)); err != nil {
+		return nil, "", err
+	}
+	if err := t.out.wait(ctx, t.seq); err != nil { // what a part of the same name had to send before it was dropped
+		return nil, "", err
+	}
+	told, open, err := t.progress(ctx, v.folds, v.share.part, -1)
+	if err != nil {
+		return nil, "", err
+	}
+	if open {
+		return nil, fmt.Sprintf("it waits for the end of a transaction in topic %s", v.folds.topic), nil
+	}
+	at = slices.Clone(starts)
+	for n, offset := range told {
+		if int(n) < len(at) {
+			at[n] = max(at[n], offset)
+		}
+	}
+	return at, "", nil
+}
+
+// ensureFolds makes the topic of a view's parts, if it is missing. What is in it is kept for as long as the events that it was made of.
+func (t *task) ensureFolds(ctx context.Context, f *folds, partitions int) error {
+	if partitions == 0 {
+		return nil
+	}
+	cfg := map[string]string{"cleanup.policy": "delete"}
+	if described, err := t.cluster.Admin().DescribeTopicConfigs(ctx, f.source); err == nil { // else as the cluster has it
+		c, _ := described.On(f.source, nil)
+		for _, x := range c.Configs {
+			if x.Key == "retention.ms" && x.Value != nil {
+				cfg[x.Key] = *x.Value
+			}
+		}
+	}
+	_, err := t.cluster.EnsureTopics(ctx, log.TopicSpec{Name: f.topic, Partitions: f.parts, Config: cfg})
+	return err
+}
+
+// sourceEnds are the offsets of the source up to which a view that merges has read, given those of the parts' topic.
+func (e *Engine) sourceEnds(ctx context.Context, f *folds, read []int64) (positions, error) {
+	out := positions{}
+	for part, before := range read {
+		at, _, err := e.progress(ctx, f, int32(part), max(before, 0))
+		if err != nil {
+			return nil, err
+		}
+		if at == nil && before > 0 {
+			return nil, fmt.Errorf("topic %s no longer says how far part %d of the view has read", f.topic, part)
+		}
+		for n, offset := range at {
+			for len(out[f.source]) <= int(n) {
+				out[f.source] = append(out[f.source], -1)
+			}
+			out[f.source][n] = offset
+		}
+	}
+	return out, nil
+}
+
+// merged sums up a view made of what its parts have folded: they read, and it shows.
+func merged(final *View, parts []*View) Status {
+	out, shows := whole(append([]*View{final}, parts...)), final.Status()
+	out.RowsIn, out.RowsPerSec = out.RowsIn-shows.RowsIn, math.Max(out.RowsPerSec-shows.RowsPerSec, 0)
+	out.RowsOut, out.Watermark, out.ChangedAt = shows.RowsOut, shows.Watermark, shows.ChangedAt
+	return out
+}
