@@ -34,7 +34,7 @@ func oneKafka(t *testing.T, port int) string {
 	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
-// TestADividedViewRunsOnSeveralProcesses runs a view in parts on two processes, kills one of them, and compares what both show with what
+// TestADividedViewRunsOnSeveralProcesses runs views in parts on two processes, one of them in parts that fold, kills a process, and compares what both show with what
 // was sent, and with the view as a whole.
 func TestADividedViewRunsOnSeveralProcesses(t *testing.T) {
 	ports := freePorts(t, 12)[9:] // a test of another run may be at the first ones
@@ -43,6 +43,9 @@ func TestADividedViewRunsOnSeveralProcesses(t *testing.T) {
 		"myelin.yaml": "cluster: {node: NODE}\nkafka: {brokers: [\"" + broker + "\"]}\nsources: [{name: backend, write_keys: [wk_backend]}]\ntopics:\n  events: {partitions: 4}\n",
 		"sql/views.sql": `CREATE MATERIALIZED VIEW whole AS SELECT user_key, count(*) AS n, sum((properties->>'price')::bigint) AS paid FROM events GROUP BY user_key;
 CREATE MATERIALIZED VIEW parts WITH (parallelism = 3) AS SELECT user_key, count(*) AS n, sum((properties->>'price')::bigint) AS paid FROM events GROUP BY user_key;
+CREATE MATERIALIZED VIEW prices AS SELECT properties->>'price' AS price, count(*) AS n, count(DISTINCT user_key) AS people FROM events GROUP BY 1;
+CREATE MATERIALIZED VIEW folded WITH (parallelism = 3) AS SELECT properties->>'price' AS price, count(*) AS n, count(DISTINCT user_key) AS people FROM events GROUP BY 1;
+CREATE MATERIALIZED VIEW often AS SELECT n, count(*) AS prices FROM folded GROUP BY n;
 CREATE SINK told FROM parts WITH (topic = 'told', format = 'json');
 `,
 	}
@@ -67,6 +70,7 @@ CREATE SINK told FROM parts WITH (topic = 'told', format = 'json');
 	defer producer.Close()
 	random := rand.New(rand.NewPCG(3, 1))
 	counts, paid, sent := map[string]int{}, map[string]int{}, 0
+	prices := map[int]map[string]int{} // how often each user paid a price
 	feed := func(n int) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -77,6 +81,10 @@ CREATE SINK told FROM parts WITH (topic = 'told', format = 'json');
 			user, price := fmt.Sprintf("u%d", random.IntN(50)), random.IntN(100)
 			counts[user]++
 			paid[user] += price
+			if prices[price] == nil {
+				prices[price] = map[string]int{}
+			}
+			prices[price][user]++
 			value := fmt.Sprintf(`{"type":"track","event":"Order Completed","messageId":"m%d","userId":%q,"properties":{"price":%d}}`, sent, user, price)
 			recs = append(recs, &kgo.Record{Topic: "events.in", Key: []byte(user), Value: []byte(value), Headers: []kgo.RecordHeader{{Key: "source", Value: []byte("backend")}}})
 		}
@@ -91,16 +99,39 @@ CREATE SINK told FROM parts WITH (topic = 'told', format = 'json');
 			want = append(want, fmt.Sprint(user, " ", n, " ", paid[user]))
 		}
 		slices.Sort(want)
+		var wantPrices []string
+		byCount, wantCounts := map[int]int{}, []string(nil)
+		for price, users := range prices {
+			n := 0
+			for _, times := range users {
+				n += times
+			}
+			byCount[n]++
+			wantPrices = append(wantPrices, fmt.Sprint(price, " ", n, " ", len(users)))
+		}
+		for n, times := range byCount {
+			wantCounts = append(wantCounts, fmt.Sprint(n, " ", times))
+		}
+		slices.Sort(wantPrices)
+		slices.Sort(wantCounts)
+		shows := func(n *node, query string, want []string) {
+			t.Helper()
+			eventually(t, 3*time.Minute, func() error {
+				got, err := n.ask(query)
+				if err == nil && !slices.Equal(got, want) {
+					err = fmt.Errorf("%s answers %s with %d rows, %q; want %d, %q", n.name, query, len(got), got, len(want), want)
+				}
+				return err
+			})
+		}
 		for _, n := range who {
 			for _, view := range []string{"whole", "parts"} {
-				eventually(t, 3*time.Minute, func() error {
-					got, err := n.ask("SELECT user_key, n, paid::bigint FROM " + view)
-					if err == nil && !slices.Equal(got, want) {
-						err = fmt.Errorf("%s shows %d rows of %s, %q; want %d, %q", n.name, len(got), view, got, len(want), want)
-					}
-					return err
-				})
+				shows(n, "SELECT user_key, n, paid::bigint FROM "+view, want)
 			}
+			for _, view := range []string{"prices", "folded"} {
+				shows(n, "SELECT price, n, people FROM "+view, wantPrices)
+			}
+			shows(n, "SELECT n, prices FROM often", wantCounts)
 		}
 	}
 	// shared waits until both processes run parts of the view.
