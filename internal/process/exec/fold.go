@@ -137,11 +137,7 @@ func (f *folds) encode(dst []*kgo.Record, j *job, seq uint64) []*kgo.Record {
 					b = append(b, ',')
 				}
 				b = append(jsonb.AppendString(b, []byte(j.names[c])), ':')
-				if f.types[j.names[c]].Kind == vec.Text && v.Type.Kind != vec.Text {
-					b = jsonb.AppendString(b, vec.AppendText(nil, v, i))
-				} else {
-					b = appendJSON(b, v, i)
-				}
+				b = f.append(b, j.names[c], v, i)
 			}
 		}
 		r := &kgo.Record{Topic: f.topic, Partition: j.share.part, Headers: headers}
@@ -159,6 +155,22 @@ func (f *folds) encode(dst []*kgo.Record, j *job, seq uint64) []*kgo.Record {
 		dst = append(dst, r)
 	}
 	return dst
+}
+
+// append appends a value so that it is read as it was.
+func (f *folds) append(b []byte, name string, v *vec.Vector, i int) []byte {
+	const year1, year10000 = -62135596800e6, 253402300800e6
+	asText := f.types[name].Kind == vec.Text
+	switch v.Type.Kind {
+	case vec.Text:
+		asText = false
+	case vec.Timestamp, vec.Timestamptz: // RFC 3339 has no other years, and no infinity
+		asText = v.Ints[i] < year1 || v.Ints[i] >= year10000
+	}
+	if asText {
+		return jsonb.AppendString(b, vec.AppendText(nil, v, i))
+	}
+	return appendJSON(b, v, i)
 }
 
 // positionKey says how far the job has read its source: "0:120 2:95" are partitions and the next offsets.

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -37,6 +38,19 @@ func TestWatermark(t *testing.T) {
 		w.observe(0, start+10*sec, start+20*sec, start+20*sec)
 		w.observe(1, start+7*sec, start+20*sec, start+20*sec)
 		check(t, w.advance(1, read(start+20*sec)), start+2*sec)
+	})
+	t.Run("one that is told trails the last that every partition was told", func(t *testing.T) {
+		w := newWatermark(0, 2*time.Second)
+		w.told = true
+		for p := range int32(2) {
+			w.add(p, start)
+		}
+		w.observe(0, start+10*sec, start, start)
+		check(t, w.advance(1, read(start+100*sec)), op.NoTime)
+		w.observe(1, start+7*sec, start, start)
+		check(t, w.advance(1, read(start+100*sec)), start+7*sec)
+		check(t, w.advance(1, read(start+1000*sec)), start+7*sec)
+		check(t, w.reaches(start+8*sec), math.MaxInt64)
 	})
 	t.Run("an idle partition leaves", func(t *testing.T) {
 		w := fresh(2)
