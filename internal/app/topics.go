@@ -48,6 +48,9 @@ func (n *node) purpose(name string) string {
 	if view, ok := strings.CutPrefix(name, exec.OutPrefix); ok {
 		return "Changes of the view " + view + ", on their way to sinks"
 	}
+	if strings.HasPrefix(name, exec.PartsPrefix) {
+		return "Groups that the parts of a view pass on to the task that merges them"
+	}
 	for _, g := range n.governed {
 		switch name {
 		case g:
