@@ -178,11 +178,13 @@ func (a *Alone) Views() []*exec.View {
 }
 
 // parts are what a view is run as, and where.
-func (a *Alone) parts(view string) []runs {
+func (a *Alone) parts(view string) []runs { return a.runs(view, wholes.names) }
+
+func (a *Alone) runs(view string, which func(w wholes, view string) []string) []runs {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var out []runs
-	for _, name := range a.mu.wholes.names(view) {
+	for _, name := range which(a.mu.wholes, view) {
 		out = append(out, runs{name, a.mu.tasks[exec.PartOf(name)]})
 	}
 	return out
@@ -190,7 +192,7 @@ func (a *Alone) parts(view string) []runs {
 
 // Verify is exec.Engine.Verify.
 func (a *Alone) Verify(ctx context.Context, view string) (*exec.Verification, error) {
-	return verify(ctx, a.parts(view))
+	return verify(ctx, a.runs(view, wholes.compared))
 }
 
 // Explain is exec.Engine.Explain.

@@ -316,9 +316,11 @@ func (n *Node) own(view string) (*exec.Engine, error) {
 }
 
 // parts are what a view is run as, and where, if this process runs all of it.
-func (n *Node) parts(view string) ([]runs, error) {
+func (n *Node) parts(view string) ([]runs, error) { return n.runs(n.whole().names(view)) }
+
+func (n *Node) runs(names []string) ([]runs, error) {
 	var out []runs
-	for _, name := range n.whole().names(view) {
+	for _, name := range names {
 		e, err := n.own(name)
 		if err != nil {
 			return nil, err
@@ -330,7 +332,7 @@ func (n *Node) parts(view string) ([]runs, error) {
 
 // Verify is exec.Engine.Verify, by the process that runs the view.
 func (n *Node) Verify(ctx context.Context, view string) (*exec.Verification, error) {
-	parts, err := n.parts(view)
+	parts, err := n.runs(n.whole().compared(view))
 	if err != nil {
 		return nil, err
 	}

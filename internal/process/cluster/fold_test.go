@@ -21,7 +21,7 @@ var foldedShapes = map[string]string{
 	"by_event":  `SELECT event, count(*) AS n, max(message_id) AS last, min(ts) AS first FROM events GROUP BY event`,
 	"total":     `SELECT count(*) AS n, count(*) FILTER (WHERE total > 50) AS large, sum(total) AS total, avg(total) AS mean, max(total) AS most, avg(total) FILTER (WHERE total > 990) AS none FROM orders`,
 	"nothing":   `SELECT count(*) AS n, sum(total) AS total, avg(total) AS mean FROM orders WHERE total > 990`,
-	"exact":     `SELECT total % 3 AS k, sum(total::numeric / 7) AS s, avg(total::numeric(8,2)) AS a, min(total::numeric(8,2)) AS low FROM orders GROUP BY 1`,
+	"exact":     `SELECT total % 3 AS k, sum(total::numeric / 7) AS s, avg(total::numeric(8,2)) AS a, sum(total::numeric(4,2)) AS narrow, min(total::numeric(8,2)) AS low FROM orders GROUP BY 1`,
 	"persons":   `SELECT event, count(DISTINCT user_key) AS people, sum(DISTINCT length(message_id)) AS lengths, count(*) AS n FROM events GROUP BY event`,
 	"buyers":    `SELECT total / 25 AS level, count(DISTINCT user_key) FILTER (WHERE total % 2 = 0) AS even, approx_count_distinct(user_key) AS about FROM orders GROUP BY 1`,
 	"floats":    `SELECT sqrt(total % 5) AS root, max(sqrt(total)) AS high, min(total::float8 / 3) AS low FROM orders GROUP BY 1`,

@@ -74,11 +74,17 @@ type runs struct {
 // merges reports whether the first of them is the view itself, which merges what the others have folded.
 func merges(parts []runs) bool { return len(parts) > 1 && !exec.IsPart(parts[0].name) }
 
+// compared are the names of what is compared of a view: where its parts only fold, it is the view itself, by the task that has it.
+func (w wholes) compared(view string) []string {
+	names := w.names(view)
+	if len(names) > 1 && !exec.IsPart(names[0]) {
+		return names[:1]
+	}
+	return names
+}
+
 // verify compares a view, part by part.
 func verify(ctx context.Context, parts []runs) (*exec.Verification, error) {
-	if merges(parts) { // it is the whole view that is compared, by the task that has it
-		parts = parts[:1]
-	}
 	var out []*exec.Verification
 	for _, p := range parts {
 		v, err := p.engine.Verify(ctx, p.name)
