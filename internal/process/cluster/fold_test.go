@@ -24,6 +24,7 @@ var foldedShapes = map[string]string{
 	"exact":     `SELECT total % 3 AS k, sum(total::numeric / 7) AS s, avg(total::numeric(8,2)) AS a, sum(total::numeric(4,2)) AS narrow, min(total::numeric(8,2)) AS low FROM orders GROUP BY 1`,
 	"persons":   `SELECT event, count(DISTINCT user_key) AS people, sum(DISTINCT length(message_id)) AS lengths, count(*) AS n FROM events GROUP BY event`,
 	"buyers":    `SELECT total / 25 AS level, count(DISTINCT user_key) FILTER (WHERE total % 2 = 0) AS even, approx_count_distinct(user_key) AS about FROM orders GROUP BY 1`,
+	"guarded":   `SELECT total % 3 AS k, count(DISTINCT 100 / (total % 4)) FILTER (WHERE total % 4 > 0) AS n, approx_count_distinct(100 / (total % 2)) FILTER (WHERE total % 2 > 0) AS about, sum(length(message_id)) AS lengths, sum(DISTINCT total) FILTER (WHERE total > 990) AS none FROM orders GROUP BY 1`,
 	"floats":    `SELECT sqrt(total % 5) AS root, max(sqrt(total)) AS high, min(total::float8 / 3) AS low FROM orders GROUP BY 1`,
 	"documents": `SELECT tags -> 0 AS tag, count(*) AS n, bool_or(tags ->> 1 = 'b1') AS some FROM looks GROUP BY 1`,
 	"tags":      `SELECT t.tag, count(*) AS n FROM looks CROSS JOIN LATERAL jsonb_array_elements_text(tags) AS t(tag) GROUP BY t.tag`,
@@ -205,5 +206,40 @@ func TestCrashesOfFoldedViewsChangeNoAnswer(t *testing.T) {
 			}
 			s.agree(names)
 		})
+	}
+}
+
+// TestAFoldedViewThatWasAwayMissesNothing takes views away for a moment, with and without an end of the process, and makes the same ones again.
+func TestAFoldedViewThatWasAwayMissesNothing(t *testing.T) {
+	s := newShop(t)
+	random := rand.New(rand.NewPCG(8, 9))
+	names := []string{"by_event", "total"}
+	s.declareFolded(names, func(int) int { return 2 })
+	s.start()
+	s.send(random, 100)
+	s.agree(names)
+	if err := s.alone.Flush(s.ctx); err != nil {
+		t.Fatal(err)
+	}
+	s.declareFolded(names[1:], func(int) int { return 2 })
+	s.crash()
+	s.send(random, 10)
+	s.agree(names[1:])
+	s.declareFolded(names, func(int) int { return 2 })
+	s.crash()
+	s.send(random, 10)
+	s.agree(names)
+	// The same without an end of the process in between.
+	for range 3 {
+		for _, some := range [][]string{names[1:], names} {
+			s.declareFolded(some, func(int) int { return 2 })
+			if err := s.alone.Apply(s.ctx, s.objects); err != nil {
+				t.Fatal(err)
+			}
+			s.send(random, 10)
+			s.agree(names[1:])
+		}
+		s.crash()
+		s.agree(names)
 	}
 }

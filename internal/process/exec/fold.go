@@ -110,6 +110,9 @@ const toldEvery = 60e6
 
 // encode appends the records that tell of a step of a part.
 func (f *folds) encode(dst []*kgo.Record, j *job, seq uint64) []*kgo.Record {
+	if j.broken { // it has not folded what its group goes on to read
+		return dst
+	}
 	rows := 0
 	if j.changed != nil {
 		rows = j.changed.Rows()

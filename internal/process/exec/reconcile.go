@@ -112,7 +112,8 @@ func (t *task) reconcile(ctx context.Context) error {
 	return t.begin(ctx, wanted)
 }
 
-// dropUnwanted ends the jobs that nobody wants as they are.
+// dropUnwanted ends the jobs that nobody wants as they are. Where one folds, that is durable before the next step: else a restart that wants it again
+// could take the steps after it with the job, and what it folds in them would count as sent.
 func (t *task) dropUnwanted(wanted map[string]want) {
 	dropped := false
 	for _, g := range slices.Clone(t.groups) {
@@ -126,6 +127,9 @@ func (t *task) dropUnwanted(wanted map[string]want) {
 			delete(t.jobs, j.name)
 			delete(t.files, j.name)
 			t.gone = append(t.gone, j.id)
+			if j.view.folding() {
+				t.hold = t.flush.now()
+			}
 			return true
 		})
 		if len(g.jobs) == n {

@@ -32,6 +32,9 @@ func (t *task) restore(ctx context.Context) (steps int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	if t.lost {
+		t.hold = t.flush.now() // see dropUnwanted
+	}
 	for i, g := range t.groups {
 		for _, j := range g.jobs {
 			phase := Live
@@ -212,6 +215,7 @@ func (t *task) restoreGroups(ctx context.Context) error {
 			w, ok := wanted[mj.Name]
 			if !ok {
 				t.gone = append(t.gone, mj.ID)
+				t.lost = t.lost || IsPart(mj.Name)
 				continue
 			}
 			if err := t.restoreJob(g, w, mj); err != nil {

@@ -38,6 +38,7 @@ type task struct {
 	told    time.Time    // when others last heard how things are
 	stale   bool         // the objects wanted may differ from the jobs that run
 	hold    uint64       // the flush that must be durable before the next step
+	lost    bool         // a part that had state was not wanted at the start
 	blocked bool         // an object could not be begun
 	look    time.Time    // when to look again at files, and at objects that could not be begun
 	cut     atomic.Int64 // offset in StepsTopic behind the last durable step

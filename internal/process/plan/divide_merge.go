@@ -70,16 +70,15 @@ func (f *folding) rest() (Node, *hindrance) {
 			return nil, unfoldable(c)
 		}
 		m := AggCall{Func: c.Func, Distinct: c.Distinct, Type: c.Type}
-		arg, why := f.group(c.Args[0])
+		from := c.Args[0]
+		if c.Filter != nil { // none of them takes NULL, and what the filter leaves out is not to be computed
+			from = &Case{Whens: []Expr{c.Filter}, Thens: []Expr{from}, T: from.Type()}
+		}
+		arg, why := f.group(from)
 		if why != nil {
 			return nil, why
 		}
 		m.Args = []Expr{arg}
-		if c.Filter != nil {
-			if m.Filter, why = f.group(c.Filter); why != nil {
-				return nil, why
-			}
-		}
 		distinct[i] = m
 	}
 	f.call(AggCall{Func: "count", Star: true, Type: vec.Of(vec.Int64)})
