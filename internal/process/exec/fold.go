@@ -198,17 +198,35 @@ func (t *task) ensureFolds(ctx context.Context, f *folds, partitions int) error 
 	if partitions == 0 {
 		return nil
 	}
-	cfg := map[string]string{"cleanup.policy": "delete"}
+	source := map[string]string{}
 	if described, err := t.cluster.Admin().DescribeTopicConfigs(ctx, f.source); err == nil { // else as the cluster has it
 		c, _ := described.On(f.source, nil)
 		for _, x := range c.Configs {
-			if x.Key == "retention.ms" && x.Value != nil {
-				cfg[x.Key] = *x.Value
+			if x.Value != nil {
+				source[x.Key] = *x.Value
 			}
 		}
 	}
-	_, err := t.cluster.EnsureTopics(ctx, log.TopicSpec{Name: f.topic, Partitions: f.parts, Config: cfg})
+	_, err := t.cluster.EnsureTopics(ctx, log.TopicSpec{Name: f.topic, Partitions: f.parts, Config: f.keeps(source, partitions)})
 	return err
+}
+
+// keeps is how long the topic of the parts keeps records, given the settings of the source and how many partitions it has. Its own size says nothing: only
+// where the source is bounded by nothing else, it has as much as the source's partitions that a part reads.
+func (f *folds) keeps(source map[string]string, partitions int) map[string]string {
+	out := map[string]string{"cleanup.policy": "delete", "retention.bytes": "-1"}
+	if policy, ok := source["cleanup.policy"]; ok && !strings.Contains(policy, "delete") {
+		out["retention.ms"] = "-1"
+		return out
+	}
+	if ms, ok := source["retention.ms"]; ok {
+		out["retention.ms"] = ms
+	}
+	if size, err := strconv.ParseInt(source["retention.bytes"], 10, 64); err == nil && size >= 0 && out["retention.ms"] == "-1" {
+		each := (int64(partitions) + int64(f.parts) - 1) / int64(f.parts)
+		out["retention.bytes"] = strconv.FormatInt(size*each, 10)
+	}
+	return out
 }
 
 // merged sums up a view made of what its parts have folded: they read, and it shows.
