@@ -148,9 +148,9 @@ func (o *outbox) wait(ctx context.Context, seq uint64) error {
 	}
 }
 
-// run sends until ctx ends. Failures are retried: what was sent in a transaction whose fate is unknown is looked up first.
+// run sends until ctx ends. Failures are retried: what was sent in a transaction whose fate is unknown is looked up first. The task closes
+// the transactions when all of it has ended: taking up its state reads the marks with them meanwhile.
 func (o *outbox) run(ctx context.Context) error {
-	defer o.txn.close()
 	for {
 		o.mu.Lock()
 		batch := o.mu.queue
