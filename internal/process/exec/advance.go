@@ -73,17 +73,17 @@ func (t *task) shown(pieces []piece) {
 	}
 }
 
-// finish shows a step and sends its changes. Groups that read views of the group which took the step have got rows from it.
+// finish shows a step and sends its changes. Groups that read views of the group which took the step have got rows from it. What it
+// sends is one item of the outbox: its number says of all of it that it is sent.
 func (t *task) finish(ctx context.Context, g *group, seq uint64, clock int64) error {
-	t.publish(g, seq, clock)
-	t.tells.add(g)
-	if err := t.deliver(ctx, g, seq); err != nil {
-		return err
-	}
-	for _, r := range t.readers(g) {
+	it := outItem{seq: seq}
+	for _, r := range append([]*group{g}, t.readers(g)...) {
 		t.publish(r, seq, clock)
 		t.tells.add(r)
-		if err := t.deliver(ctx, r, seq); err != nil {
+		t.deliver(&it, r)
+	}
+	if len(it.recs) > 0 {
+		if err := t.out.put(ctx, it); err != nil {
 			return err
 		}
 	}
@@ -165,31 +165,26 @@ func (t *task) publish(g *group, seq uint64, clock int64) {
 	})
 }
 
-// deliver queues what a step changed for the output topics. Steps that an earlier run has sent are not sent again.
-func (t *task) deliver(ctx context.Context, g *group, seq uint64) error {
+// deliver adds what a step changed in a group for the output topics. Steps that an earlier run has sent are not sent again.
+func (t *task) deliver(it *outItem, g *group) {
 	defer g.settle()
-	if seq <= t.last {
-		return nil
+	if it.seq <= t.last {
+		return
 	}
-	it := outItem{seq: seq}
 	for _, j := range g.jobs {
 		if j.view.folding() && j.wanted() {
-			it.recs = j.view.folds.encode(it.recs, j, seq)
+			it.recs = j.view.folds.encode(it.recs, j, it.seq)
 			continue
 		}
 		if j.changed == nil || !j.wanted() {
 			continue
 		}
 		for _, o := range j.list {
-			if o.ready && seq > o.from {
-				it.recs = o.encode(it.recs, j, j.changed, seq)
+			if o.ready && it.seq > o.from {
+				it.recs = o.encode(it.recs, j, j.changed, it.seq)
 			}
 		}
 	}
-	if len(it.recs) == 0 {
-		return nil
-	}
-	return t.out.put(ctx, it)
 }
 
 // beginOutputs sends the present content of views that have caught up to outputs that are new.
