@@ -92,13 +92,17 @@ func appendBytesCell(dst, b []byte) []byte {
 	return append(dst, b...)
 }
 
-// normal gives all intervals of one length one form.
+// normal gives all intervals of one length one form, in which no part points the other way.
 func (v IntervalValue) normal() IntervalValue {
 	micros := v.Micros % MicrosPerDay
 	days := int64(v.Months)*30 + int64(v.Days) + v.Micros/MicrosPerDay
-	if micros < 0 {
+	switch {
+	case days > 0 && micros < 0:
 		micros += MicrosPerDay
 		days--
+	case days < 0 && micros > 0:
+		micros -= MicrosPerDay
+		days++
 	}
 	return IntervalValue{Months: int32(days / 30), Days: int32(days % 30), Micros: micros}
 }

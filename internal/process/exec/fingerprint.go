@@ -19,7 +19,7 @@ type fingerprint [8]byte
 func (f fingerprint) String() string { return hex.EncodeToString(f[:]) }
 
 // stateVersion changes when the meaning of stored operator state does.
-const stateVersion = 7
+const stateVersion = 8
 
 func printTable(r *plan.Relation) fingerprint {
 	h := sha256.New()

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"myelin/internal/process/fn"
 	"myelin/internal/process/sql"
 	"myelin/internal/vec"
 )
@@ -143,9 +144,13 @@ func (b *binder) byValues(l, n Node, pos int) *carrier {
 				return e
 			}
 			if _, have := c.at[d.Index]; !have {
+				col, outer := left[d.Index], Expr(&Col{d.Index, d.T, d.Name})
+				if manyForms(d.T) {
+					col.Type = vec.Of(vec.Text)
+					outer = b.coerce(outer, col.Type, fn.ExplicitCast, pos)
+				}
 				c.at[d.Index] = len(c.cols)
-				c.cols = append(c.cols, left[d.Index])
-				c.outer = append(c.outer, &Col{d.Index, d.T, d.Name})
+				c.cols, c.outer = append(c.cols, col), append(c.outer, outer)
 			}
 			return e
 		})
@@ -159,6 +164,22 @@ func (b *binder) byValues(l, n Node, pos int) *carrier {
 		return &Distinct{p}
 	}
 	return c
+}
+
+// manyForms reports whether equal values of a type can be told apart, as 1 day and 24:00:00 can by their hours. Such columns are carried as
+// text: the distinct values would be left with one of the forms for all.
+func manyForms(t vec.Type) bool {
+	kind := t.Kind
+	if kind == vec.Array {
+		kind = t.Elem
+	}
+	return kind == vec.Interval || kind == vec.Numeric || kind == vec.JSONB
+}
+
+// carried is the value of a left column.
+func (c *carrier) carried(d *depRef) Expr {
+	at := c.at[d.Index]
+	return c.b.coerce(&Col{at, c.cols[at].Type, d.Name}, d.T, fn.ExplicitCast, c.pos)
 }
 
 // byEqualities finds the one filter whose equalities are all that depends on the left side; nil if it is not so. There must be no
@@ -250,7 +271,7 @@ func (c *carrier) expr(e Expr) Expr {
 		case *Col:
 			return &Col{x.Index + c.width, x.T, x.Name}
 		case *depRef:
-			return &Col{c.at[x.Index], x.T, x.Name}
+			return c.carried(x)
 		}
 		return x
 	})
@@ -518,7 +539,7 @@ func (c *carrier) joinBoth(n *Join, cond Expr, lw int) Node {
 			}
 			return &Col{x.Index + c.width, x.T, x.Name}
 		case *depRef:
-			return &Col{c.at[x.Index], x.T, x.Name}
+			return c.carried(x)
 		}
 		return x
 	})
