@@ -138,59 +138,16 @@ func replace(root, old, by Node) Node {
 	return withInputs(root, ins)
 }
 
-// withInputs copies a node, with other inputs.
-func withInputs(n Node, ins []Node) Node {
-	switch x := n.(type) {
-	case *Filter:
-		return &Filter{ins[0], x.Pred}
-	case *Project:
-		return &Project{ins[0], x.Exprs, x.Names}
-	case *Window:
-		c := *x
-		c.Input = ins[0]
-		return &c
-	case *Aggregate:
-		c := *x
-		c.Input = ins[0]
-		return &c
-	case *Join:
-		c := *x
-		c.Left, c.Right = ins[0], ins[1]
-		return &c
-	case *Sort:
-		c := *x
-		c.Input = ins[0]
-		return &c
-	case *Distinct:
-		return &Distinct{ins[0]}
-	case *SetOp:
-		c := *x
-		c.Left, c.Right = ins[0], ins[1]
-		return &c
-	case *Over:
-		c := *x
-		c.Input = ins[0]
-		return &c
-	case *TopN:
-		c := *x
-		c.Input = ins[0]
-		return &c
-	case *Unnest:
-		c := *x
-		c.Input = ins[0]
-		return &c
-	}
-	return nil
-}
-
 // foldedAt is the only aggregation of a query that brings together rows of several partitions, if nothing else reads a stream; nil: there is none.
 func foldedAt(root Node) Node {
 	var found []Node
 	streams, known := 0, true
 	Walk(root, func(n Node) {
-		ins := slices.Clone(n.Inputs())
+		ins := n.Inputs()
 		known = known && (len(ins) == 0 || withInputs(n, ins) != nil)
 		switch x := n.(type) {
+		case *Recursive:
+			known = false
 		case *Scan:
 			if x.Relation.Kind != Table {
 				streams++

@@ -20,55 +20,6 @@ func fuseSessions(n Node) Node {
 	})
 }
 
-// rebuild applies f to every node, inputs first.
-func rebuild(n Node, f func(Node) Node) Node {
-	switch x := n.(type) {
-	case *Filter:
-		n = &Filter{rebuild(x.Input, f), x.Pred}
-	case *Project:
-		n = &Project{rebuild(x.Input, f), x.Exprs, x.Names}
-	case *Window:
-		c := *x
-		c.Input = rebuild(x.Input, f)
-		n = &c
-	case *Aggregate:
-		c := *x
-		c.Input = rebuild(x.Input, f)
-		n = &c
-	case *Join:
-		c := *x
-		c.Left, c.Right = rebuild(x.Left, f), rebuild(x.Right, f)
-		n = &c
-	case *Sort:
-		c := *x
-		c.Input = rebuild(x.Input, f)
-		n = &c
-	case *Distinct:
-		n = &Distinct{rebuild(x.Input, f)}
-	case *SetOp:
-		c := *x
-		c.Left, c.Right = rebuild(x.Left, f), rebuild(x.Right, f)
-		n = &c
-	case *Over:
-		c := *x
-		c.Input = rebuild(x.Input, f)
-		n = &c
-	case *TopN:
-		c := *x
-		c.Input = rebuild(x.Input, f)
-		n = &c
-	case *Unnest:
-		c := *x
-		c.Input = rebuild(x.Input, f)
-		n = &c
-	case *Recursive:
-		c := *x
-		c.Base, c.Step = rebuild(x.Base, f), rebuild(x.Step, f)
-		n = &c
-	}
-	return f(n)
-}
-
 // fuse does it for one aggregation; nil where the groups are not the session's key and window.
 func fuse(a *Aggregate) Node {
 	w := sessionBelow(a.Input)

@@ -1,5 +1,7 @@
 package plan
 
+import "slices"
+
 // Walk calls f for every node, inputs first.
 func Walk(n Node, f func(Node)) {
 	for _, in := range n.Inputs() {
@@ -179,3 +181,64 @@ func and(es []Expr) Expr {
 
 // WalkExpr calls f for an expression and for all that it is made of.
 func WalkExpr(e Expr, f func(Expr)) { visit(e, f) }
+
+// rebuild applies f to every node, inputs first. The nodes above what it is given are copied.
+func rebuild(n Node, f func(Node) Node) Node {
+	ins := slices.Clone(n.Inputs())
+	for i, in := range ins {
+		ins[i] = rebuild(in, f)
+	}
+	if c := withInputs(n, ins); c != nil {
+		n = c
+	}
+	return f(n)
+}
+
+// withInputs copies a node, with other inputs; nil for one that a plan gets only after it has been rebuilt, and for one that has none.
+func withInputs(n Node, ins []Node) Node {
+	switch x := n.(type) {
+	case *Filter:
+		return &Filter{ins[0], x.Pred}
+	case *Project:
+		return &Project{ins[0], x.Exprs, x.Names}
+	case *Window:
+		c := *x
+		c.Input = ins[0]
+		return &c
+	case *Aggregate:
+		c := *x
+		c.Input = ins[0]
+		return &c
+	case *Join:
+		c := *x
+		c.Left, c.Right = ins[0], ins[1]
+		return &c
+	case *Sort:
+		c := *x
+		c.Input = ins[0]
+		return &c
+	case *Distinct:
+		return &Distinct{ins[0]}
+	case *SetOp:
+		c := *x
+		c.Left, c.Right = ins[0], ins[1]
+		return &c
+	case *Over:
+		c := *x
+		c.Input = ins[0]
+		return &c
+	case *TopN:
+		c := *x
+		c.Input = ins[0]
+		return &c
+	case *Unnest:
+		c := *x
+		c.Input = ins[0]
+		return &c
+	case *Recursive:
+		c := *x
+		c.Base, c.Step = ins[0], ins[1]
+		return &c
+	}
+	return nil
+}
