@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	bits "encoding/binary"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -478,7 +479,8 @@ func (w *world) returned(f *freshness, round, victim int) {
 	w.tell(f, round, w.nodes[victim].name+" is back")
 }
 
-// fenced looks for what a process wrote for a task after another had begun to: nothing but one step, whose record does not count. In
+// fenced looks for what a process wrote for a task after another had begun to: nothing but one step, whose record does not count, and to myelin.served
+// whatever lay ready to be sent when the process stood still, for that tells of steps which count, and the other has taken, too. In
 // transactions the two write as the same producers, each in its turn, and the later one with a higher epoch.
 func (w *world) fenced() {
 	w.t.Helper()
@@ -520,6 +522,7 @@ func (w *world) fenced() {
 	}
 	last, before, late := map[string]writer{}, map[string]map[int64]bool{}, map[string]int{}
 	epochs := map[string]int16{} // by topic and transactional producer
+	tells := map[string]*tellers{}
 	for len(left) > 0 && ctx.Err() == nil {
 		cl.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
 			if end, ok := left[r.Topic]; ok && r.Offset >= end-1 {
@@ -535,10 +538,16 @@ func (w *world) fenced() {
 				return
 			}
 			if before[r.Topic] == nil {
-				before[r.Topic] = map[int64]bool{}
+				before[r.Topic], tells[r.Topic] = map[int64]bool{}, &tellers{}
+			}
+			replaced := before[r.Topic][now.id] || now.id == was.id && now.epoch < was.epoch
+			if strings.HasPrefix(r.Topic, "myelin.served") {
+				tells[r.Topic].take(r.Value, replaced)
 			}
 			switch {
-			case before[r.Topic][now.id] || now.id == was.id && now.epoch < was.epoch:
+			case replaced && strings.HasPrefix(r.Topic, "myelin.served"):
+				return
+			case replaced:
 				late[fmt.Sprint(r.Topic, " ", now.id)]++
 				return
 			case now.id != was.id:
@@ -555,6 +564,58 @@ func (w *world) fenced() {
 			w.t.Errorf("%d records of a writer that had been replaced: topic and producer %s", n, what)
 		}
 	}
+	for topic, x := range tells {
+		for _, s := range x.late {
+			if !x.taken(s) {
+				w.t.Errorf("topic %s has step %d of writer %x, which had been replaced, and whoever did so has it not", topic, s.seq, s.writer)
+			}
+		}
+	}
+}
+
+// tellers is what was told on a topic of myelin.served (docs/formats/served.md).
+type tellers struct {
+	order []*teller // as they began
+	late  []step    // of writers that had been replaced
+}
+
+type teller struct {
+	writer, from, last uint64 // from: the step that it began behind, or from which on what it told is kept
+	steps              map[uint64]bool
+}
+
+type step struct{ writer, seq uint64 }
+
+func (x *tellers) take(b []byte, replaced bool) {
+	if b[1] != 0 { // it tells who runs the task
+		return
+	}
+	writer := bits.LittleEndian.Uint64(b[3:])
+	seq, n := bits.Uvarint(b[11:])
+	prev, _ := bits.Uvarint(b[11+n:])
+	if replaced {
+		x.late = append(x.late, step{writer, seq})
+	}
+	at := slices.IndexFunc(x.order, func(w *teller) bool { return w.writer == writer })
+	if at < 0 {
+		if at = len(x.order); replaced { // what it told in time was cut off
+			at = 0
+		}
+		x.order = slices.Insert(x.order, at, &teller{writer: writer, from: prev, steps: map[uint64]bool{}})
+	}
+	w := x.order[at]
+	w.steps[seq], w.last = true, max(w.last, seq)
+}
+
+// taken reports whether the next writer that got so far took a step, too, or began behind it.
+func (x *tellers) taken(s step) bool {
+	at := slices.IndexFunc(x.order, func(w *teller) bool { return w.writer == s.writer })
+	for _, w := range x.order[at+1:] {
+		if w.from >= s.seq || w.last >= s.seq {
+			return w.from >= s.seq || w.steps[s.seq]
+		}
+	}
+	return false
 }
 
 func (w *world) tell(f *freshness, round int, what string) {

@@ -43,7 +43,18 @@ type flusher struct {
 	// of the writing goroutine: where the changelog begins (-1: to be asked), and whose state is to go
 	began int64
 	gone  discarder
+	told  []toldAt // of the flushes of late
 }
+
+// toldAt is where ServedTopic ended when a flush began.
+type toldAt struct {
+	at     time.Time
+	before int64
+}
+
+// servedFor is how long what was told is kept after the flush that has it: a process that reads the rows of many views anew goes on with what was
+// told meanwhile.
+const servedFor = 30 * time.Second
 
 // waiter is told once a flush is durable.
 type waiter struct {
@@ -250,8 +261,21 @@ func (f *flusher) write(ctx context.Context, w *flushed) error {
 		return err
 	}
 	f.task.cutTopic(ctx, f.task.cfg.own(StepsTopic), w.cut)
-	f.task.cutTopic(ctx, f.task.cfg.own(ServedTopic), w.told)
+	f.cutServed(ctx, w.told, time.Now())
 	return f.rewrite(ctx, last+1, w.live)
+}
+
+// cutServed deletes what was told so long before a flush that nobody reads it any more.
+func (f *flusher) cutServed(ctx context.Context, before int64, now time.Time) {
+	f.told = append(f.told, toldAt{now, before})
+	old := 0
+	for old < len(f.told) && now.Sub(f.told[old].at) >= servedFor {
+		old++
+	}
+	if old > 0 {
+		f.task.cutTopic(ctx, f.task.cfg.own(ServedTopic), f.told[old-1].before)
+		f.told = slices.Delete(f.told, 0, old)
+	}
 }
 
 // keep writes what the changelog has to the local copy. One that proves damaged is made anew from the changelog.

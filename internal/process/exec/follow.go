@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -199,8 +200,13 @@ func (f *follower) copyState(ctx context.Context, r *log.Reader) error {
 		var cur log.Cursor
 		var rec log.RawRecord
 		var changes []state.Change
+		var noted []byte
 		for c.Next(&cur, &rec) {
-			changes = append(changes, state.Change{Key: bytesOf(c, rec.Key), Value: bytesOf(c, rec.Value)})
+			ch := state.Change{Key: bytesOf(c, rec.Key), Value: bytesOf(c, rec.Value)}
+			if string(ch.Key) == string(metaKey) {
+				noted = ch.Value
+			}
+			changes = append(changes, ch)
 		}
 		mark, err := f.markOf(ctx, c.To)
 		if err != nil {
@@ -209,8 +215,31 @@ func (f *follower) copyState(ctx context.Context, r *log.Reader) error {
 		if err := f.disk.Apply(state.Told(changes), mark); err != nil {
 			return err
 		}
+		begun, err := f.begun(noted)
+		if err != nil {
+			return err
+		}
+		if begun {
+			return errMissed
+		}
 	}
 	return nil
+}
+
+// begun reports whether a flush has views that were begun since the follower read them. What such a view held when it began, for it
+// reads views that had rows already, is in the flush alone; and only a view that is in a flush is the same to whoever takes over.
+func (f *follower) begun(noted []byte) (bool, error) {
+	if noted == nil {
+		return false, nil
+	}
+	m, err := parseMeta(noted)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(m.jobs(), func(j metaJob) bool {
+		v := f.views[j.Name]
+		return v != nil && v.print.String() == j.Print && v.job != j.ID
+	}), nil
 }
 
 // load makes the views be what the last flush holds.
@@ -289,8 +318,7 @@ func (f *follower) take(b []byte) error {
 		return fmt.Errorf("reading what the owner of task %d told: %w", f.cfg.Task, err)
 	}
 	if c.status != nil {
-		f.hear(c.status)
-		return nil
+		return f.hear(c.status)
 	}
 	if c.Seq <= f.have {
 		return nil
@@ -316,10 +344,9 @@ func (f *follower) show(p *servedParts) error {
 	for _, c := range p.recs {
 		err := c.eachView(func(s *servedRows) error {
 			v := f.views[s.name]
-			if v == nil || v.print != s.print || s.job < v.job {
-				return nil // another definition
+			if v == nil || v.print != s.print || v.job != s.job {
+				return nil // another definition, or begun since: see begun
 			}
-			f.began(v, s.job)
 			return v.stage(s)
 		})
 		if err != nil {
@@ -327,6 +354,7 @@ func (f *follower) show(p *servedParts) error {
 		}
 	}
 	f.have = p.seq
+	maps.DeleteFunc(f.parts, func(_ uint64, x *servedParts) bool { return x.seq <= p.seq }) // of writers that were replaced
 	f.pub.Apply(p.seq, func() {
 		for _, v := range f.views {
 			if v.touched {
@@ -337,15 +365,6 @@ func (f *follower) show(p *servedParts) error {
 		}
 	})
 	return nil
-}
-
-// began empties a view that its owner began anew.
-func (f *follower) began(v *followed, job uint32) {
-	if job == v.job {
-		return
-	}
-	v.job = job
-	f.empty(func(x *View) bool { return x == v.View })
 }
 
 func (v *followed) stage(s *servedRows) error {
@@ -368,16 +387,19 @@ func (v *followed) stage(s *servedRows) error {
 	return nil
 }
 
-// hear notes who runs the task and how its views are.
-func (f *follower) hear(s *servedTask) {
+// hear notes who runs the task and how its views are. What was told before that and is missing was cut off before it was read.
+func (f *follower) hear(s *servedTask) error {
 	f.follow.heard.Store(&heard{s, time.Now()})
 	for i := range s.Views {
 		told := &s.Views[i]
 		if v := f.views[told.Name]; v != nil && v.print.String() == told.Print && told.Job >= v.job {
-			f.began(v, told.Job)
 			v.status.hear(told)
 		}
 	}
+	if s.Told > f.have {
+		return errMissed
+	}
+	return nil
 }
 
 // Reads names the views and tables that a definition reads.

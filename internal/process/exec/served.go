@@ -200,6 +200,7 @@ type servedTask struct {
 	Owner
 	Writer uint64       `json:"writer"`
 	At     int64        `json:"at"`
+	Told   uint64       `json:"told"` // the step that was told last, or that the state was restored at
 	Views  []servedView `json:"views"`
 }
 
@@ -228,7 +229,7 @@ func (w *teller) status(t *task) {
 		return
 	}
 	w.spoke = time.Now()
-	s := servedTask{Owner: *t.cfg.Owner, Writer: t.fence.writer, At: t.clock}
+	s := servedTask{Owner: *t.cfg.Owner, Writer: t.fence.writer, At: t.clock, Told: w.last}
 	for _, g := range t.groups {
 		for _, j := range g.jobs {
 			if j.view != nil {
