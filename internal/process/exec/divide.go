@@ -32,22 +32,28 @@ func (s share) String() string {
 // PartName is what a part of a divided view is called; no other view may be.
 func PartName(view string, part int) string { return fmt.Sprintf("%s#%d", view, part) }
 
-// IsPart reports whether a name is one that PartName gives.
-func IsPart(name string) bool {
+// partOf takes apart a name that PartName gives; ok is false for any other.
+func partOf(name string) (n int, ok bool) {
 	at := strings.LastIndexByte(name, '#')
 	if at < 0 {
-		return false
+		return 0, false
 	}
-	_, err := strconv.ParseUint(name[at+1:], 10, 16)
-	return err == nil
+	part, err := strconv.ParseUint(name[at+1:], 10, 16)
+	if err != nil {
+		return 0, false
+	}
+	return int(part), true
+}
+
+// IsPart reports whether a name is one that PartName gives.
+func IsPart(name string) bool {
+	_, ok := partOf(name)
+	return ok
 }
 
 // PartOf is the number of the part that a name is of; 0 if it is not that of one.
 func PartOf(name string) int {
-	if !IsPart(name) {
-		return 0
-	}
-	n, _ := strconv.Atoi(name[strings.LastIndexByte(name, '#')+1:])
+	n, _ := partOf(name)
 	return n
 }
 
