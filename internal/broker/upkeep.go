@@ -6,6 +6,7 @@ import (
 
 	"myelin/internal/broker/compact"
 	"myelin/internal/broker/group"
+	"myelin/internal/broker/partition"
 	"myelin/internal/sluice"
 )
 
@@ -103,13 +104,13 @@ func (b *Broker) Lags() []Lag {
 			continue
 		}
 		bounds := p.Bounds()
-		out = append(out, Lag{
-			Group: o.Group, Topic: o.Topic, Partition: o.Partition, Committed: o.Offset, End: bounds.High,
-			Lag: max(0, bounds.High-max(o.Offset, bounds.Start)),
-		})
+		out = append(out, Lag{Group: o.Group, Topic: o.Topic, Partition: o.Partition, Committed: o.Offset, End: bounds.High, Lag: behind(bounds, o.Offset)})
 	}
 	return out
 }
+
+// behind is how many records of a partition can be read from an offset on; -1 is where a group is that has committed none.
+func behind(b partition.Bounds, at int64) int64 { return max(0, b.High-max(at, b.Start)) }
 
 // Backlog is how many records of each partition of topics a group has yet to read, and how many it has committed since they were made.
 func (b *Broker) Backlog(name string, topics ...string) (out []sluice.Part) {
@@ -129,7 +130,7 @@ func (b *Broker) Backlog(name string, topics ...string) (out []sluice.Part) {
 		}
 		for i, p := range parts {
 			bounds := p.Bounds()
-			out = append(out, sluice.Part{Topic: topic, Partition: int32(i), Waiting: max(0, bounds.High-max(offsets[i].Offset, bounds.Start)), Done: max(0, offsets[i].Offset)})
+			out = append(out, sluice.Part{Topic: topic, Partition: int32(i), Waiting: behind(bounds, offsets[i].Offset), Done: max(0, offsets[i].Offset)})
 		}
 	}
 	return out
