@@ -29,22 +29,19 @@ func parsePositionKey(key []byte) (map[int32]int64, error) {
 // progress is how far a part had read its source when it wrote what lies before an offset of its partition; before < 0: the end. open: somebody has
 // not ended a transaction with more.
 func (e *Engine) progress(ctx context.Context, f *folds, part int32, before int64) (at map[int32]int64, open bool, err error) {
-	ask := func(list func(context.Context, ...string) (kadm.ListedOffsets, error)) int64 {
-		if err != nil {
-			return 0
-		}
-		var listed kadm.ListedOffsets
-		if listed, err = list(ctx, f.topic); err == nil {
-			err = listed.Error()
-		}
-		o, _ := listed.Lookup(f.topic, part)
-		return o.Offset
-	}
-	admin := e.cluster.Admin()
-	start, committed, end := ask(admin.ListStartOffsets), ask(admin.ListCommittedOffsets), ask(admin.ListEndOffsets)
+	starts, ends, err := e.cluster.Bounds(ctx, f.topic)
 	if err != nil {
-		return nil, false, fmt.Errorf("finding the ends of topic %s: %w", f.topic, err)
+		return nil, false, err
 	}
+	highs, err := e.cluster.Admin().ListEndOffsets(ctx, f.topic)
+	if err == nil {
+		err = highs.Error()
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("finding the end of topic %s: %w", f.topic, err)
+	}
+	of := func(listed kadm.ListedOffsets) int64 { o, _ := listed.Lookup(f.topic, part); return o.Offset }
+	start, committed, end := of(starts), of(ends), of(highs)
 	if before < 0 {
 		before = committed
 	}

@@ -17,19 +17,9 @@ var ErrGone = errors.New("quarantine was emptied or made anew since the job was 
 
 // bounds are the first and last offsets of every partition of a topic.
 func bounds(ctx context.Context, cluster *log.Cluster, topic string) (starts, ends map[int32]int64, err error) {
-	first, err := cluster.Admin().ListStartOffsets(ctx, topic)
-	if err == nil {
-		err = first.Error()
-	}
+	first, last, err := cluster.Bounds(ctx, topic)
 	if err != nil {
-		return nil, nil, fmt.Errorf("finding the start of %s: %w", topic, err)
-	}
-	last, err := cluster.Admin().ListCommittedOffsets(ctx, topic)
-	if err == nil {
-		err = last.Error()
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("finding the end of %s: %w", topic, err)
+		return nil, nil, err
 	}
 	starts, ends = map[int32]int64{}, map[int32]int64{}
 	for p, o := range last[topic] {

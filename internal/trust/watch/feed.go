@@ -218,19 +218,9 @@ func (f *Feed) load(ctx context.Context) error {
 
 // start finds where to read: where the state ends, or at the beginning of the log.
 func (f *Feed) start(ctx context.Context) (map[string]map[int32]kgo.Offset, error) {
-	ends, err := f.cluster.Admin().ListCommittedOffsets(ctx, f.cfg.Topics...)
-	if err == nil {
-		err = ends.Error()
-	}
+	starts, ends, err := f.cluster.Bounds(ctx, f.cfg.Topics...)
 	if err != nil {
-		return nil, fmt.Errorf("finding the ends of what is watched: %w", err)
-	}
-	starts, err := f.cluster.Admin().ListStartOffsets(ctx, f.cfg.Topics...)
-	if err == nil {
-		err = starts.Error()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("finding the starts of what is watched: %w", err)
+		return nil, fmt.Errorf("looking at what is watched: %w", err)
 	}
 	clear(f.ends)
 	from := map[string]map[int32]kgo.Offset{}
