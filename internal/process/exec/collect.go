@@ -62,13 +62,16 @@ func (w *flushed) left() int { return max(w.keys-int(w.walked.Load()/2), 0) }
 func (w *flushed) records(topic string) iter.Seq[*kgo.Record] {
 	return func(yield func(*kgo.Record) bool) {
 		var kept keeper
+		var recs []*kgo.Record
 		for k, v := range w.changes() {
-			r := &kgo.Record{Topic: topic, Key: kept.keep(k)}
-			if v != nil {
-				r.Value = kept.keep(v)
+			if k = kept.keep(k); v != nil {
+				v = kept.keep(v)
 			}
-			if !yield(r) {
-				return
+			recs = appendEntry(recs[:0], topic, k, v)
+			for _, r := range recs {
+				if !yield(r) {
+					return
+				}
 			}
 		}
 	}

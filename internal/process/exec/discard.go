@@ -37,11 +37,11 @@ func (f *flusher) discard(ctx context.Context) error {
 	var recs []*kgo.Record
 	var next []byte
 	err := f.task.disk.EachFrom(prefix, d.from, func(key, _ []byte) error {
-		if len(recs) == discardBatch {
+		if len(recs) >= discardBatch {
 			next = bytes.Clone(key)
 			return errEnough
 		}
-		recs = append(recs, &kgo.Record{Topic: f.topic, Key: bytes.Clone(key)})
+		recs = appendEntry(recs, f.topic, bytes.Clone(key), nil)
 		return nil
 	})
 	if err != nil && !errors.Is(err, errEnough) {

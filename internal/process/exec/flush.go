@@ -356,7 +356,7 @@ func (f *flusher) rewrite(ctx context.Context, next, live int64) error {
 			note = append([]byte{}, v...)
 			return nil
 		}
-		recs = append(recs, &kgo.Record{Topic: f.topic, Key: append([]byte{}, k...), Value: append([]byte{}, v...)})
+		recs = appendEntry(recs, f.topic, append([]byte{}, k...), append([]byte{}, v...))
 		if len(recs) < rewriteBatch {
 			return nil
 		}

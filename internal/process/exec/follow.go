@@ -100,6 +100,8 @@ type follower struct {
 	have  uint64 // step that the views have
 	views map[string]*followed
 	parts map[uint64]*servedParts // of steps that are not whole yet, by writer
+
+	copies entries // of the state's changelog
 }
 
 type followed struct {
@@ -179,6 +181,7 @@ func (f *follower) run(ctx context.Context) error {
 
 // beginCopy reads the state's changelog, too, from where the local copy is.
 func (f *follower) beginCopy(r *log.Reader) error {
+	f.copies = entries{}
 	have, err := f.copied()
 	if err == nil {
 		r.Add(f.cfg.own(StateTopic), 0, have.Next)
@@ -202,13 +205,16 @@ func (f *follower) copyState(ctx context.Context, r *log.Reader) error {
 		var changes []state.Change
 		var noted []byte
 		for c.Next(&cur, &rec) {
-			ch := state.Change{Key: bytesOf(c, rec.Key), Value: bytesOf(c, rec.Value)}
+			ch, ok := f.copies.take(c, &rec)
+			if !ok {
+				continue
+			}
 			if string(ch.Key) == string(metaKey) {
 				noted = ch.Value
 			}
 			changes = append(changes, ch)
 		}
-		mark, err := f.markOf(ctx, c.To)
+		mark, err := f.markOf(ctx, f.copies.next(c.To))
 		if err != nil {
 			return err
 		}
@@ -328,7 +334,11 @@ func (f *follower) take(b []byte) error {
 		p = &servedParts{seq: c.Seq}
 		f.parts[c.Writer] = p
 	}
-	p.recs = append(p.recs, c)
+	if n := len(p.recs); n > 0 && p.recs[n-1].Cut {
+		p.recs[n-1].views, p.recs[n-1].Cut = append(p.recs[n-1].views, c.views...), c.Cut
+	} else {
+		p.recs = append(p.recs, c)
+	}
 	if !c.Last {
 		return nil
 	}

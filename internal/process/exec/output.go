@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -80,6 +81,10 @@ func (o *output) encode(dst []*kgo.Record, j *job, b *vec.Batch, seq uint64) []*
 		if b.Sign(i) > 0 {
 			r.Value = appendObject(nil, j.names, b.Cols, i)
 			r.Headers = headers(OpUpsert)
+			if len(r.Key)+len(r.Value) > outputMost {
+				j.tooLarge(r)
+				continue
+			}
 			dst = append(dst, r)
 			continue
 		}
@@ -93,6 +98,22 @@ func (o *output) encode(dst []*kgo.Record, j *job, b *vec.Batch, seq uint64) []*
 		dst = append(dst, r)
 	}
 	return dst
+}
+
+// outputMost is the most that a row and its key may have for a topic. Brokers take 1 MB by default, and one row that they refuse would hold up all
+// that follow it.
+const outputMost = 990_000
+
+// tooLarge notes a row that no topic takes.
+func (j *job) tooLarge(r *kgo.Record) {
+	s, now := j.stat(), int64(0)
+	if j.ctx != nil { // else it is a table
+		now = j.ctx.Env.Now
+	}
+	s.errs.Add(1)
+	s.bad(&s.mu.errors, now, fmt.Sprintf("the row has %d bytes as JSON, which is more than topics take; it was not sent to topic %s", len(r.Value), r.Topic), func() BadRow {
+		return BadRow{Row: shortened(string(r.Value))}
+	})
 }
 
 func (o *output) sameKey(cols []*vec.Vector, a, b int) bool {

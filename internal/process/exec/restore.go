@@ -109,8 +109,12 @@ func (t *task) catchUpDisk(ctx context.Context) error {
 		}
 	}
 	var changes []state.Change
+	var read entries
 	next, err := t.readAll(ctx, topic, have.Next, func(c *log.Chunk, r *log.RawRecord) error {
-		ch := state.Change{Key: bytesOf(c, r.Key), Value: bytesOf(c, r.Value)}
+		ch, ok := read.take(c, r)
+		if !ok {
+			return nil
+		}
 		changes = append(changes, ch)
 		// Nobody looks before the end is reached, and that is the end of a flush, so a part of one may be kept for now.
 		if string(ch.Key) != string(metaKey) && len(changes) < restoreBatch {

@@ -28,8 +28,9 @@ const (
 	servedChanges = 0
 	servedStatus  = 1
 
-	// servedBytes is about how much one record holds.
+	// servedBytes is about how much one record holds, and servedMost how much at most: a row may have more.
 	servedBytes = 256 << 10
+	servedMost  = 768 << 10
 )
 
 // teller tells other processes what changed. The zero teller tells nobody.
@@ -107,18 +108,29 @@ func (w *teller) send(ctx context.Context, writer, seq uint64, clock int64) {
 			binary.LittleEndian.PutUint32(b[size:], n)
 			binary.LittleEndian.PutUint32(b[size+4:], uint32(len(b)-size-8))
 			if len(b) >= servedBytes {
-				w.produce(ctx, b)
+				w.produce(ctx, &c, b)
 				b = c.head()
 			}
 		}
 		v.b = nil
 	}
 	w.views = w.views[:0]
-	b[lastAt] = 1
-	w.produce(ctx, b)
+	b[lastAt] = servedLast
+	w.produce(ctx, &c, b)
 }
 
-func (w *teller) produce(ctx context.Context, b []byte) {
+// produce sends a part of a step, in pieces if it is too large for a record.
+func (w *teller) produce(ctx context.Context, c *served, b []byte) {
+	for len(b) > servedMost {
+		rest := append(c.head(), b[servedMost:]...)
+		rest[lastAt], b[lastAt] = b[lastAt], servedCut
+		w.put(ctx, b[:servedMost:servedMost])
+		b = rest
+	}
+	w.put(ctx, b)
+}
+
+func (w *teller) put(ctx context.Context, b []byte) {
 	w.client.Produce(ctx, &kgo.Record{Topic: w.topic, Value: b}, func(r *kgo.Record, err error) {
 		if err == nil {
 			w.next.Store(r.Offset + 1)
@@ -131,12 +143,17 @@ type served struct {
 	Writer, Seq, Prev uint64
 	Clock             int64
 	Last              bool // the step ends with this record
+	Cut               bool // its bytes go on in the next one
 	views             []byte
 	status            *servedTask
 }
 
-// lastAt is where a record of changes says whether it is the step's last.
-const lastAt = 2
+// lastAt is where a record of changes says whether it is the step's last, or goes on in the next.
+const (
+	lastAt     = 2
+	servedLast = 1
+	servedCut  = 2
+)
 
 func (c *served) head() []byte {
 	b := append(make([]byte, 0, 512), servedVersion, servedChanges, 0)
@@ -158,7 +175,7 @@ func parseServed(b []byte) (*served, error) {
 	if len(b) < 11 {
 		return nil, errStep
 	}
-	c.Last = b[lastAt] == 1
+	c.Last, c.Cut = b[lastAt] == servedLast, b[lastAt] == servedCut
 	c.Writer = binary.LittleEndian.Uint64(b[3:])
 	r := stepReader{b: b[11:]}
 	c.Seq, c.Prev, c.Clock = r.uvarint(), r.uvarint(), r.varint()
