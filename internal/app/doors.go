@@ -81,7 +81,7 @@ func (n *node) trustSources() []trust.Source {
 func (n *node) openTrust(context.Context) error {
 	if n.has(RoleServe) {
 		n.groups = quarantine.New(quarantine.Config{Topics: n.governed, Quarantine: quarantineTopic, Clock: n.Clock, Logger: n.Log}, n.cluster)
-		n.grouping = n.tasks.start("grouping violations", n.groups.Run)
+		n.grouping = n.tasks.start("grouping violations", insisting("grouping violations", n.Log, n.groups.Run))
 	}
 	if n.has(RoleTrust) {
 		var err error

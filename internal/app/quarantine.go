@@ -35,7 +35,7 @@ func (n *node) openRecovery() {
 	}
 	cfg.Started, cfg.Ended = n.jobStarted, n.jobEnded
 	n.replay = replay.NewRunner(cfg, n.cluster, n.ledger, n.judge)
-	n.following = n.tasks.start("following the ledger of quarantine", n.ledger.Run)
+	n.following = n.tasks.start("following the ledger of quarantine", insisting("following the ledger of quarantine", n.Log, n.ledger.Run))
 	if n.has(RoleTrust) {
 		n.replaying = n.tasks.start("replaying from quarantine", n.replay.Run)
 	}

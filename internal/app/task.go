@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"time"
+
+	"myelin/internal/log"
 )
 
 // tasks are the goroutines of a node. The first that ends by itself with an error stops the node.
@@ -31,6 +35,27 @@ func (t *tasks) start(name string, f func(context.Context) error) *task {
 		}
 	}()
 	return k
+}
+
+// insisting runs f again and again until it ends without an error, or with one that is not the brokers': the topics that it asks for, made a moment
+// ago, may be unknown to some of them.
+func insisting(name string, logger *slog.Logger, f func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		for {
+			err := f(ctx)
+			if err == nil || ctx.Err() != nil || !log.Away(err) {
+				return err
+			}
+			logger.Warn(name+" stopped and will start again", "error", err)
+			timer := time.NewTimer(time.Second)
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				timer.Stop()
+				return ctx.Err()
+			}
+		}
+	}
 }
 
 // stop ends the task and waits for it. A nil task is stopped already.
