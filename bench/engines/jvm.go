@@ -59,12 +59,13 @@ func (b *bench) jvm(ctx context.Context, heap, classpath, class string, args ...
 		var r struct {
 			Events      int64
 			CPU, Wall   float64
+			Start       float64 // CPU seconds that were taken off
 			Peak, State int64
 		}
 		if err := json.Unmarshal([]byte(text), &r); err != nil {
 			return result{}, fmt.Errorf("reading %q: %w", text, err)
 		}
-		return result{events: r.Events, cpu: r.CPU, wall: r.Wall, peak: r.Peak, state: r.State, rows: -1}, nil
+		return result{events: r.Events, cpu: r.CPU, wall: r.Wall, start: r.Start, peak: r.Peak, state: r.State, rows: -1}, nil
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return result{}, errors.New("not done within ten minutes")

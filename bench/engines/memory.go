@@ -14,8 +14,10 @@ type kept struct {
 	Engine, Query string
 	Events        int64
 	CPU, Wall     float64
+	Start         float64 `json:",omitempty"`
 	Peak, State   int64
 	Rows          int64
+	Long          bool   `json:",omitempty"`
 	Problem       string `json:",omitempty"`
 }
 
@@ -33,13 +35,13 @@ func (b *bench) recall() error {
 		return fmt.Errorf("reading the figures of earlier runs: %w", err)
 	}
 	for _, k := range before {
-		if !slices.ContainsFunc(b.results, func(r result) bool { return r.engine == k.Engine && r.query == k.Query }) {
-			b.results = append(b.results, result{k.Engine, k.Query, k.Events, k.CPU, k.Wall, k.Peak, k.State, k.Rows, k.Problem})
+		if !slices.ContainsFunc(b.results, func(r result) bool { return r.engine == k.Engine && r.query == k.Query && r.long == k.Long }) {
+			b.results = append(b.results, result{k.Engine, k.Query, k.Events, k.CPU, k.Wall, k.Start, k.Peak, k.State, k.Rows, k.Long, k.Problem})
 		}
 	}
 	var all []kept
 	for _, r := range b.results {
-		all = append(all, kept{r.engine, r.query, r.events, r.cpu, r.wall, r.peak, r.state, r.rows, r.problem})
+		all = append(all, kept{r.engine, r.query, r.events, r.cpu, r.wall, r.start, r.peak, r.state, r.rows, r.long, r.problem})
 	}
 	text, err = json.MarshalIndent(all, "", " ")
 	if err == nil {

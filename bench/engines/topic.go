@@ -15,7 +15,7 @@ import (
 
 const partitions = 2
 
-// load fills the topic that all engines read.
+// load fills the topics that the engines read.
 func (b *bench) load(ctx context.Context) error {
 	cl, err := kgo.NewClient(
 		kgo.SeedBrokers(b.brokers), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.Lz4Compression()),
@@ -25,6 +25,14 @@ func (b *bench) load(ctx context.Context) error {
 		return fmt.Errorf("connecting to Kafka: %w", err)
 	}
 	defer cl.Close()
+	if err := b.fill(ctx, cl, startTopic, startEvents); err != nil {
+		return err
+	}
+	return b.fill(ctx, cl, topic, b.events)
+}
+
+// fill makes a topic with the first of Nexmark's events.
+func (b *bench) fill(ctx context.Context, cl *kgo.Client, topic string, events int) error {
 	if err := makeTopic(ctx, cl, topic, partitions); err != nil {
 		return err
 	}
@@ -32,7 +40,7 @@ func (b *bench) load(ctx context.Context) error {
 	var failed error
 	var bytes int64
 	began := time.Now()
-	for i := range b.events {
+	for i := range events {
 		value := e.next(make([]byte, 0, 512), e.at())
 		bytes += int64(len(value))
 		cl.Produce(ctx, &kgo.Record{Topic: topic, Partition: int32(i % partitions), Value: value}, func(_ *kgo.Record, err error) {
@@ -44,7 +52,7 @@ func (b *bench) load(ctx context.Context) error {
 	if err := errors.Join(cl.Flush(ctx), failed); err != nil {
 		return fmt.Errorf("filling the topic: %w", err)
 	}
-	fmt.Fprintf(os.Stderr, "%d events, %.0f MB (%d B each), in %.1f s\n", b.events, float64(bytes)/1e6, bytes/int64(b.events), time.Since(began).Seconds())
+	fmt.Fprintf(os.Stderr, "%s: %d events, %.0f MB (%d B each), in %.1f s\n", topic, events, float64(bytes)/1e6, bytes/int64(events), time.Since(began).Seconds())
 	return nil
 }
 
@@ -64,7 +72,7 @@ func makeTopic(ctx context.Context, cl *kgo.Client, name string, partitions int3
 	}
 }
 
-// forget removes all topics but the one with the events, so that every run begins with nothing.
+// forget removes all topics but those with the events, so that every run begins with nothing.
 func (b *bench) forget(ctx context.Context) error {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(b.brokers))
 	if err != nil {
@@ -80,7 +88,7 @@ func (b *bench) forget(ctx context.Context) error {
 		}
 		var gone []string
 		for _, name := range listed.Names() {
-			if name != topic && !strings.HasPrefix(name, "__") {
+			if name != topic && name != startTopic && !strings.HasPrefix(name, "__") {
 				gone = append(gone, name)
 			}
 		}

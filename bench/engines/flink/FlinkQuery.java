@@ -108,7 +108,7 @@ public class FlinkQuery {
         peak = Long.parseLong(line.replaceAll("\\D", "")) << 10;
       }
     }
-    System.out.printf("RESULT {\"events\":%d,\"cpu\":%.3f,\"wall\":%.3f,\"peak\":%d,\"state\":%d}%n", events, spent, wall, peak, state.get());
+    System.out.printf("RESULT {\"events\":%d,\"cpu\":%.3f,\"wall\":%.3f,\"start\":%.3f,\"peak\":%d,\"state\":%d}%n", events, spent, wall, startCPU, peak, state.get());
     System.exit(0);
   }
 }
