@@ -11,14 +11,16 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 )
 
-// assets are the files of the web interface, read once: each with its tag and, where that helps, compressed.
+// assets are the files of the web interface, read once: each with its tag and, where that helps, compressed when it is first asked for.
 type assets struct{ files map[string]*asset }
 
 type asset struct {
-	kind, tag   string
-	plain, gzip []byte
+	kind, tag string
+	plain     []byte
+	gzip      func() []byte // nil: it would not help
 }
 
 // contentPolicy lets the pages load nothing from elsewhere; Svelte sets style attributes.
@@ -37,15 +39,7 @@ func loadAssets(ui fs.FS) (*assets, error) {
 		sum := sha256.Sum256(data)
 		f := &asset{kind: contentType(name, data), tag: hex.EncodeToString(sum[:8]), plain: data}
 		if compressible(f.kind) && len(data) >= compressFrom {
-			var b bytes.Buffer
-			zip := gzip.NewWriter(&b)
-			if _, err := zip.Write(data); err != nil {
-				return err
-			}
-			if err := zip.Close(); err != nil {
-				return err
-			}
-			f.gzip = b.Bytes()
+			f.gzip = sync.OnceValue(func() []byte { return compressed(data) })
 		}
 		a.files[name] = f
 		return nil
@@ -54,6 +48,14 @@ func loadAssets(ui fs.FS) (*assets, error) {
 		return nil, fmt.Errorf("reading the web interface: %w", err)
 	}
 	return a, nil
+}
+
+func compressed(data []byte) []byte {
+	var b bytes.Buffer
+	zip := gzip.NewWriter(&b)
+	_, _ = zip.Write(data) // a buffer takes everything
+	_ = zip.Close()
+	return b.Bytes()
 }
 
 func contentType(name string, data []byte) string {
@@ -113,7 +115,7 @@ func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	tag, body := `"`+f.tag+`"`, f.plain
 	if f.gzip != nil && acceptsGzip(r) {
-		tag, body = `"`+f.tag+`-gz"`, f.gzip
+		tag, body = `"`+f.tag+`-gz"`, f.gzip()
 		h.Set("Content-Encoding", "gzip")
 	}
 	h.Set("ETag", tag)
