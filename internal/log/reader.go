@@ -16,7 +16,7 @@ type ReaderConfig struct {
 	MaxWait time.Duration
 	// ChunkBytes is about how much one fetch brings of a partition. 0: 1 MiB.
 	ChunkBytes int32
-	// Buffer is how many bytes of a partition may wait to be taken before it is no longer fetched. 0: 4 MiB.
+	// Buffer is how many bytes of a partition, as they were fetched, may wait to be taken before it is no longer fetched. 0: 4 MiB.
 	Buffer int
 	// Uncommitted also reads records of open and aborted transactions.
 	Uncommitted bool
@@ -59,17 +59,17 @@ type partitionID struct {
 // partition is the state of one partition that is read. Guarded by Reader.mu.
 type partition struct {
 	partitionID
-	uuid   [16]byte
-	leader int32 // -1: to be found
-	next   int64
-	end    int64 // last stable offset as last heard of; -1: not yet
-	start  int64
-	known  Moment
-	bytes  int
-	// inflates is by how much the records that came last had been compressed, and a little more.
-	inflates float64
-	chunks   []*Chunk
-	retryAt  time.Time
+	uuid    [16]byte
+	leader  int32 // -1: to be found
+	next    int64
+	end     int64 // last stable offset as last heard of; -1: not yet
+	start   int64
+	known   Moment
+	bytes   int
+	chunks  []*Chunk
+	retryAt time.Time
+	// eager: what came last could not be unpacked, so that what comes is unpacked at once.
+	eager bool
 }
 
 // NewReader returns a reader with a client of its own. It reads nothing until Add.
@@ -137,6 +137,16 @@ func (r *Reader) signal() {
 
 // Take returns the next chunk of a partition, nil if there is none yet.
 func (r *Reader) Take(topic string, n int32) *Chunk {
+	c := r.TakePacked(topic, n)
+	if c == nil || !c.ready(true) {
+		return nil
+	}
+	return c
+}
+
+// TakePacked is Take for who calls Unpack before anything of the chunk but its offsets and ticks is used: where, and just before, its records
+// are decoded, so that they are still in the processor's cache. That each of them can be read is seen only when it is: see Broken.
+func (r *Reader) TakePacked(topic string, n int32) *Chunk {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.mu.parts[partitionID{topic, n}]
@@ -147,7 +157,7 @@ func (r *Reader) Take(topic string, n int32) *Chunk {
 	p.chunks[0] = nil
 	p.chunks = p.chunks[1:]
 	full := p.bytes >= r.cfg.Buffer
-	p.bytes -= len(c.Buf)
+	p.bytes -= c.size
 	if full && p.bytes < r.cfg.Buffer {
 		r.kickLocked()
 	}
@@ -191,6 +201,23 @@ func (r *Reader) Err() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.mu.err
+}
+
+// refuse has a chunk fetched again that could not be unpacked, and what came behind it.
+func (r *Reader) refuse(c *Chunk, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mu.err = fmt.Errorf("unpacking %s/%d: %w", c.Topic, c.Partition, err)
+	p := c.part
+	if r.mu.parts[p.partitionID] != p {
+		return // removed or started anew meanwhile
+	}
+	// A partition of its own: a fetch of the old one may be under way.
+	r.mu.parts[p.partitionID] = &partition{
+		partitionID: p.partitionID, uuid: p.uuid, leader: p.leader, next: c.From, end: p.end, start: p.start, known: p.known,
+		retryAt: time.Now().Add(retryAfter), eager: true,
+	}
+	r.kickLocked()
 }
 
 func (r *Reader) fail(what string, err error) {

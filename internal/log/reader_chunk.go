@@ -7,14 +7,13 @@ import (
 	"hash/crc32"
 	"slices"
 
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"myelin/internal/vec"
 )
 
-// Chunk is what one fetch brought of a partition: the committed records of whole record batches, still as bytes. It belongs to
-// whoever took it; Buf may be appended to but not changed.
+// Chunk is a part of what one fetch brought of a partition: the committed records of whole record batches, still as bytes. It belongs
+// to whoever took it; Buf may be appended to but not changed.
 type Chunk struct {
 	Topic     string
 	Partition int32
@@ -23,16 +22,22 @@ type Chunk struct {
 	From, To int64
 	// Sent is the tick at which the fetch was sent, Got the one at which it was answered; see Moment.
 	Sent, Got uint64
-	// Buf holds all records; the spans of a RawRecord lie in it.
+	// Buf holds all records, once they are unpacked; the spans of a RawRecord lie in it.
 	Buf      []byte
+	raw      []byte // what was fetched, until it is unpacked
 	sections []section
-	own      bool    // Buf is of memory that Release takes back
-	inflates float64 // by how much records are expected to have been compressed; 0: not known
+	size     int  // of the records as they were fetched
+	own      bool // Buf is of memory that Release takes back
+	checked  bool // all records can be read
+	broken   error
+	reader   *Reader
+	part     *partition // of the reader
 }
 
-// section is the uncompressed records of one record batch.
+// section is the records of one record batch.
 type section struct {
-	start, end uint32 // in Buf
+	start, end uint32 // in Buf; in raw before it is unpacked
+	codec      int8   // that they are compressed by in raw
 	count      int32
 	base       int64
 	first      int64 // milliseconds
@@ -59,7 +64,7 @@ type Cursor struct {
 	open    bool
 }
 
-// Next reads the next record and reports whether there was one.
+// Next reads the next record and reports whether there was one. Of a chunk that TakePacked gave, see Broken when there is none.
 func (c *Chunk) Next(cur *Cursor, r *RawRecord) bool {
 	for {
 		if !cur.open {
@@ -75,12 +80,12 @@ func (c *Chunk) Next(cur *Cursor, r *RawRecord) bool {
 			cur.open = false
 			continue
 		}
-		cur.left--
 		next, ok := c.record(s, cur.at, r)
 		if !ok {
-			cur.left = 0 // sections are checked when they are taken in; see checkRecords
-			continue
+			c.broken = errRecord(s)
+			return false
 		}
+		cur.left--
 		cur.at = next
 		if r.Offset >= c.From {
 			return true
@@ -266,13 +271,16 @@ const (
 // NewChunk takes in record batches as brokers keep them, none of an aborted transaction. The chunk may keep raw.
 func NewChunk(topic string, partition int32, raw []byte) (*Chunk, error) {
 	c := &Chunk{Topic: topic, Partition: partition}
-	return c, c.fill(raw, nil, inflate)
+	if err := c.fill(raw, nil); err != nil {
+		return c, err
+	}
+	return c, c.unpack(inflate, true)
 }
 
-// fill takes in the record batches of a fetch response. Batches of aborted transactions and markers are left out.
-func (c *Chunk) fill(raw []byte, aborted []kmsg.FetchResponseTopicPartitionAbortedTransaction, dec *inflater) error {
+// fill takes in the record batches of a fetch response, as they are. Batches of aborted transactions and markers are left out.
+func (c *Chunk) fill(raw []byte, aborted []kmsg.FetchResponseTopicPartitionAbortedTransaction) error {
 	abort := newAborts(aborted)
-	c.Buf = raw[:len(raw):len(raw)] // what follows belongs to other partitions
+	c.raw = raw[:len(raw):len(raw)] // what follows belongs to other partitions
 	for at := 0; len(raw)-at >= batchHeader; {
 		size := int(int32(binary.BigEndian.Uint32(raw[at+batchLengthAt:]))) + 12
 		if size < batchHeader {
@@ -307,24 +315,9 @@ func (c *Chunk) fill(raw []byte, aborted []kmsg.FetchResponseTopicPartitionAbort
 		if attrs&attrAppended != 0 {
 			s.appended, s.first = true, int64(binary.BigEndian.Uint64(b[batchMaxTsAt:]))
 		}
-		if codec := attrs & attrCodec; codec != 0 {
-			if !c.own {
-				c.unpack(raw)
-			}
-			s.start = uint32(len(c.Buf))
-			if err := c.decompress(b[batchHeader:], kgo.CompressionCodecType(codec), dec); err != nil {
-				return fmt.Errorf("decompressing the batch at offset %d: %w", s.base, err)
-			}
-			s.end = uint32(len(c.Buf))
-		} else if c.own {
-			s.start = uint32(len(c.Buf))
-			c.Buf = append(c.Buf, b[batchHeader:]...)
-			s.end = uint32(len(c.Buf))
-		}
-		if err := c.checkRecords(&s); err != nil {
-			return err
-		}
+		s.codec = int8(attrs & attrCodec)
 		c.sections = append(c.sections, s)
+		c.size += int(s.end - s.start)
 	}
 	return nil
 }
@@ -336,11 +329,15 @@ func (c *Chunk) checkRecords(s *section) error {
 	for range s.count {
 		next, ok := c.record(s, at, &r)
 		if !ok {
-			return fmt.Errorf("%w: unreadable record in the batch at offset %d", errBatch, s.base)
+			return errRecord(s)
 		}
 		at = next
 	}
 	return nil
+}
+
+func errRecord(s *section) error {
+	return fmt.Errorf("%w: unreadable record in the batch at offset %d", errBatch, s.base)
 }
 
 // aborts holds the first offsets of aborted transactions by producer, ascending.

@@ -216,18 +216,19 @@ func (r *Reader) takePartition(
 ) error {
 	r.mu.Lock()
 	from := p.next // only this goroutine moves it
-	current := r.mu.parts[p.partitionID] == p
-	inflates := p.inflates
+	current, eager := r.mu.parts[p.partitionID] == p, p.eager
 	r.mu.Unlock()
 	if !current {
 		return nil // removed or started anew meanwhile
 	}
-	c := &Chunk{Topic: p.topic, Partition: p.n, From: from, To: from, Sent: sent.Tick, Got: got, inflates: inflates}
+	c := &Chunk{Topic: p.topic, Partition: p.n, From: from, To: from, Sent: sent.Tick, Got: got, reader: r, part: p}
 	start := fp.LogStartOffset
 	err := kerr.ErrorForCode(fp.ErrorCode)
 	switch {
 	case err == nil:
-		err = c.fill(fp.RecordBatches, fp.AbortedTransactions, r.dec)
+		if err = c.fill(fp.RecordBatches, fp.AbortedTransactions); err == nil && eager {
+			err = c.unpack(r.dec, true)
+		}
 	case errors.Is(err, kerr.OffsetOutOfRange):
 		// What lay there was deleted: go on at the first offset that is left, and let the user see the jump.
 		var serr error
@@ -251,11 +252,15 @@ func (r *Reader) takePartition(
 	}
 	p.start, p.end, p.next = start, max(end, c.To), c.To
 	if c.To > from {
-		p.bytes += len(c.Buf)
-		if packed := len(fp.RecordBatches); packed > 0 { // none where records were deleted
-			p.inflates = max(1.1, 1.1*float64(len(c.Buf))/float64(packed))
+		p.eager = false
+		chunks := []*Chunk{c}
+		if !eager {
+			chunks = c.cut()
 		}
-		p.chunks = append(p.chunks, c)
+		for _, c := range chunks {
+			p.bytes += c.size
+		}
+		p.chunks = append(p.chunks, chunks...)
 	}
 	if c.To >= end {
 		p.known = sent

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -193,13 +194,27 @@ func FuzzChunk(f *testing.F) {
 	f.Add(slices.Repeat([]byte{0}, 100), int64(3))
 	f.Fuzz(func(t *testing.T, b []byte, from int64) {
 		c := &Chunk{From: from, To: from}
-		if c.fill(b, nil, inflate) != nil {
+		if c.fill(b, nil) != nil || c.unpack(inflate, false) != nil {
 			return
 		}
+		c.From = math.MinInt64 // no record lies before it
 		var cur Cursor
 		var r RawRecord
+		n := 0
 		for c.Next(&cur, &r) {
 			c.Header(&r, "x")
+			n++
+		}
+		want := 0
+		var broken error
+		for i := range c.sections {
+			if broken = c.checkRecords(&c.sections[i]); broken != nil {
+				break
+			}
+			want += int(c.sections[i].count)
+		}
+		if (c.broken == nil) != (broken == nil) || broken == nil && n != want {
+			t.Errorf("%d records, %v; want %d, %v", n, c.broken, want, broken)
 		}
 	})
 }

@@ -161,7 +161,7 @@ func (g *group) fetch() {
 	for _, in := range g.inputs {
 		for _, p := range in.parts {
 			if p.chunk == nil {
-				p.chunk, p.cur = g.reader.Take(in.topic, p.n), log.Cursor{}
+				p.chunk, p.cur = g.reader.TakePacked(in.topic, p.n), log.Cursor{}
 			}
 			if c := p.chunk; c != nil && c.Got > in.newest.got {
 				in.newest = arrival{c.Sent, c.Got}

@@ -251,11 +251,15 @@ func (pc *piece) record(row int) (log.RawRecord, bool) {
 // next decodes up to limit records of a partition that lie before the offset until, from the chunk in hand. ok is false if there is
 // nothing in hand.
 func (in *input) next(p *part, limit int, until int64) (piece, bool) {
-	pc := piece{in: in, offsets: offsets{Topic: in.topic, Partition: p.n, From: p.pos}}
+	pc := piece{in: in, offsets: offsets{Topic: in.topic, Partition: p.n, From: p.pos, To: p.pos}}
 	if p.chunk == nil || p.pos >= until {
 		return pc, false
 	}
 	c := p.chunk
+	if !c.Unpack() {
+		p.chunk, p.cur = nil, log.Cursor{} // it comes again
+		return pc, false
+	}
 	pc.chunk, pc.start = c, p.cur
 	p.dec.Begin(c.Buf, limit)
 	if words := (limit + 63) / 64; len(p.rows) != words {
@@ -291,6 +295,9 @@ func (in *input) next(p *part, limit int, until int64) (piece, bool) {
 		pc.arrived = max(pc.arrived, r.Timestamp*1000)
 	}
 	switch {
+	case done && c.Broken():
+		p.chunk, p.cur = nil, log.Cursor{} // what is left comes again
+		pc.last = true
 	case done:
 		pc.To = min(c.To, until)
 		if c.To <= until {
