@@ -288,15 +288,8 @@ func (w *watched) Write(p []byte) (int, error) {
 	return w.Conn.Write(p)
 }
 
-// maxRead is how much is read at once. A call into the kernel that takes longer than about 20 µs costs more than what it saves: Go's scheduler
-// then gives the processor to another thread, and goes on looking for such calls at short intervals.
-const maxRead = 64 << 10
-
 // Read is called only for an answer that is owed: what came before may have been the answer to one of several requests.
 func (w *watched) Read(p []byte) (int, error) {
-	if len(p) > maxRead {
-		p = p[:maxRead]
-	}
 	w.owed.CompareAndSwap(0, time.Now().UnixNano())
 	n, err := w.Conn.Read(p)
 	if n > 0 {
