@@ -73,11 +73,29 @@ func (s *scanner) skip(i int) int {
 	case ',', ':', '}', ']':
 		return -1
 	}
-	for i < len(b) && b[i] != ',' && b[i] != '}' && b[i] != ']' && b[i] > ' ' {
+	for i < len(b) && !endsScalar[b[i]] {
 		i++
+	}
+	if i < len(b) && opens[b[i]] {
+		return -1
 	}
 	return i
 }
+
+// endsScalar are the bytes that no number, true, false or null has, opens those of them that cannot follow one, either. Where they did, it
+// would depend on how a record is read whether it is one.
+var endsScalar, opens = func() (ends, opens [256]bool) {
+	for c := range ' ' + 1 {
+		ends[c] = true
+	}
+	for _, c := range `,}]"{[:` {
+		ends[c] = true
+	}
+	for _, c := range `"{[:` {
+		opens[c] = true
+	}
+	return ends, opens
+}()
 
 // value is skip where white space may have no value behind it.
 func (s *scanner) value(i int) int {

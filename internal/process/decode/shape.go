@@ -108,7 +108,7 @@ func (f *shapes) matched(k int) {
 	}
 }
 
-// learner walks over a record that is known to be well formed.
+// learner walks over a record that was read. It is well formed as far as anybody looked into it.
 type learner struct {
 	d      *Decoder
 	s      scanner
@@ -150,6 +150,9 @@ func (l *learner) object(i int, n *node, depth int) int {
 	var names []string
 	for next := 0; ; {
 		start := i + 1
+		if i >= len(b) || b[i] != '"' {
+			return -1
+		}
 		end, escaped := l.s.str(start)
 		if end < 0 || escaped || slices.Contains(names, string(b[start:end])) {
 			return -1 // of several members of one name the last would count
@@ -161,6 +164,8 @@ func (l *learner) object(i int, n *node, depth int) int {
 			hit, v = n.member(&l.s, i, &next)
 		} else if v = l.s.space(end + 1); v < len(b) && b[v] == ':' {
 			v = l.s.space(v + 1)
+		} else {
+			return -1
 		}
 		if v < 0 || v >= len(b) {
 			return -1
@@ -170,6 +175,9 @@ func (l *learner) object(i int, n *node, depth int) int {
 		}
 		if i = l.s.space(i); i >= len(b) || b[i] == '}' {
 			return i + 1
+		}
+		if b[i] != ',' {
+			return -1
 		}
 		i = l.s.space(i + 1)
 	}

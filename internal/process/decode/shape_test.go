@@ -174,6 +174,9 @@ func TestShapesChangeNoAnswer(t *testing.T) {
 func FuzzShapesChangeNoAnswer(f *testing.F) {
 	f.Add([]byte(`{"k":1,"a":2,"p":{"x":3,"y":"t1"},"at":"2026-11-22 10:00:00"}`), uint16(6), []byte(`7,"a":8`))
 	f.Add([]byte(`{"u":null,"userId":"","anonymousId":"x","j":{"x":5},"l":["a","b"]}`), uint16(5), []byte(`{}`))
+	f.Add([]byte(`{"2":0000000,"0":{00"000"}}`), uint16(25), []byte(`0`))
+	f.Add([]byte(`{"k":1,"w":{"x":1}}`), uint16(17), []byte(`"`))
+	f.Add([]byte(`{"k":1,"w":{"x":12345678901,"y":1}}`), uint16(17), []byte(`":{[`))
 	f.Fuzz(func(t *testing.T, a []byte, at uint16, other []byte) {
 		i := min(int(at), len(a))
 		b := append(append(slices.Clone(a[:i]), other...), a[min(i+len(other), len(a)):]...)
