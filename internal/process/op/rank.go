@@ -25,6 +25,7 @@ type ranked struct {
 	forget bool
 	once   bool // all rows of a partition come in one step, in which its window closes: nothing is remembered
 	show   bool // the rank is a column
+	whole  bool // the first order key is a whole number
 	types  []vec.Type
 
 	rows    *state.Map
@@ -34,17 +35,11 @@ type ranked struct {
 	pcols   []*vec.Vector
 	kcols   []*vec.Vector
 	one     *state.Rows
+	two     *state.Rows
 	buf     []byte
 	minus   *state.Rows
 	plus    *state.Rows
 	out     sink
-}
-
-// rankList is the rows of a partition in order.
-type rankList struct {
-	ids  []uint32
-	out  int // how many of them are out
-	dead int // how many do not occur any more
 }
 
 // Payload words of a row.
@@ -70,12 +65,13 @@ func (p *Pipeline) buildRanked(n *plan.TopN, out sink) error {
 		ctx: p.Ctx, node: n, part: eval.NewAll(n.Partition), first: n.Offset + 1, last: satAdd(n.Offset, n.Limit),
 		forget: p.Ctx.Batch || n.Input.Props().AppendOnly, show: n.RankName != "", types: types,
 		rows: state.NewMap(rankWords, 0), parts: state.NewMap(0, inlineBytes(keys)), pcols: make([]*vec.Vector, len(n.Partition)),
-		kcols: make([]*vec.Vector, len(n.Order)), one: state.NewRows(types),
+		kcols: make([]*vec.Vector, len(n.Order)), one: state.NewRows(types), two: state.NewRows(types),
 		minus: state.NewRows(typesOf(n.Schema())), plus: state.NewRows(typesOf(n.Schema())), out: out,
 	}
 	for _, k := range n.Order {
 		r.keys = append(r.keys, eval.New(k.Expr))
 	}
+	r.whole = len(n.Order) > 0 && n.Order[0].Expr.Type().Kind.InInts()
 	if !p.Ctx.Batch && p.Ctx.OnClose && closes(n.Input) {
 		for _, e := range n.Partition {
 			_, window := windowColumn(n.Input, e)
@@ -128,15 +124,15 @@ func (r *ranked) take(b *vec.Batch, kcols []*vec.Vector, i int) {
 	}
 	l := &r.lists[part]
 	if fresh {
-		*l = rankList{ids: l.ids[:0]}
+		*l = rankList{}
 	}
-	n := len(l.ids)
-	if r.forget && r.node.Rank != plan.DenseRank && int64(n) >= r.last && r.last > 0 && r.compareKeys(kcols, i, l.ids[r.last-1]) > 0 {
+	n := l.n
+	if r.forget && r.node.Rank != plan.DenseRank && int64(n) >= r.last && r.last > 0 && r.compareKeys(kcols, i, l.at(int(r.last-1))) > 0 {
 		return // at least that many rows have a better rank, for ever
 	}
 	r.buf = state.AppendRow(r.buf, b.Cols, i)
 	row := r.buf[klen:]
-	if r.forget && r.node.Rank == plan.RowNumber && n > 0 && int64(n) >= r.last && r.compare(b.Cols, kcols, i, row, l.ids[n-1]) >= 0 {
+	if r.forget && r.node.Rank == plan.RowNumber && n > 0 && int64(n) >= r.last && r.compare(b.Cols, kcols, i, row, l.at(n-1)) >= 0 {
 		return // at least that many rows are before it, for ever
 	}
 	id, fresh := r.rows.Upsert(r.buf)
@@ -144,23 +140,18 @@ func (r *ranked) take(b *vec.Batch, kcols []*vec.Vector, i int) {
 	if fresh {
 		p[rankKeyLen] = uint64(klen)
 		r.order(p, kcols, i)
-		at, _ := slices.BinarySearchFunc(l.ids, id, func(e, _ uint32) int { return -r.compare(b.Cols, kcols, i, row, e) })
-		l.ids = slices.Insert(l.ids, at, id)
-		l.dead++
+		piece, at, _ := l.place(func(e uint32) int { return r.compare(b.Cols, kcols, i, row, e) })
+		l.insert(piece, at, id)
 	}
-	if p[rankCount] == 0 {
-		l.dead--
-	}
-	p[rankCount] += uint64(b.Sign(i))
-	if p[rankCount] == 0 {
-		l.dead++
+	if p[rankCount] += uint64(b.Sign(i)); p[rankCount] == 0 {
+		l.gone = append(l.gone, id)
 	}
 	r.rows.Mark(id)
 	if !r.parts.Flag(part) {
 		r.parts.SetFlag(part, true)
 		r.touched = append(r.touched, part)
 	}
-	if r.forget && int64(len(l.ids)) > satAdd(r.last, r.last/2+16) {
+	if r.forget && int64(l.n) > satAdd(r.last, r.last/2+16) {
 		r.cut(l)
 	}
 }
@@ -169,6 +160,9 @@ func (r *ranked) take(b *vec.Batch, kcols []*vec.Vector, i int) {
 func (r *ranked) compare(cols, kcols []*vec.Vector, i int, row []byte, id uint32) int {
 	if c := r.compareKeys(kcols, i, id); c != 0 {
 		return c
+	}
+	if r.node.Rank != plan.RowNumber { // any order of peers will do
+		return slices.Compare(row, r.row(id))
 	}
 	r.load(id)
 	stored := r.one.Batch()
@@ -182,7 +176,7 @@ func (r *ranked) compare(cols, kcols []*vec.Vector, i int, row []byte, id uint32
 
 // compareKeys compares the order keys of row i with those of a stored row.
 func (r *ranked) compareKeys(kcols []*vec.Vector, i int, id uint32) int {
-	if r.whole(kcols) {
+	if r.whole {
 		p := r.rows.At(id)
 		if c := compareInt(kcols[0], i, p[rankOrder], p[rankNull] != 0, r.node.Order[0]); c != 0 || len(r.keys) == 1 {
 			return c
@@ -200,14 +194,9 @@ func (r *ranked) compareKeys(kcols []*vec.Vector, i int, id uint32) int {
 	return 0
 }
 
-// whole reports whether the first order key is a whole number.
-func (r *ranked) whole(kcols []*vec.Vector) bool {
-	return len(kcols) > 0 && kcols[0].Type.Kind.InInts()
-}
-
 // order notes the first order key of row i.
 func (r *ranked) order(p []uint64, kcols []*vec.Vector, i int) {
-	if !r.whole(kcols) {
+	if !r.whole {
 		return
 	}
 	p[rankNull] = 1
@@ -235,6 +224,13 @@ func (r *ranked) load(id uint32) {
 
 // peers reports whether two stored rows are equal in all order keys.
 func (r *ranked) peers(a, b uint32) bool {
+	if r.whole {
+		x, y := r.rows.At(a), r.rows.At(b)
+		same := x[rankNull] == y[rankNull] && (x[rankOrder] == y[rankOrder] || x[rankNull] != 0)
+		if !same || len(r.keys) == 1 {
+			return same
+		}
+	}
 	r.load(a)
 	one := r.one.Batch()
 	one.Diff = nil
@@ -254,24 +250,28 @@ func (r *ranked) peers(a, b uint32) bool {
 // ranks walks over the rows in order and calls f with the rank of the first occurrence of each, until f returns false.
 func (r *ranked) ranks(l *rankList, f func(at int, id uint32, rank int64) bool) {
 	seen, rank := int64(0), int64(0)
-	last := -1 // the row before that occurs
-	for i, id := range l.ids {
-		n := max(int64(r.rows.At(id)[rankCount]), 0)
-		at := rank
-		switch {
-		case r.node.Rank == plan.RowNumber:
-			at = seen + 1
-		case n > 0 && (last < 0 || !r.peers(l.ids[last], id)):
-			at = rank + 1
-			if r.node.Rank == plan.Rank {
+	last := int64(-1) // the row before that occurs
+	i := -1
+	for _, piece := range l.pieces {
+		for _, id := range piece {
+			i++
+			n := max(int64(r.rows.At(id)[rankCount]), 0)
+			at := rank
+			switch {
+			case r.node.Rank == plan.RowNumber:
 				at = seen + 1
+			case n > 0 && (last < 0 || !r.peers(uint32(last), id)):
+				at = rank + 1
+				if r.node.Rank == plan.Rank {
+					at = seen + 1
+				}
 			}
-		}
-		if !f(i, id, at) {
-			return
-		}
-		if n > 0 {
-			seen, rank, last = seen+n, at, i
+			if !f(i, id, at) {
+				return
+			}
+			if n > 0 {
+				seen, rank, last = seen+n, at, int64(id)
+			}
 		}
 	}
 }
@@ -289,15 +289,13 @@ func (r *ranked) cut(l *rankList) {
 	if kept < 0 {
 		return
 	}
-	behind := l.ids[kept:]
-	l.ids = l.ids[:kept]
-	for _, id := range behind {
+	l.cutBehind(kept, func(id uint32) bool {
 		if r.rows.At(id)[rankOut] != 0 { // still out: Flush takes it back first
-			l.ids = append(l.ids, id)
-			continue
+			return true
 		}
 		r.rows.Delete(id)
-	}
+		return false
+	})
 }
 
 func (r *ranked) Flush(int64) {
@@ -325,39 +323,60 @@ func (r *ranked) Flush(int64) {
 func (r *ranked) bring(part uint32) {
 	l := &r.lists[part]
 	left, out := l.out, 0
-	var gone []uint32
 	r.ranks(l, func(_ int, id uint32, rank int64) bool {
-		p := r.rows.At(id)
-		if rank > r.last && left == 0 && len(gone) == l.dead {
+		if rank > r.last && left == 0 {
 			return false
 		}
+		p := r.rows.At(id)
 		if p[rankOut] != 0 {
 			left--
 		}
-		n := int64(p[rankCount])
-		if n == 0 {
-			gone = append(gone, id)
-		}
-		if r.change(id, p, rank, max(n, 0)) {
+		if r.change(id, p, rank, max(int64(p[rankCount]), 0)) {
 			out++
 		}
 		return true
 	})
 	l.out = out
-	if len(gone) > 0 {
-		l.ids = slices.DeleteFunc(l.ids, func(id uint32) bool { return r.rows.At(id)[rankCount] == 0 })
-		l.dead = 0
-		for _, id := range gone {
-			r.rows.Delete(id)
+	for _, id := range l.gone {
+		if r.rows.Live(id) && r.rows.At(id)[rankCount] == 0 {
+			r.remove(l, id)
 		}
 	}
+	l.gone = l.gone[:0]
 	if r.forget {
 		r.cut(l)
 	}
-	if len(l.ids) == 0 {
+	if l.n == 0 {
 		*l = rankList{}
 		r.parts.Delete(part)
 	}
+}
+
+// remove takes a row out of its list that does not occur any more.
+func (r *ranked) remove(l *rankList, id uint32) {
+	r.two.Reset()
+	mustDecode(r.two, r.row(id))
+	b := r.two.Batch()
+	b.Diff = nil
+	for i, e := range r.keys {
+		v := e.RunFull(&r.ctx.Env, b)
+		if _, plain := r.node.Order[i].Expr.(*plan.Col); !plain {
+			v = v.Clone()
+		}
+		r.kcols[i] = v
+	}
+	row := r.row(id)
+	piece, at, found := l.place(func(e uint32) int {
+		if e == id {
+			return 0
+		}
+		return r.compare(b.Cols, r.kcols, 0, row, e)
+	})
+	if !found || l.pieces[piece][at] != id {
+		panic("op: a row is not where it was put")
+	}
+	l.remove(piece, at)
+	r.rows.Delete(id)
 }
 
 // change lets out how the occurrences of a row that are out changed, and reports whether any is. rank is that of the first of n.
@@ -458,8 +477,8 @@ func (r *ranked) Restored() {
 		for i, e := range r.keys {
 			kcols[i] = e.RunFull(&r.ctx.Env, b).Clone()
 		}
-		at, _ := slices.BinarySearchFunc(l.ids, id, func(e, _ uint32) int { return -r.compare(b.Cols, kcols, 0, r.row(id), e) })
-		l.ids = slices.Insert(l.ids, at, id)
+		piece, at, _ := l.place(func(e uint32) int { return r.compare(b.Cols, kcols, 0, r.row(id), e) })
+		l.insert(piece, at, id)
 	})
 	r.parts.Each(func(part uint32) {
 		l := &r.lists[part]
