@@ -38,7 +38,8 @@ type Reader struct {
 		sync.Mutex
 		parts   map[partitionID]*partition
 		brokers map[int32]*brokerLoop
-		kick    chan struct{} // closed and replaced when the partitions change
+		ids     map[string]string // see Expect
+		kick    chan struct{}     // closed and replaced when the partitions change
 		err     error         // why nothing comes, for Err
 		ticks   uint64        // fetches sent and answered so far
 	}
@@ -91,6 +92,7 @@ func (c *Cluster) NewReader(cfg ReaderConfig) (*Reader, error) {
 	r := &Reader{cfg: cfg, client: client, dec: inflate, ready: make(chan struct{}, 1), stop: stop}
 	r.mu.parts = map[partitionID]*partition{}
 	r.mu.brokers = map[int32]*brokerLoop{}
+	r.mu.ids = map[string]string{}
 	r.mu.kick = make(chan struct{})
 	r.group.Go(func() error { r.findLeaders(ctx); return nil })
 	return r, nil
@@ -110,6 +112,14 @@ func (r *Reader) Add(topic string, n int32, offset int64) {
 	id := partitionID{topic, n}
 	r.mu.parts[id] = &partition{partitionID: id, leader: -1, next: offset, end: -1, start: -1}
 	r.kickLocked()
+}
+
+// Expect has a topic read only if its id is the one given, as kadm.TopicID writes it; "": whatever it is when it is first asked for. A
+// topic that was deleted and made anew has another, and its offsets mean other records.
+func (r *Reader) Expect(topic, id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mu.ids[topic] = id
 }
 
 // Remove stops reading a partition and drops what was read ahead.

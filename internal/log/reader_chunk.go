@@ -20,6 +20,8 @@ type Chunk struct {
 	// From is the offset that was asked for, To the one to go on with. Offsets between them that have no record were deleted,
 	// aborted or are markers.
 	From, To int64
+	// Lost: the offsets from From up to To were deleted before they were fetched.
+	Lost bool
 	// Sent is the tick at which the fetch was sent, Got the one at which it was answered; see Moment.
 	Sent, Got uint64
 	// Buf holds all records, once they are unpacked; the spans of a RawRecord lie in it.

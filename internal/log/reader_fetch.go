@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -74,6 +75,11 @@ func (r *Reader) askLeaders(ctx context.Context, topics map[string]bool) error {
 		for _, tp := range t.Partitions {
 			p := r.mu.parts[partitionID{*t.Topic, tp.Partition}]
 			if p == nil || p.leader >= 0 || tp.Leader < 0 {
+				continue
+			}
+			id := kadm.TopicID(t.TopicID)
+			if want := r.mu.ids[*t.Topic]; p.uuid != [16]byte{} && t.TopicID != p.uuid || want != "" && id != (kadm.TopicID{}) && id.String() != want {
+				err = fmt.Errorf("topic %s was deleted and made anew", *t.Topic)
 				continue
 			}
 			p.leader, p.uuid = tp.Leader, t.TopicID
@@ -233,7 +239,9 @@ func (r *Reader) takePartition(
 		// What lay there was deleted: go on at the first offset that is left, and let the user see the jump.
 		var serr error
 		if start, serr = r.firstOffset(ctx, p); serr == nil && start > from {
-			c.To, err = start, nil
+			c.To, c.Lost, err = start, true, nil
+		} else if serr == nil {
+			err = fmt.Errorf("offset %d is behind the end: records were lost, or the topic was made anew: %w", from, err)
 		}
 	}
 	r.mu.Lock()

@@ -96,7 +96,7 @@ func (t *task) collect() *flushed {
 	t.gone = nil
 	m := meta{Version: metaVersion, Step: t.seq, Clock: t.clock, NextID: t.nextID, Writer: t.fence.writer}
 	for _, g := range t.groups {
-		mg := metaGroup{ID: g.id, Positions: g.positions(), Marks: g.marks, Paused: g.paused, Why: g.why}
+		mg := metaGroup{ID: g.id, Positions: g.positions(), Marks: g.marks, Topics: g.ids, Paused: g.paused, Why: g.why}
 		for _, j := range g.jobs {
 			if j.broken { // it is not among the jobs of a next start, which then begins it anew
 				w.gone = append(w.gone, j.id)

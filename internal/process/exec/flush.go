@@ -30,7 +30,7 @@ type flusher struct {
 	asked   bool
 	started uint64 // flushes begun
 	seq     uint64 // step of the last flush begun
-	at      int64  // its clock
+	at      int64  // when, by the machine's clock
 	waiting []waiter
 	looks   int
 	changed int // keys, when they were counted last
@@ -79,7 +79,7 @@ func (f *flusher) now() uint64 {
 // pending reports whether a flush is not durable yet.
 func (f *flusher) pending(number uint64) bool { return f.completed.Load() < number }
 
-// maybe begins a flush if one is due and none is being written.
+// maybe begins a flush if one is due and none is being written. clock is the machine's.
 func (f *flusher) maybe(clock int64) error {
 	if f.busy && f.completed.Load() == f.started {
 		f.busy = false
@@ -95,6 +95,7 @@ func (f *flusher) maybe(clock int64) error {
 	if f.busy {
 		return nil
 	}
+	f.at = min(f.at, clock) // it may have been put back
 	since := clock - f.at
 	due := f.due(time.Duration(since)*time.Microsecond, pending)
 	if !f.asked && !(due && f.task.seq > f.seq) {

@@ -19,6 +19,9 @@ type group struct {
 	tables *tablePart // set if any job is a table
 	marks  map[string]*watermark
 	reader *log.Reader
+	// ids are those of the topics, where brokers give them any; gone are the topics whose steps cannot be taken again.
+	ids  map[string]string
+	gone map[string]bool
 	// created is the flush that makes the group's beginning durable.
 	created uint64
 	// paused: it takes no steps; why tells the reason, if it was not asked for.
@@ -71,6 +74,7 @@ func (e *Engine) rebuild(g *group, pos positions, clock int64) {
 				p.chunk, p.cur = k.chunk, k.cur
 				continue
 			}
+			g.reader.Expect(in.topic, g.ids[in.topic])
 			g.reader.Add(in.topic, p.n, p.pos)
 		}
 		kept[in.topic] = slices.DeleteFunc(kept[in.topic], func(k *part) bool { return in.part(k.n) != nil })

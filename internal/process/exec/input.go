@@ -351,6 +351,9 @@ func (pc *piece) moves(g *group, clock int64, ahead time.Duration) {
 // push hands the piece to all scans over the topic.
 func (pc *piece) push(clock int64) {
 	in, b := pc.in, pc.batch
+	if pc.chunk != nil && pc.chunk.Lost && pc.To > pc.From {
+		pc.tellLost(clock)
+	}
 	if len(pc.dropped) > 0 {
 		pc.tellUnread(clock)
 	}

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 )
@@ -57,6 +58,12 @@ func (t *task) caughtUp(g *group) bool {
 func (t *task) merge(g *group, clock int64) {
 	m := t.main()
 	pos := m.positions().with(g.positions())
+	ids := maps.Clone(g.ids)
+	if ids == nil {
+		ids = map[string]string{}
+	}
+	maps.Copy(ids, m.ids)
+	m.ids = ids
 	for name, w := range g.marks {
 		if m.marks[name] == nil {
 			m.marks[name] = w

@@ -21,6 +21,7 @@ type metaGroup struct {
 	Positions positions             `json:"positions"`
 	Marks     map[string]*watermark `json:"marks"`
 	Jobs      []metaJob             `json:"jobs"`
+	Topics    map[string]string     `json:"topics,omitempty"` // ids
 	Paused    bool                  `json:"paused,omitempty"`
 	Why       string                `json:"why,omitempty"`
 }

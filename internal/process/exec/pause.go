@@ -143,6 +143,7 @@ func (t *task) standAside(jobs []*job) error {
 		g.marks[stream] = &own
 	}
 	mine := maps.Clone(pos)
+	g.ids = maps.Clone(m.ids)
 	t.rebuild(m, pos, t.now())
 	t.rebuild(g, mine, t.now())
 	g.standStill()

@@ -269,6 +269,9 @@ func (t *task) beginGroup(ctx context.Context, ready map[string]want, starts pos
 		j.connect(t.find)
 	}
 	t.rebuild(g, starts, t.now())
+	if err := t.know(ctx, g); err != nil {
+		return err
+	}
 	// What views and tables hold already goes through at once, so that the flush which makes the group durable has all of it.
 	for _, j := range g.jobs {
 		j.prime(g, t.clock)

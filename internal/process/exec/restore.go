@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"golang.org/x/sync/errgroup"
 
 	"myelin/internal/log"
@@ -25,12 +26,20 @@ func (t *task) restore(ctx context.Context) (steps int, err error) {
 		return 0, err
 	}
 	t.empty(func(v *View) bool { return t.jobs[v.Relation.Name] == nil })
+	topics, err := t.lookAtTopics(ctx)
+	if err != nil {
+		return 0, err
+	}
 	err = t.timed("again", func() error {
 		steps, err = t.replay(ctx, tail)
 		return err
 	})()
 	if err != nil {
 		return 0, err
+	}
+	if t.seq < t.last {
+		t.cfg.Log.Warn("more steps were sent to output topics than were recorded; steps are counted on from there", "topic", t.cfg.own(StepsTopic), "recorded", t.seq, "sent", t.last)
+		t.seq = t.last // else what the next ones change would count as sent
 	}
 	if t.lost {
 		t.hold = t.flush.now() // see dropUnwanted
@@ -50,7 +59,28 @@ func (t *task) restore(ctx context.Context) (steps int, err error) {
 			}
 		}
 	}
+	t.seeTopics(ctx, topics)
+	t.setClock()
 	return steps, nil
+}
+
+// setClock lets the task's clock go back if an earlier run had one that was far ahead: else time would stand still until then. Else it never
+// goes back.
+func (t *task) setClock() {
+	now := t.cfg.Clock.Now().UnixMicro()
+	ahead := time.Duration(t.clock-now) * time.Microsecond
+	if ahead <= t.cfg.Ahead {
+		return
+	}
+	t.cfg.Log.Warn("the clock of this machine is far behind what it was when the last steps were taken; views go on by the clock as it is now", "behind", ahead)
+	t.clock = now
+	for _, g := range t.groups {
+		for _, w := range g.marks {
+			for _, p := range w.Parts {
+				p.Seen = min(p.Seen, now)
+			}
+		}
+	}
 }
 
 // restoreFlush brings back the state of the last flush. A damaged local copy is made anew from the changelog.
@@ -95,8 +125,17 @@ func (t *task) catchUpDisk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// A copy of another log, or one so old that the changelog has been cut since, begins anew.
-	if have.Topic != t.stateID || have.Next < first(starts) {
+	end := int64(0)
+	if have.Next > 0 {
+		if end, err = t.endOf(ctx, topic); err != nil {
+			return err
+		}
+	}
+	if have.Topic == t.stateID && have.Next > end {
+		t.cfg.Log.Warn("the local copy of the state of views is ahead of the changelog, which has lost records or was put back; it is made anew from what that has", "folder", t.cfg.Dir, "copy", have.Next, "changelog", end)
+	}
+	// A copy of another log, one so old that the changelog has been cut since, or one that is ahead of it, begins anew.
+	if have.Topic != t.stateID || have.Next < first(starts) || have.Next > end {
 		if err := t.disk.Reset(); err != nil {
 			return err
 		}
@@ -226,7 +265,7 @@ func (t *task) restoreGroups(ctx context.Context) error {
 				return err
 			}
 		}
-		g.marks = mg.Marks
+		g.marks, g.ids = mg.Marks, mg.Topics
 		for _, j := range g.jobs {
 			j.connect(t.find)
 		}
@@ -409,11 +448,12 @@ func (t *task) reread(ctx context.Context, g *group, r offsets, clock int64) err
 		return t.rereadTables(ctx, g, r, clock)
 	}
 	i := slices.IndexFunc(g.inputs, func(in *input) bool { return in.topic == r.Topic })
-	if i < 0 || g.inputs[i].part(r.Partition) == nil {
-		return nil // nobody reads it any more
+	if i < 0 || g.inputs[i].part(r.Partition) == nil || g.gone[r.Topic] {
+		return nil // nobody reads it any more, or nobody can
 	}
 	in := g.inputs[i]
 	p := in.part(r.Partition)
+	began := time.Now()
 	for p.pos < r.To {
 		g.fetch()
 		pc, ok := in.next(p, t.cfg.MaxRows, r.To)
@@ -421,8 +461,19 @@ func (t *task) reread(ctx context.Context, g *group, r offsets, clock int64) err
 			if err := awaitRecords(ctx, g); err != nil {
 				return fmt.Errorf("reading %s/%d at offset %d again: %w", r.Topic, r.Partition, p.pos, err)
 			}
+			if waited := time.Since(began); waited > 2*time.Second { // it may have been deleted just now
+				began = time.Now()
+				t.cfg.Log.Warn("steps cannot be taken again yet: records that they read are still to come", "topic", r.Topic, "partition", r.Partition, "offset", p.pos, "error", g.reader.Err())
+				if _, err := t.lookAtTopics(ctx); err != nil {
+					return err
+				}
+				if g.gone[r.Topic] {
+					return nil
+				}
+			}
 			continue
 		}
+		began = time.Now()
 		pc.moves(g, clock, t.cfg.Ahead)
 		pc.push(clock)
 	}
@@ -449,7 +500,27 @@ func awaitRecords(ctx context.Context, g *group) error {
 	select {
 	case <-g.reader.Ready():
 		return nil
+	case <-time.After(time.Second):
+		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+}
+
+// endOf is the offset behind the last committed record of a topic's only partition.
+func (t *task) endOf(ctx context.Context, topic string) (int64, error) {
+	for {
+		listed, err := t.cluster.Admin().ListCommittedOffsets(ctx, topic)
+		if err == nil {
+			err = listed.Error()
+		}
+		if err == nil {
+			o, _ := listed.Lookup(topic, 0)
+			return o.Offset, nil
+		}
+		// A leader that is new does not know for a moment.
+		if !kerr.IsRetriable(err) || !pause(ctx, 20*time.Millisecond) {
+			return 0, fmt.Errorf("finding the end of topic %s: %w", topic, err)
+		}
 	}
 }

@@ -77,6 +77,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return t.out.run(ctx) })
 	g.Go(func() error { return t.flush.run(ctx) })
+	g.Go(func() error { return t.watchTopics(ctx) })
 	g.Go(func() error {
 		select {
 		case <-t.applied: // before, nothing is known to be wanted, and all state would be dropped
@@ -189,7 +190,7 @@ func (t *task) loop(ctx context.Context) error {
 			f(t)
 		default:
 		}
-		if err := t.flush.maybe(t.now()); err != nil {
+		if err := t.flush.maybe(t.cfg.Clock.Now().UnixMicro()); err != nil {
 			return err
 		}
 		if now := time.Now(); worked && now.Sub(t.told) >= idleTick {
