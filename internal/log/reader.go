@@ -40,8 +40,8 @@ type Reader struct {
 		brokers map[int32]*brokerLoop
 		ids     map[string]string // see Expect
 		kick    chan struct{}     // closed and replaced when the partitions change
-		err     error         // why nothing comes, for Err
-		ticks   uint64        // fetches sent and answered so far
+		err     error             // why nothing comes, for Err
+		ticks   uint64            // fetches sent and answered so far
 	}
 }
 

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"slices"
 	"testing"
 
 	"myelin/internal/log"
@@ -10,9 +11,12 @@ import (
 // TestSimplePathsDoNotAllocate takes simple queries over the same records again and again: per event nothing may be allocated.
 func TestSimplePathsDoNotAllocate(t *testing.T) {
 	fetches := nexmarkTopic(t, 20_000)
-	for _, q := range nexmark.Queries {
+	counts := `FROM (SELECT auction, count(*) AS num, window_start AS s FROM tumble(bid, at, INTERVAL '10 seconds') GROUP BY auction, window_start) t `
+	for _, q := range append(slices.Clone(nexmark.Queries),
+		nexmark.Query{Name: "rank", SQL: `SELECT auction, num ` + counts + `QUALIFY rank() OVER (PARTITION BY s ORDER BY num DESC) = 1`},
+		nexmark.Query{Name: "top", SQL: `SELECT auction, num ` + counts + `QUALIFY row_number() OVER (PARTITION BY s ORDER BY num DESC) <= 10`}) {
 		switch q.Name {
-		case "q0", "q1", "q2", "q3", "q5", "q8", "q12", "q22":
+		case "q0", "q1", "q2", "q3", "q5", "q7", "q8", "q11", "q12", "q15", "q17", "q18", "q19", "q20", "q21", "q22", "rank", "top":
 		default:
 			continue
 		}
