@@ -88,6 +88,15 @@ func (t *task) readSteps(ctx context.Context, out *tail) error {
 	if err != nil {
 		return fmt.Errorf("reading the recorded steps: %w", err)
 	}
+	// What a predecessor that does not know yet wrote behind our fence may be cut by our own first flush.
+	for i := len(out.steps) - 1; i >= 0; i-- {
+		if s := out.steps[i]; s.Kind == stepFence {
+			if s.Writer == t.fence.writer {
+				t.fence.next = t.cut.Load()
+			}
+			break
+		}
+	}
 	return nil
 }
 
