@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -176,5 +177,40 @@ func (w *world) checkChanges(topic string, want []string) {
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
 		w.t.Errorf("topic %s ends with\n%s\nwant\n%s", topic, strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestStepsTakenAgainMeetTheSameTable changes a table while rows that look things up in it come, and crashes: each row has met the table as it
+// was in its step.
+func TestStepsTakenAgainMeetTheSameTable(t *testing.T) {
+	w := newWorld(t, 2)
+	path := filepath.Join(t.TempDir(), "d.csv")
+	write := func(n int) {
+		if err := os.WriteFile(path, fmt.Appendf(nil, "k,g\na,version %d\n", n), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(0)
+	w.mustDeclare(fmt.Sprintf(`
+CREATE SOURCE l (id BIGINT, k TEXT, at TIMESTAMP, WATERMARK FOR at AS at - INTERVAL '4 seconds') WITH (topic = 'l');
+CREATE TABLE d (k TEXT PRIMARY KEY, g TEXT) WITH (connector = 'file', path = '%s');
+CREATE MATERIALIZED VIEW named AS SELECT l.id, d.g FROM l JOIN d ON l.k = d.k;`, path))
+	w.start()
+	w.settle()
+	id := 0
+	for n := range 4 {
+		write(10 + n)
+		w.clock.Advance(time.Second)
+		for i := 0; !strings.Contains(w.rows("named"), fmt.Sprint("version ", 10+n)); i++ {
+			w.send("l", fmt.Sprintf(`{"id":%d,"k":"a","at":"2026-01-15T12:00:00","userId":"%d"}`, id, id))
+			id++
+		}
+	}
+	w.settle()
+	want := w.rows("named")
+	w.crash()
+	w.settle()
+	if got := w.rows("named"); got != want {
+		t.Errorf("after a crash the rows are\n%s\nwant\n%s", got, want)
 	}
 }

@@ -422,9 +422,14 @@ func (t *task) again(ctx context.Context, s *step) error {
 		t.merge(g, s.Clock)
 		return t.finish(ctx, t.main(), s.Seq, s.Clock)
 	}
-	for _, r := range s.Ranges {
-		if err := t.reread(ctx, g, r, s.Clock); err != nil {
-			return err
+	for _, tables := range []bool{true, false} { // what tables changed comes before the records, as in the step itself
+		for _, r := range s.Ranges {
+			if (r.Topic == TablesTopic) != tables {
+				continue
+			}
+			if err := t.reread(ctx, g, r, s.Clock); err != nil {
+				return err
+			}
 		}
 	}
 	g.setMarks(s.Marks)
