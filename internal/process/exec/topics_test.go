@@ -19,13 +19,23 @@ const countsDDL = numbersDDL + `
 CREATE MATERIALIZED VIEW per_key AS SELECT k, count(*) AS c, sum(n) AS s FROM numbers GROUP BY k;
 CREATE MATERIALIZED VIEW closed AS SELECT window_start, count(*) AS c FROM tumble(numbers, at, INTERVAL '10 seconds') GROUP BY window_start EMIT ON WINDOW CLOSE;`
 
-// numbers are n records of one key from a number on, a second apart.
+// someNumbers are n records of one key from a number on, a second apart.
 func someNumbers(from, n int, key string) []string {
 	var out []string
 	for i := range n {
 		out = append(out, number(from+i, key, from+i))
 	}
 	return out
+}
+
+// counting is a world with one partition of numbers, whose views have counted n of them.
+func counting(t *testing.T, n int) *world {
+	w := newWorld(t, 1)
+	w.mustDeclare(countsDDL)
+	w.start()
+	w.send("numbers", someNumbers(0, n, "a")...)
+	w.settle()
+	return w
 }
 
 // anew deletes a topic and makes it again.
@@ -71,11 +81,7 @@ func (w *world) cut(topic string, before int64) {
 }
 
 func TestPartitionsThatATopicGetsAreRead(t *testing.T) {
-	w := newWorld(t, 1)
-	w.mustDeclare(countsDDL)
-	w.start()
-	w.send("numbers", someNumbers(0, 10, "a")...)
-	w.settle()
+	w := counting(t, 10)
 	if _, err := w.cluster.Admin().CreatePartitions(w.ctx, 2, "numbers"); err != nil {
 		t.Fatal(err)
 	}
@@ -98,11 +104,7 @@ func TestATopicThatIsMadeAnew(t *testing.T) {
 	for _, again := range []int{5, 40} {
 		for _, down := range []string{"", "stopped", "crashed"} {
 			t.Run(fmt.Sprint(again, down), func(t *testing.T) {
-				w := newWorld(t, 1)
-				w.mustDeclare(countsDDL)
-				w.start()
-				w.send("numbers", someNumbers(0, 20, "a")...)
-				w.settle()
+				w := counting(t, 20)
 				if down != "crashed" {
 					if err := w.engine.Flush(w.ctx); err != nil {
 						t.Fatal(err)
@@ -235,11 +237,7 @@ func TestTheStateTopicIsDeleted(t *testing.T) {
 
 // TestRecordsThatWereDeletedBeforeTheyWereRead has a view miss some, and say so.
 func TestRecordsThatWereDeletedBeforeTheyWereRead(t *testing.T) {
-	w := newWorld(t, 1)
-	w.mustDeclare(countsDDL)
-	w.start()
-	w.send("numbers", someNumbers(0, 10, "a")...)
-	w.settle()
+	w := counting(t, 10)
 	w.stop()
 	w.send("numbers", someNumbers(10, 10, "a")...)
 	w.cut("numbers", 15)
@@ -252,11 +250,7 @@ func TestRecordsThatWereDeletedBeforeTheyWereRead(t *testing.T) {
 }
 
 func TestACopyThatIsAheadOfTheChangelogIsMadeAnew(t *testing.T) {
-	w := newWorld(t, 1)
-	w.mustDeclare(countsDDL)
-	w.start()
-	w.send("numbers", someNumbers(0, 10, "a")...)
-	w.settle()
+	w := counting(t, 10)
 	w.stop()
 	d, err := state.OpenDisk(w.fs, "state")
 	if err != nil {
