@@ -110,7 +110,7 @@ func (j *join) Push(in int, b *vec.Batch) {
 	}
 	b = j.ctx.failed(b)
 	if j.bounds != nil {
-		b = j.bounds.dropLate(j.ctx, in, b)
+		b = j.bounds.begin(j.ctx, in, b)
 	}
 	stored := !j.lookup || in == 1
 	for k := range b.Rows() {
@@ -131,7 +131,7 @@ func (j *join) Push(in int, b *vec.Batch) {
 		}
 		// A side whose rows are never probed need not be kept: the left of a lookup, and the left of a query that runs once, whose
 		// right side is complete before it starts.
-		if stored && !(j.ctx.Batch && in == 0) {
+		if stored && !(j.ctx.Batch && in == 0) && !(j.bounds != nil && j.bounds.passed(j.ctx, in, b, i)) {
 			j.buf = state.AppendRow(j.buf, b.Cols, i)
 			id := me.keep(j.buf, klen, sign, matches, null)
 			if j.bounds != nil && id != 0 {

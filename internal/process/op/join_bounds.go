@@ -2,45 +2,63 @@ package op
 
 import (
 	"math"
+	"slices"
 
+	"myelin/internal/process/eval"
 	"myelin/internal/process/plan"
 	"myelin/internal/process/state"
 	"myelin/internal/vec"
 )
 
 // joinBounds lets the rows of a join go that can match nothing any more. In an interval join a row matches rows of the other side
-// whose times lie near its own; in a window join, rows of the same window. It is forgotten once the watermark has passed those, and
-// Ctx.Lateness more; by then no row is taken back. A row that comes when its own like have been forgotten is late.
+// whose times lie near its own, or are not after one that it carries; in a window join, rows of the same window. It is forgotten once the
+// watermark has passed those, and Ctx.Lateness more; by then no row is taken back. A row that comes when its own like have been
+// forgotten is late: where its like are never forgotten, when rows that it could match may have been.
 type joinBounds struct {
-	col    [2]int
+	col    [2]int   // -1: none
 	keep   [2]int64 // how long after its time a row may find a match; math.MaxInt64: for ever
+	lag    [2]int64 // how long after its time a row comes too late; math.MaxInt64: never
+	late   int64
+	until  [2]*eval.Eval // nil: none
 	timers [2]state.Timers
+
+	// Of the batch in hand: until when each row may find a match, and the rows that cannot be told of.
+	last   *vec.Vector
+	failed []int32
 }
 
 func newJoinBounds(ctx *Ctx, n *plan.Join) *joinBounds {
 	if ctx.Batch || n.Lookup {
 		return nil
 	}
+	const ever = math.MaxInt64
 	late := ctx.Lateness
 	if ctx.OnClose {
 		late = 0
 	}
 	b := n.Bounds
-	if b == nil || !n.Left.Props().AppendOnly || !n.Right.Props().AppendOnly {
-		if cols, ok := joinedWindow(n); ok {
-			return &joinBounds{col: cols, keep: [2]int64{late, late}}
-		}
+	plain := b != nil && n.Left.Props().AppendOnly && n.Right.Props().AppendOnly
+	bounded := plain && (b.Upper != ever || b.LeftUntil != nil) && (b.Lower != math.MinInt64 || b.RightUntil != nil)
+	if cols, ok := joinedWindow(n); ok && !bounded {
+		return &joinBounds{col: cols, keep: [2]int64{late, late}, lag: [2]int64{late, late}, late: late}
+	}
+	if !plain {
 		return nil
 	}
 	if ctx.Slack != 0 && !ctx.OnClose {
 		late = ctx.Slack
 	}
-	j := &joinBounds{col: [2]int{b.Left, b.Right}, keep: [2]int64{math.MaxInt64, math.MaxInt64}}
-	if b.Upper != math.MaxInt64 {
-		j.keep[0] = satAdd(b.Upper, late)
+	j := &joinBounds{col: [2]int{b.Left, b.Right}, keep: [2]int64{ever, ever}, lag: [2]int64{ever, ever}, late: late}
+	if b.Upper != ever {
+		j.keep[0], j.lag[0] = satAdd(b.Upper, late), satAdd(max(b.Upper, 0), late)
 	}
 	if b.Lower != math.MinInt64 {
-		j.keep[1] = satAdd(-b.Lower, late)
+		j.keep[1], j.lag[1] = satAdd(-b.Lower, late), satAdd(max(-b.Lower, 0), late)
+	}
+	for i, e := range []plan.Expr{b.LeftUntil, b.RightUntil} {
+		if e != nil {
+			j.until[i] = eval.New(e)
+		}
 	}
 	return j
 }
@@ -76,27 +94,68 @@ func leavesWindows(n plan.Node) bool {
 	return false
 }
 
-// due is the watermark at which a row is forgotten; ok is false if it never is.
-func (j *joinBounds) due(in int, b *vec.Batch, i int) (_ int64, ok bool) {
-	v := b.Cols[j.col[in]]
-	i = argAt(v, i)
-	if j.keep[in] == math.MaxInt64 || v.IsNull(i) {
-		return 0, false
+// begin takes a batch in hand. It returns the rows that do not come too late.
+func (j *joinBounds) begin(ctx *Ctx, in int, b *vec.Batch) *vec.Batch {
+	j.last, j.failed = nil, j.failed[:0]
+	if e := j.until[in]; e != nil {
+		had := len(ctx.Env.Errs)
+		j.last = e.RunFull(&ctx.Env, b)
+		for _, x := range ctx.Env.Errs[had:] {
+			j.failed = append(j.failed, x.Row)
+		}
+		ctx.Env.Errs = ctx.Env.Errs[:had]
 	}
-	return satAdd(v.Ints[i], j.keep[in]), true
+	return j.dropLate(ctx, in, b)
+}
+
+// due is the watermark at which a row is forgotten; ok is false if it never is.
+func (j *joinBounds) due(in int, b *vec.Batch, i int) (due int64, ok bool) {
+	if v := j.time(in, b); v != nil && j.keep[in] != math.MaxInt64 && !v.IsNull(argAt(v, i)) {
+		due, ok = satAdd(v.Ints[argAt(v, i)], j.keep[in]), true
+	}
+	if j.last == nil || slices.Contains(j.failed, int32(i)) {
+		return due, ok
+	}
+	last := int64(math.MinInt64) // it matches nothing
+	if !j.last.IsNull(i) {
+		last = satAdd(j.last.Ints[i], j.late)
+	}
+	if !ok || last < due {
+		return last, last != math.MaxInt64
+	}
+	return due, ok
+}
+
+func (j *joinBounds) time(in int, b *vec.Batch) *vec.Vector {
+	if j.col[in] < 0 {
+		return nil
+	}
+	return b.Cols[j.col[in]]
+}
+
+// passed reports whether a row need not be kept.
+func (j *joinBounds) passed(ctx *Ctx, in int, b *vec.Batch, i int) bool {
+	due, ok := j.due(in, b, i)
+	return ok && due <= ctx.Watermark
 }
 
 // dropLate takes out the rows that come when their like have been forgotten.
 func (j *joinBounds) dropLate(ctx *Ctx, in int, b *vec.Batch) *vec.Batch {
-	if ctx.Watermark == NoTime {
+	v, lag := j.time(in, b), j.lag[in]
+	drop := lag != math.MaxInt64
+	if !drop && (j.keep[1-in] != math.MaxInt64 || j.until[1-in] != nil) {
+		lag = j.late
+	}
+	if ctx.Watermark == NoTime || v == nil || lag == math.MaxInt64 {
 		return b
 	}
 	var sel []int32
 	for k := range b.Rows() {
 		i := rowAt(b, k)
-		due, ok := j.due(in, b, i)
-		late := ok && due <= ctx.Watermark
+		at := argAt(v, i)
+		late := !v.IsNull(at) && satAdd(v.Ints[at], lag) <= ctx.Watermark
 		switch {
+		case !drop:
 		case late && sel == nil:
 			sel = make([]int32, 0, b.Rows())
 			for n := range k {

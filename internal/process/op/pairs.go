@@ -48,6 +48,11 @@ func newPairs(p *Pipeline, n *plan.Join, out sink) *pairs {
 	if n.On != nil {
 		j.on = eval.NewFilter(n.On)
 	}
+	for i := range j.sides {
+		if s := &j.sides[i]; j.bounds != nil && j.bounds.until[i] != nil {
+			s.rows.moved = s.move
+		}
+	}
 	return j
 }
 
@@ -69,7 +74,7 @@ func (j *pairs) Push(in int, b *vec.Batch) {
 	}
 	b = j.ctx.failed(b)
 	if j.bounds != nil {
-		b = j.bounds.dropLate(j.ctx, in, b)
+		b = j.bounds.begin(j.ctx, in, b)
 	}
 	other.begin()
 	for k := range b.Rows() {
@@ -83,7 +88,13 @@ func (j *pairs) Push(in int, b *vec.Batch) {
 		}
 		due := int64(0)
 		if j.bounds != nil {
-			due, _ = j.bounds.due(in, b, i)
+			at, ends := j.bounds.due(in, b, i)
+			if ends && at <= j.ctx.Watermark {
+				continue
+			}
+			if ends {
+				due = at
+			}
 		}
 		head, _ := me.heads.Upsert(j.buf)
 		me.link(head, me.rows.add(b.Cols, i, due))
@@ -94,7 +105,12 @@ func (j *pairs) Push(in int, b *vec.Batch) {
 // candidates adds the pairs of row i with the rows of a list.
 func (j *pairs) candidates(in int, other *pairSide, b *vec.Batch, i int, at uint64) {
 	for at != 0 {
-		w := other.rows.words(at - 1)
+		p := other.rows.pages[(at-1)>>pageBits-other.rows.first]
+		w := p.entry(at - 1)
+		if p.over(w[rowRef], j.ctx.Watermark) {
+			at = w[rowNext]
+			continue
+		}
 		j.mine, j.theirs = append(j.mine, int32(i)), append(j.theirs, other.decode(at-1, w))
 		at = w[rowNext]
 		if len(j.mine) >= letRows {
@@ -162,6 +178,12 @@ func (s *pairSide) link(head uint32, id uint64) {
 	h[0] = id + 1
 }
 
+// move puts a row's place in its list to another that is the same.
+func (s *pairSide) move(from, to uint64) {
+	s.link(uint32(s.rows.words(from)[rowHead]), to)
+	s.unlink(from)
+}
+
 // unlink takes a row out of its list.
 func (s *pairSide) unlink(id uint64) {
 	w := s.rows.words(id)
@@ -196,7 +218,10 @@ func (j *pairs) Stores() []state.Store {
 func (j *pairs) Restored() {
 	for i := range j.sides {
 		s := &j.sides[i]
+		moved := s.rows.moved
+		s.rows.moved = nil                              // they are in no lists yet
 		s.rows.expire(j.ctx.Watermark, func(uint64) {}) // what is told of rows does not say that they have gone
+		s.rows.moved = moved
 		s.rows.each(func(id uint64) {
 			s.decoded.Reset()
 			mustDecode(s.decoded, s.rows.row(id))

@@ -109,6 +109,10 @@ func TestRestartsChangeNothingOfWhatWatermarksLetGo(t *testing.T) {
 		{text: "SELECT a.k, a.t, b.t AS u, b.x FROM r a JOIN r b ON a.k = b.k AND b.t >= a.t - INTERVAL '4 seconds'"},
 		{text: "SELECT a.k, a.t, b.t AS u, b.x FROM r a LEFT JOIN r b ON a.k = b.k AND a.x < b.x AND b.t BETWEEN a.t AND a.t + INTERVAL '6 seconds'"},
 		{text: "SELECT a.k, a.t, b.t AS u, b.x FROM r a FULL JOIN r b ON a.k = b.x AND b.t BETWEEN a.t AND a.t + INTERVAL '6 seconds'"},
+		{text: "SELECT a.k, a.t, b.t AS u, b.x FROM r a JOIN r b ON a.k = b.k AND b.t BETWEEN a.t AND a.t + a.x * INTERVAL '4 seconds'"},
+		{text: "SELECT a.k, a.t, b.t AS u, b.x FROM r a JOIN r b ON a.k = b.k AND b.t <= a.t + a.x * INTERVAL '40 seconds' AND a.x > 2"},
+		{text: "SELECT a.k, a.t, b.t AS u, b.x FROM r a LEFT JOIN r b ON a.k = b.k AND b.t BETWEEN a.t AND a.t + a.x * INTERVAL '2 seconds' AND a.t <= b.t + b.x * INTERVAL '9 seconds'"},
+		{text: "SELECT a.k, a.t, a.x FROM r a WHERE NOT EXISTS (SELECT 1 FROM r b WHERE a.k = b.k AND b.x < a.x AND b.t BETWEEN a.t AND a.t + a.x * INTERVAL '1 second')"},
 		{text: "SELECT a.k, a.x, b.s, a.window_start FROM " + win + " a JOIN " + win + " b ON a.k = b.x AND a.window_end = b.window_end"},
 		{text: "SELECT r.k, r.x, r.t, m.high FROM r JOIN (SELECT max(x) AS high, window_start AS a, window_end AS z FROM " + win +
 			" GROUP BY window_start, window_end) m ON r.x = m.high AND r.t BETWEEN m.a AND m.z"},

@@ -22,7 +22,11 @@ type rowLog struct {
 	gone   []uint64   // keys told of whose rows have gone
 	live   int
 	untold int          // bytes of the rows since Dirty
-	timers state.Timers // pages, by the least time of their rows
+	timers state.Timers // pages, by the least time of their rows, or a later one
+	// moved is set where rows do not go in about the order in which they came. A page is then looked through now and then instead of for
+	// each row that goes, so that rows stay after their time (over), and the few that outlive the others are added anew, of which it is told.
+	moved func(from, to uint64)
+	left  []int64 // the times of the rows of the page in hand
 }
 
 // rowPage holds the rows of a range of numbers: some words for each, and their bytes, one row after the other.
@@ -33,6 +37,7 @@ type rowPage struct {
 	keys  []uint64 // under which
 	live  int
 	due   int64 // no row goes before
+	least int64 // no row is over before
 }
 
 // The words of a row; none is stored.
@@ -60,19 +65,46 @@ const (
 
 // add appends row i of cols, which goes when the watermark reaches due; 0: never.
 func (l *rowLog) add(cols []*vec.Vector, i int, due int64) uint64 {
-	id := l.next
-	p := l.page(id)
-	if cap(p.buf) == 0 {
-		p.buf = make([]byte, 0, l.room(id))
+	p, at := l.open(due)
+	p.buf = state.AppendRow(p.buf, cols, i)
+	return l.close(p, at, due)
+}
+
+// again appends a row that is there as another.
+func (l *rowLog) again(id uint64) uint64 {
+	from := l.pages[id>>pageBits-l.first]
+	ref := from.entry(id)[rowRef]
+	due := int64(0)
+	if ref&refTimed != 0 {
+		due = from.dueOf(ref)
 	}
-	l.next++
-	at := len(p.buf)
+	p, at := l.open(due)
+	p.buf = append(p.buf, from.row(ref)...)
+	return l.close(p, at, due)
+}
+
+// open begins a row, whose bytes follow in the page.
+func (l *rowLog) open(due int64) (p *rowPage, at int) {
+	p = l.page(l.next)
+	if cap(p.buf) == 0 {
+		p.buf = make([]byte, 0, l.room(l.next))
+	}
+	at = len(p.buf)
 	p.buf = append(p.buf, 0, 0, 0, 0)
 	if due != 0 {
 		p.buf = binary.LittleEndian.AppendUint64(p.buf, uint64(due))
 	}
-	from := len(p.buf)
-	p.buf = state.AppendRow(p.buf, cols, i)
+	return p, at
+}
+
+// close ends the row that begins at a place of a page.
+func (l *rowLog) close(p *rowPage, at int, due int64) (id uint64) {
+	id = l.next
+	l.next++
+	from := at + rowHeader
+	if due != 0 {
+		from += rowTime
+	}
 	n := len(p.buf) - from
 	if n > state.MaxBytes {
 		panic("op: row longer than state can hold")
@@ -112,6 +144,7 @@ func (l *rowLog) put(p *rowPage, id uint64, at, n int, due int64) {
 		return
 	}
 	w[rowRef] |= refTimed
+	p.least = min(p.least, due)
 	if due < p.due {
 		p.due = due
 		l.timers.Push(due, uint32(id>>pageBits))
@@ -138,7 +171,7 @@ func (l *rowLog) page(id uint64) *rowPage {
 	}
 	p := &l.pages[n-l.first]
 	if *p == nil {
-		*p = &rowPage{due: math.MaxInt64}
+		*p = &rowPage{due: math.MaxInt64, least: math.MaxInt64}
 	}
 	return *p
 }
@@ -170,6 +203,9 @@ func (l *rowLog) has(id uint64) bool {
 	return n >= l.first && n-l.first < uint64(len(l.pages)) && l.pages[n-l.first] != nil && l.words(id)[rowRef] != 0
 }
 
+// over reports whether the time of a row has passed.
+func (p *rowPage) over(ref uint64, wm int64) bool { return p.least <= wm && p.dueOf(ref) <= wm }
+
 // expire removes the rows whose time is not after wm, and tells of each before.
 func (l *rowLog) expire(wm int64, going func(id uint64)) {
 	for {
@@ -182,28 +218,55 @@ func (l *rowLog) expire(wm int64, going func(id uint64)) {
 		if n >= uint64(len(l.pages)) || l.pages[n] == nil || l.pages[n].due != at {
 			continue // the page has gone, or has an earlier timer
 		}
-		p := l.pages[n]
+		p, number := l.pages[n], l.first+n
 		p.due = math.MaxInt64
+		l.left = l.left[:0]
 		for i := range uint64(rowsPerPage) {
-			id := (l.first+n)<<pageBits + i
-			w := p.entry(id)
+			w := p.entry(i)
 			if w[rowRef] == 0 {
 				continue
 			}
 			due := p.dueOf(w[rowRef])
 			if due > wm {
-				p.due = min(p.due, due)
+				if p.due = min(p.due, due); l.moved != nil && due != math.MaxInt64 {
+					l.left = append(l.left, due)
+				}
 				continue
 			}
-			going(id)
+			going(number<<pageBits + i)
 			w[rowRef] = 0
 			p.live--
 			l.live--
 		}
-		if p.due != math.MaxInt64 {
+		if p.least = p.due; l.moved != nil {
+			slices.Sort(l.left)
+			if n := len(l.left); n > 0 {
+				p.due = l.left[n/4]
+			}
+			l.thin(p, number)
+		}
+		if p.due != math.MaxInt64 && p.live > 0 {
 			l.timers.Push(p.due, low)
 		}
-		l.tidy(n)
+		l.tidy(number - l.first)
+	}
+}
+
+// thin moves the rows of a page that holds few, and gets no more.
+func (l *rowLog) thin(p *rowPage, number uint64) {
+	if p.live > rowsPerPage/8 || number == l.next>>pageBits {
+		return
+	}
+	for i := range uint64(rowsPerPage) {
+		w := p.entry(i)
+		if w[rowRef] == 0 {
+			continue
+		}
+		id := number<<pageBits + i
+		l.moved(id, l.again(id))
+		w[rowRef] = 0
+		p.live--
+		l.live--
 	}
 }
 

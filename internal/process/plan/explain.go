@@ -334,7 +334,7 @@ func describeJoin(n *Join) string {
 		s += " as of " + named(n.AsOf.At, l) + " by " + r[n.AsOf.Time].Name
 	}
 	if n.Bounds != nil {
-		s += " within " + boundsText(n.Bounds)
+		s += boundsText(n.Bounds, l, r)
 	}
 	if n.Own != nil {
 		s += map[bool]string{true: ", the greatest", false: ", the least"}[n.Own.Max] + " of each window alone"

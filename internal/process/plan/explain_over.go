@@ -107,12 +107,21 @@ func (b Bound) text(m FrameMode) string {
 	return "unbounded following"
 }
 
-func boundsText(b *TimeBounds) string {
+func boundsText(b *TimeBounds, left, right []Column) (s string) {
 	side := func(v int64) string {
 		if v == math.MinInt64 || v == math.MaxInt64 {
 			return "any time"
 		}
 		return interval(vec.IntervalValue{Micros: v})
 	}
-	return side(b.Lower) + " to " + side(b.Upper)
+	if b.Lower != math.MinInt64 || b.Upper != math.MaxInt64 {
+		s = " within " + side(b.Lower) + " to " + side(b.Upper)
+	}
+	if b.LeftUntil != nil {
+		s += ", left rows until " + named(b.LeftUntil, left)
+	}
+	if b.RightUntil != nil {
+		s += ", right rows until " + named(b.RightUntil, right)
+	}
+	return s
 }

@@ -175,6 +175,10 @@ type Join struct {
 type TimeBounds struct {
 	Left, Right  int   // columns of the inputs; each is its input's Props().TimeCol
 	Lower, Upper int64 // math.MinInt64 and math.MaxInt64: no bound on that side
+	// LeftUntil is a time that each left row carries: it matches no right row whose time is after it. NULL: it matches none. It is over
+	// the columns of the left input; nil: there is none. RightUntil is the same the other way round.
+	LeftUntil  Expr `print:"omitzero"`
+	RightUntil Expr `print:"omitzero"`
 }
 
 // AsOf picks, of the right rows with equal keys that pass On, the one with the latest Time that is not after At; of several with that

@@ -332,14 +332,13 @@ func (f *ownFinder) narrow(lo, hi *int64, size int64) bool {
 		}
 		a, ok1 := f.line(call.Args[0], width, size)
 		b, ok2 := f.line(call.Args[1], width, size)
-		x := a.minus(b) // left time and right start
-		if !ok1 || !ok2 || x.left+x.right != 0 || x.left != 1 && x.left != -1 || x.micros > maxBound || x.micros < -maxBound {
+		x := a.less(b) // left time and right start
+		if !ok1 || !ok2 || x.left+x.right != 0 || x.left != 1 && x.left != -1 || x.lo > maxBound || x.lo < -maxBound {
 			return false
 		}
-		at, op := -x.micros, call.Func.Name // time − start op at
+		at, op := -x.lo, call.Func.Name // time − start op at
 		if x.left < 0 {
-			at = x.micros
-			op = map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}[op]
+			at, op = x.lo, mirrored[op]
 		}
 		switch op {
 		case "<":
@@ -370,7 +369,7 @@ func (f *ownFinder) line(e Expr, width int, size int64) (linear, bool) {
 		case 1:
 			return linear{right: 1}, true
 		case 2:
-			return linear{right: 1, micros: size}, true
+			return linear{right: 1, lo: size, hi: size}, true
 		}
 		return linear{}, false
 	case *Call:
@@ -382,10 +381,9 @@ func (f *ownFinder) line(e Expr, width int, size int64) (linear, bool) {
 		if !ok1 || !ok2 {
 			return linear{}, false
 		}
-		if e.Func.Name == "-" {
-			return a.minus(b), true
-		}
-		return linear{a.left + b.left, a.right + b.right, a.micros + b.micros}, true
+		return a.plus(b, map[string]int64{"+": 1, "-": -1}[e.Func.Name])
+	case *Const:
+		return constantLine(e)
 	}
-	return lineOf(e, -1, -1)
+	return linear{}, false
 }

@@ -421,8 +421,14 @@ func pruneJoin(n *Join, want *needs) (Node, layout) {
 		right.add(ref{col: n.AsOf.Time})
 	}
 	if n.Bounds != nil {
-		left.add(ref{col: n.Bounds.Left})
-		right.add(ref{col: n.Bounds.Right})
+		if n.Bounds.Left >= 0 {
+			left.add(ref{col: n.Bounds.Left})
+		}
+		if n.Bounds.Right >= 0 {
+			right.add(ref{col: n.Bounds.Right})
+		}
+		left.expr(n.Bounds.LeftUntil)
+		right.expr(n.Bounds.RightUntil)
 	}
 	l, ll := prune(n.Left, left)
 	r, rl := prune(n.Right, right)
@@ -443,7 +449,13 @@ func pruneJoin(n *Join, want *needs) (Node, layout) {
 	}
 	if n.Bounds != nil {
 		t := *n.Bounds
-		t.Left, t.Right = ll[ref{col: t.Left}], rl[ref{col: t.Right}]
+		if t.Left >= 0 {
+			t.Left = ll[ref{col: t.Left}]
+		}
+		if t.Right >= 0 {
+			t.Right = rl[ref{col: t.Right}]
+		}
+		t.LeftUntil, t.RightUntil = ll.rewrite(t.LeftUntil), rl.rewrite(t.RightUntil)
 		out.Bounds = &t
 	}
 	return &out, both
