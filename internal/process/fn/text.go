@@ -69,7 +69,14 @@ func textFuncs() []Func {
 			if longer := len(new) - len(old); longer > 0 && !c.room(i, int64(len(s))+int64(bytes.Count(s, old))*int64(longer)) {
 				return
 			}
-			c.out.SetBytes(i, bytes.ReplaceAll(s, old, new))
+			c.text(i, func(dst []byte) []byte {
+				rest := s
+				for at := bytes.Index(rest, old); at >= 0; at = bytes.Index(rest, old) {
+					dst = append(append(dst, rest[:at]...), new...)
+					rest = rest[at+len(old):]
+				}
+				return append(dst, rest...)
+			})
 		}), "every occurrence replaced", "replace('abcd', 'cd', 'XX')", t, t, t),
 		def("split_part", t, rows(splitPart), "part n of a text split at a separator, counted from the end if negative", "split_part('a,b,c', ',', 2)", t, t, n),
 		def("strpos", n, rows(func(c *cx, i int) {
