@@ -94,10 +94,9 @@ func (c *Cluster) options(opts []kgo.Opt) []kgo.Opt {
 	base := []kgo.Opt{kgo.SeedBrokers(c.cfg.Brokers...), kgo.ClientID("myelin"), kgo.ProducerLinger(0),
 		// New topics and moved leaders are noticed at once; a refresh happens only where something asked for it.
 		kgo.MetadataMinAge(100 * time.Millisecond)}
-	if c.cfg.Dial != nil {
-		base = append(base, kgo.Dialer(c.cfg.Dial))
-	} else {
-		base = append(append(base, kgo.Dialer(c.lookout.connect)), overLosses()...)
+	base = append(base, kgo.Dialer(c.dialer()))
+	if c.cfg.Dial == nil {
+		base = append(base, overLosses()...)
 	}
 	if c.cfg.Compress {
 		base = append(base, kgo.ProducerBatchCompression(kgo.SnappyCompression(), kgo.NoCompression()))
@@ -109,6 +108,14 @@ func (c *Cluster) options(opts []kgo.Opt) []kgo.Opt {
 	}
 	base = append(base, c.cfg.Options...)
 	return append(base, opts...)
+}
+
+// dialer is how clients connect to brokers.
+func (c *Cluster) dialer() dialer {
+	if c.cfg.Dial != nil {
+		return c.cfg.Dial
+	}
+	return c.lookout.connect
 }
 
 // How clients on a cluster get over the loss of a broker. One that was killed refuses connections at once; one that hangs, or whose

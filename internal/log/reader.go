@@ -30,6 +30,7 @@ type Reader struct {
 	cfg    ReaderConfig
 	client *kgo.Client
 	dec    *inflater
+	shelf  *shelf
 	ready  chan struct{}
 	stop   context.CancelFunc
 	group  errgroup.Group
@@ -84,12 +85,13 @@ func (c *Cluster) NewReader(cfg ReaderConfig) (*Reader, error) {
 	if cfg.Buffer == 0 {
 		cfg.Buffer = 4 << 20
 	}
-	client, err := c.NewClient()
+	kept := newShelf()
+	client, err := c.NewClient(kgo.Dialer(kept.over(c.dialer())))
 	if err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	r := &Reader{cfg: cfg, client: client, dec: inflate, ready: make(chan struct{}, 1), stop: stop}
+	r := &Reader{cfg: cfg, client: client, dec: inflate, shelf: kept, ready: make(chan struct{}, 1), stop: stop}
 	r.mu.parts = map[partitionID]*partition{}
 	r.mu.brokers = map[int32]*brokerLoop{}
 	r.mu.ids = map[string]string{}

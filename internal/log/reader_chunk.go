@@ -27,6 +27,7 @@ type Chunk struct {
 	// Buf holds all records, once they are unpacked; the spans of a RawRecord lie in it.
 	Buf      []byte
 	raw      []byte // what was fetched, until it is unpacked
+	memory   *lease // that raw lies in; nil: nobody else uses that
 	sections []section
 	size     int  // of the records as they were fetched
 	own      bool // Buf is of memory that Release takes back

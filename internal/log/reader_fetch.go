@@ -116,7 +116,7 @@ func (b *brokerLoop) run(ctx context.Context, r *Reader) {
 			wait(ctx, nil, retryAfter)
 			continue
 		}
-		r.takeIn(ctx, resp, asked, sent)
+		r.takeIn(ctx, r.shelf.take(resp), asked, sent)
 	}
 }
 
@@ -185,7 +185,7 @@ func (r *Reader) release(asked []*partition) {
 }
 
 // takeIn hands the chunks of a response to their partitions.
-func (r *Reader) takeIn(ctx context.Context, resp *kmsg.FetchResponse, asked []*partition, sent Moment) {
+func (r *Reader) takeIn(ctx context.Context, resp *keptResponse, asked []*partition, sent Moment) {
 	r.mu.Lock()
 	got := r.momentLocked().Tick
 	r.mu.Unlock()
@@ -205,20 +205,21 @@ func (r *Reader) takeIn(ctx context.Context, resp *kmsg.FetchResponse, asked []*
 			if p == nil {
 				continue
 			}
-			if err := r.takePartition(ctx, p, &t.Partitions[j], sent, got); err != nil {
+			if err := r.takePartition(ctx, p, &t.Partitions[j], resp.memory, sent, got); err != nil {
 				problem = fmt.Errorf("fetching %s/%d: %w", p.topic, p.n, err)
 			}
 		}
 	}
+	resp.memory.free()
 	r.mu.Lock()
 	r.mu.err = problem
 	r.mu.Unlock()
 	r.signal() // no news are news, too: see Known
 }
 
-// takePartition takes in one partition of a response.
+// takePartition takes in one partition of a response, which lies in memory.
 func (r *Reader) takePartition(
-	ctx context.Context, p *partition, fp *kmsg.FetchResponseTopicPartition, sent Moment, got uint64,
+	ctx context.Context, p *partition, fp *kmsg.FetchResponseTopicPartition, memory *lease, sent Moment, got uint64,
 ) error {
 	r.mu.Lock()
 	from := p.next // only this goroutine moves it
@@ -227,7 +228,7 @@ func (r *Reader) takePartition(
 	if !current {
 		return nil // removed or started anew meanwhile
 	}
-	c := &Chunk{Topic: p.topic, Partition: p.n, From: from, To: from, Sent: sent.Tick, Got: got, reader: r, part: p}
+	c := &Chunk{Topic: p.topic, Partition: p.n, From: from, To: from, Sent: sent.Tick, Got: got, memory: memory.hold(), reader: r, part: p}
 	start := fp.LogStartOffset
 	err := kerr.ErrorForCode(fp.ErrorCode)
 	switch {
@@ -269,6 +270,8 @@ func (r *Reader) takePartition(
 			p.bytes += c.size
 		}
 		p.chunks = append(p.chunks, chunks...)
+	} else {
+		c.memory.free()
 	}
 	if c.To >= end {
 		p.known = sent

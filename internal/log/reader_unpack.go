@@ -32,6 +32,7 @@ func (c *Chunk) cut() []*Chunk {
 		s := &c.sections[i]
 		if packed >= cutPacked {
 			part := *c
+			part.memory = c.memory.hold()
 			part.To, part.sections, part.size = s.base, c.sections[from:i:i], size
 			out = append(out, &part)
 			c.From, packed, size, from = s.base, 0, 0, i
@@ -80,9 +81,11 @@ func (c *Chunk) unpack(dec *inflater, check bool) error {
 		if err := c.inflate(raw, dec); err != nil {
 			return err
 		}
+		c.memory.free()
 	} else {
-		c.Buf = raw
+		c.Buf = raw // and its memory is never used again
 	}
+	c.memory = nil
 	if c.checked = check; !check {
 		return nil
 	}
@@ -120,7 +123,7 @@ func (c *Chunk) Release() {
 		b := c.Buf
 		buffers.Put(&b)
 	}
-	c.Buf, c.raw, c.sections, c.own = nil, nil, nil, false
+	c.Buf, c.raw, c.memory, c.sections, c.own = nil, nil, nil, nil, false
 }
 
 // decompress appends the plain form of a batch's records to Buf.

@@ -14,11 +14,15 @@ import (
 
 // packedTopic has batches of 40 KB that LZ4 makes no smaller, one record each.
 func packedTopic(ctx context.Context, t *testing.T, c *Cluster, batches int) (want []string) {
+	return topicOf(ctx, t, c, batches, kgo.Lz4Compression())
+}
+
+func topicOf(ctx context.Context, t *testing.T, c *Cluster, batches int, codec kgo.CompressionCodec) (want []string) {
 	t.Helper()
 	if _, err := c.EnsureTopics(ctx, TopicSpec{Name: "t", Partitions: 1}); err != nil {
 		t.Fatal(err)
 	}
-	cl, err := c.NewClient(kgo.ProducerBatchCompression(kgo.Lz4Compression()))
+	cl, err := c.NewClient(kgo.ProducerBatchCompression(codec))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,6 +152,45 @@ func TestWhatCannotBeReadIsFetchedAgain(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%d records; want %d, or other ones", len(got), len(want))
+	}
+}
+
+// TestRecordsStayWhereTheirMemoryIsUsedAgain keeps all chunks of a topic while later ones come: what is in them stays, whether it was packed or
+// not, unpacked late or, after a mishap, at once.
+func TestRecordsStayWhereTheirMemoryIsUsedAgain(t *testing.T) {
+	for name, codec := range map[string]kgo.CompressionCodec{"packed": kgo.Lz4Compression(), "plain": kgo.NoCompression()} {
+		t.Run(name, func(t *testing.T) {
+			_, c := open(t)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			want := topicOf(ctx, t, c, 40, codec)
+			r, err := c.NewReader(ReaderConfig{MaxWait: 100 * time.Millisecond, ChunkBytes: 200_000, Buffer: 300_000})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			r.Add("t", 0, 0)
+			var chunks []*Chunk
+			for at, mishaps := int64(0), 0; at < 40; {
+				c := next(ctx, t, r)
+				if at > 8*int64(mishaps) {
+					mishaps++
+					r.refuse(c, errBatch)
+					continue
+				}
+				if !c.Unpack() {
+					t.Fatal(r.Err())
+				}
+				chunks, at = append(chunks, c), c.To
+			}
+			var got []string
+			for _, c := range chunks {
+				got = append(got, values(c)...)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%d records; want %d, or other ones", len(got), len(want))
+			}
+		})
 	}
 }
 
