@@ -17,10 +17,11 @@ type aggregate struct {
 	groups   *groups
 	keys     []*eval.Eval
 	life     lifetime
-	onClose  bool // rows go out when their window closes
-	forgets  bool // rows are taken back when their window is given up
-	replaces bool // see Ctx.Replaces
-	global   bool // no GROUP BY: exactly one row, also over nothing
+	lag      int64 // how long after a window's end its rows may come
+	onClose  bool  // rows go out when their window closes
+	forgets  bool  // rows are taken back when their window is given up
+	replaces bool  // see Ctx.Replaces
+	global   bool  // no GROUP BY: exactly one row, also over nothing
 	nkeys    int
 
 	cols     []*vec.Vector
@@ -61,7 +62,7 @@ func (p *Pipeline) buildAggregate(n *plan.Aggregate, out sink) error {
 		cols: make([]*vec.Vector, len(n.Groups)), rows: state.NewRows(typesOf(schema)), out: out,
 		was: vectors(len(n.Calls)), now: vectors(len(n.Calls)),
 	}
-	a.life = lifetimeOf(n)
+	a.life, a.lag = lifetimeOf(n), n.Lag
 	a.replaces = n == p.replaced
 	a.onClose = p.Ctx.OnClose && a.life.col >= 0
 	a.forgets = n.TTL > 0 && a.life.col >= 0
@@ -136,6 +137,7 @@ func (a *aggregate) begin(id uint32, row int) {
 
 // due is the watermark at which a window with the given end is given up. 0 would stand for a group that never is.
 func (a *aggregate) due(end int64) int64 {
+	end = satAdd(end, a.lag)
 	if a.onClose {
 		if end == 0 {
 			return 1
@@ -143,6 +145,14 @@ func (a *aggregate) due(end int64) int64 {
 		return end
 	}
 	return satAdd(end, a.ctx.Lateness)
+}
+
+// closed is up to which end windows have closed at a watermark, where they let their rows out then.
+func (a *aggregate) closed(wm int64) int64 {
+	if wm == NoTime {
+		return NoTime
+	}
+	return satAdd(wm, -a.lag)
 }
 
 // touch keeps the payload of a group as it was before the step.
@@ -195,7 +205,7 @@ func (a *aggregate) Flush(wm int64) {
 		a.touch(id)
 	}
 	if a.panes != nil && a.panes.close != nil {
-		a.panes.let(wm)
+		a.panes.let(a.closed(wm))
 		return
 	}
 	if a.panes != nil {
@@ -346,7 +356,7 @@ func (a *aggregate) let() {
 
 func (a *aggregate) Next() int64 {
 	if a.panes != nil && a.panes.close != nil {
-		return a.panes.next(a.ctx.Watermark)
+		return satAdd(a.panes.next(a.closed(a.ctx.Watermark)), a.lag)
 	}
 	if at, ok := a.timers.Next(); ok {
 		return at

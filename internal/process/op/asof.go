@@ -21,7 +21,8 @@ import (
 // whether it meets a row; that row (blob).
 type asOf struct {
 	ctx    *Ctx
-	left   bool // a left row that meets none goes out with NULLs
+	left   bool  // a left row that meets none goes out with NULLs
+	lag    int64 // how long after its time a row of either side may come
 	sides  [2]asOfSide
 	at     *eval.Eval // when a left row asks
 	time   int        // column of the right: when a version begins
@@ -85,6 +86,7 @@ func (p *Pipeline) buildAsOf(n *plan.Join, out sink) error {
 	}
 	l, r := n.Left.Props(), n.Right.Props()
 	col, ok := n.AsOf.At.(*plan.Col)
+	a.lag = max(l.Lag, r.Lag)
 	a.expire = !p.Ctx.Batch && ok && col.Index == l.TimeCol && l.AppendOnly && n.AsOf.Time == r.TimeCol && r.AppendOnly
 	return p.binary(n.Left, n.Right, a)
 }
@@ -136,9 +138,9 @@ func (a *asOf) Push(in int, b *vec.Batch) {
 
 func (a *asOf) lateness() int64 {
 	if a.ctx.OnClose {
-		return 0
+		return a.lag
 	}
-	return a.ctx.Lateness
+	return satAdd(a.ctx.Lateness, a.lag)
 }
 
 func (a *asOf) late(at *vec.Vector, i int) bool {

@@ -44,7 +44,7 @@ func (p *panes) closing(types []vec.Type, g grid) []vec.Type {
 
 // punctual tells of the windows that rows come too late for, and leaves out the rows that come too late for all.
 func (p *panes) punctual(b *vec.Batch) {
-	w, wm := p.win, p.ctx.Watermark
+	w, wm := p.win, p.to.closed(p.ctx.Watermark)
 	late := false
 	for _, i := range w.base {
 		f := w.first[i]
@@ -114,7 +114,7 @@ func (p *panes) link(start int64, id uint32) {
 	l.head = uint64(id) + 1
 }
 
-// next is the end of the first window that closes after a watermark; math.MaxInt64 if there is none.
+// next is the end of the first window that ends behind wm; math.MaxInt64 if there is none.
 func (p *panes) next(wm int64) int64 {
 	c := p.close
 	if len(c.lists) == 0 {
@@ -127,9 +127,9 @@ func (p *panes) next(wm int64) int64 {
 	return end
 }
 
-// let lets out the windows that have closed by a watermark.
+// let lets out the windows that end by wm.
 func (p *panes) let(wm int64) {
-	c, a, after := p.close, p.to, p.ctx.Watermark
+	c, a, after := p.close, p.to, p.to.closed(p.ctx.Watermark)
 	for end := p.next(after); end <= wm && len(c.lists) > 0; end = p.next(after) {
 		for _, l := range c.lists {
 			if l.start >= end {

@@ -15,10 +15,10 @@ import (
 // watermark has passed those, and Ctx.Lateness more; by then no row is taken back. A row that comes when its own like have been
 // forgotten is late: where its like are never forgotten, when rows that it could match may have been.
 type joinBounds struct {
-	col    [2]int   // -1: none
-	keep   [2]int64 // how long after its time a row may find a match; math.MaxInt64: for ever
-	lag    [2]int64 // how long after its time a row comes too late; math.MaxInt64: never
-	late   int64
+	col    [2]int        // -1: none
+	keep   [2]int64      // how long after its time a row may find a match; math.MaxInt64: for ever
+	lag    [2]int64      // how long after its time a row comes too late; math.MaxInt64: never
+	late   [2]int64      // how long after its time a row may come
 	until  [2]*eval.Eval // nil: none
 	timers [2]state.Timers
 
@@ -40,7 +40,10 @@ func newJoinBounds(ctx *Ctx, n *plan.Join) *joinBounds {
 	plain := b != nil && n.Left.Props().AppendOnly && n.Right.Props().AppendOnly
 	bounded := plain && (b.Upper != ever || b.LeftUntil != nil) && (b.Lower != math.MinInt64 || b.RightUntil != nil)
 	if cols, ok := joinedWindow(n); ok && !bounded {
-		return &joinBounds{col: cols, keep: [2]int64{late, late}, lag: [2]int64{late, late}, late: late}
+		l, r := n.Left.Props(), n.Right.Props()
+		late = satAdd(late, max(l.LagOf(cols[0]), r.LagOf(cols[1])))
+		both := [2]int64{late, late}
+		return &joinBounds{col: cols, keep: both, lag: both, late: both}
 	}
 	if !plain {
 		return nil
@@ -48,12 +51,14 @@ func newJoinBounds(ctx *Ctx, n *plan.Join) *joinBounds {
 	if ctx.Slack != 0 && !ctx.OnClose {
 		late = ctx.Slack
 	}
-	j := &joinBounds{col: [2]int{b.Left, b.Right}, keep: [2]int64{ever, ever}, lag: [2]int64{ever, ever}, late: late}
+	j := &joinBounds{col: [2]int{b.Left, b.Right}, keep: [2]int64{ever, ever}, lag: [2]int64{ever, ever}, late: [2]int64{satAdd(late, b.LeftLag), satAdd(late, b.RightLag)}}
 	if b.Upper != ever {
-		j.keep[0], j.lag[0] = satAdd(b.Upper, late), satAdd(max(b.Upper, 0), late)
+		j.keep[0] = satAdd(b.Upper, j.late[1])
+		j.lag[0] = max(j.keep[0], j.late[0])
 	}
 	if b.Lower != math.MinInt64 {
-		j.keep[1], j.lag[1] = satAdd(-b.Lower, late), satAdd(max(-b.Lower, 0), late)
+		j.keep[1] = satAdd(-b.Lower, j.late[0])
+		j.lag[1] = max(j.keep[1], j.late[1])
 	}
 	for i, e := range []plan.Expr{b.LeftUntil, b.RightUntil} {
 		if e != nil {
@@ -118,7 +123,7 @@ func (j *joinBounds) due(in int, b *vec.Batch, i int) (due int64, ok bool) {
 	}
 	last := int64(math.MinInt64) // it matches nothing
 	if !j.last.IsNull(i) {
-		last = satAdd(j.last.Ints[i], j.late)
+		last = satAdd(j.last.Ints[i], j.late[1-in])
 	}
 	if !ok || last < due {
 		return last, last != math.MaxInt64
@@ -144,7 +149,7 @@ func (j *joinBounds) dropLate(ctx *Ctx, in int, b *vec.Batch) *vec.Batch {
 	v, lag := j.time(in, b), j.lag[in]
 	drop := lag != math.MaxInt64
 	if !drop && (j.keep[1-in] != math.MaxInt64 || j.until[1-in] != nil) {
-		lag = j.late
+		lag = j.late[in]
 	}
 	if ctx.Watermark == NoTime || v == nil || lag == math.MaxInt64 {
 		return b

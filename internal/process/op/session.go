@@ -82,6 +82,7 @@ func (p *Pipeline) buildSession(n *plan.Aggregate, out sink) error {
 	if s.onClose || s.spec.Single {
 		s.lasts = 0
 	}
+	s.lasts = satAdd(s.lasts, n.Lag)
 	for _, k := range n.Session.Keys {
 		s.keys = append(s.keys, eval.New(n.Groups[k]))
 	}

@@ -237,7 +237,8 @@ func (b *binder) timeColumn(f *sql.FuncRef, in Node, cols []scopeCol) int {
 		}
 		b.fail(f.Args[1].Pos(), sql.CodeType, hint, "column %q of type %v is no time", c.Name, c.T)
 	}
-	if t := in.Props().TimeCol; b.opt.Continuous && t >= 0 && t != c.Index {
+	if p := in.Props(); b.opt.Continuous && p.TimeCol >= 0 && !slices.Contains(p.Times, c.Index) {
+		t := p.TimeCol
 		b.fail(f.Args[1].Pos(), sql.CodeNotSupported, "use "+in.Schema()[t].Name+", which has a watermark", "column %q has no watermark, so its windows would never close", c.Name)
 	}
 	return c.Index

@@ -20,9 +20,45 @@ func findBounds(n Node, opt Options) Node {
 	})
 }
 
-// timeBounds reads the bounds off the keys and conditions of a join; nil if there are none.
+// timeBounds reads the bounds off the keys and conditions of a join; nil if there are none. Of several pairs of times it takes the one whose
+// bounds lie closest.
 func timeBounds(j *Join) *TimeBounds {
-	f := boundsFinder{time: [2]int{j.Left.Props().TimeCol, j.Right.Props().TimeCol}, cols: [2][]Column{j.Left.Schema(), j.Right.Schema()}, width: len(j.Left.Schema())}
+	var best *TimeBounds
+	left, right := j.Left.Props(), j.Right.Props()
+	times := func(p *Props) []int {
+		if len(p.Times) == 0 {
+			return []int{-1}
+		}
+		return p.Times
+	}
+	for _, l := range times(&left) {
+		for _, r := range times(&right) {
+			t := boundsOf(j, l, r)
+			if t == nil || best != nil && t.width() >= best.width() {
+				continue
+			}
+			if best = t; l >= 0 {
+				t.LeftLag = left.LagOf(l)
+			}
+			if r >= 0 {
+				t.RightLag = right.LagOf(r)
+			}
+		}
+	}
+	return best
+}
+
+// width is how far the bounds lie apart.
+func (t *TimeBounds) width() int64 {
+	if t.Lower == math.MinInt64 || t.Upper == math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return t.Upper - t.Lower
+}
+
+// boundsOf reads the bounds of two columns; -1: there is none.
+func boundsOf(j *Join, left, right int) *TimeBounds {
+	f := boundsFinder{time: [2]int{left, right}, cols: [2][]Column{j.Left.Schema(), j.Right.Schema()}, width: len(j.Left.Schema())}
 	if f.time[0] < 0 && f.time[1] < 0 {
 		return nil
 	}

@@ -160,7 +160,7 @@ func BindView(v *sql.CreateView, text string, cat Catalog) (q *Query, r *Relatio
 		p := q.Root.Props()
 		r = &Relation{
 			Schema: v.Name.Schema, Name: v.Name.Name, Kind: View, Columns: cols, Key: q.Key, AppendOnly: q.AppendOnly, TimeCol: p.TimeCol,
-			Parallelism: b.parallelism(v.With, q),
+			Timing: p.Timing, Parallelism: b.parallelism(v.With, q),
 		}
 		r.Merged = q.Folded != nil
 	})

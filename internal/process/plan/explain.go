@@ -300,6 +300,9 @@ func describeAggregate(n *Aggregate) string {
 	if len(calls) > 0 {
 		s += ": " + strings.Join(calls, ", ")
 	}
+	if n.Lag > 0 {
+		s += ", windows wait " + interval(days(n.Lag)) + " for what is joined"
+	}
 	switch {
 	case n.TTL == 0:
 	case n.Session != nil && n.Session.Single:

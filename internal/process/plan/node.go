@@ -20,6 +20,7 @@ type Props struct {
 	TimeCol int
 	// WindowEnd: the column that holds the end of the row's window, -1: none. EMIT ON WINDOW CLOSE gates on it.
 	WindowEnd int
+	Timing
 }
 
 // Node is one operator of a bound query. The same tree is run once (batch) and continuously (stream).
@@ -113,6 +114,8 @@ type Aggregate struct {
 	// Session is set where the input was a session window on these very groups: the window columns are computed by the
 	// aggregation itself, which merges sessions, and Groups[Session.Start], Groups[Session.End] stand for them.
 	Session *SessionSpec
+	// Lag is how long after the end of its window rows of a group may come (Props.Lag).
+	Lag int64 `print:"omitzero"`
 	// TTL is how long after the end of its window a group is remembered, in microseconds, and then taken back; 0: it stays as it is.
 	TTL int64 `print:"omitzero"`
 }
@@ -173,8 +176,10 @@ type Join struct {
 // TimeBounds says that rows only match if Lower ≤ time of the right row − time of the left row ≤ Upper, in microseconds. On still
 // holds the conditions that this was read from. A NULL time never matches.
 type TimeBounds struct {
-	Left, Right  int   // columns of the inputs; each is its input's Props().TimeCol
+	Left, Right  int   // columns of the inputs, which are among their Props().Times; -1: that input has none
 	Lower, Upper int64 // math.MinInt64 and math.MaxInt64: no bound on that side
+	// How long after the watermark has passed their times rows of the two inputs may come (Timing).
+	LeftLag, RightLag int64 `print:"omitzero"`
 	// LeftUntil is a time that each left row carries: it matches no right row whose time is after it. NULL: it matches none. It is over
 	// the columns of the left input; nil: there is none. RightUntil is the same the other way round.
 	LeftUntil  Expr `print:"omitzero"`

@@ -14,6 +14,7 @@ func optimize(n Node, opt Options) Node {
 	n = pruneAll(n)
 	n = findBounds(n, opt)
 	n = mergeProjects(n)
+	n = findLags(n, opt)
 	if opt.TTL > 0 {
 		return n // what it finds keeps the rows of windows in a form of its own
 	}

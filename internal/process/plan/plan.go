@@ -29,6 +29,8 @@ type Relation struct {
 	// (microseconds).
 	TimeCol int
 	Delay   int64
+	// Timing is that of a view's rows.
+	Timing
 	// AppendOnly views never take a row back.
 	AppendOnly bool
 	// Definition is the query that a plain view stands for, Text what that was parsed from; nil: the relation has rows of its own.

@@ -17,6 +17,13 @@ func (n *Scan) Props() Props {
 			p.WindowEnd = i
 		}
 	}
+	p.Timing = r.Timing.mapped(len(n.Columns), func(i int) (int, int64) {
+		at := n.column(n.Columns[i])
+		return at, r.LagOf(at)
+	})
+	if p.TimeCol >= 0 && !slices.Contains(p.Times, p.TimeCol) {
+		p.Times = append(p.Times, p.TimeCol)
+	}
 	if r.Kind != Stream && r.Key != nil {
 		p.Key = make([]int, 0, len(r.Key))
 		for _, k := range r.Key {
@@ -65,6 +72,13 @@ func (n *Project) Props() Props {
 	if in.WindowEnd >= 0 {
 		p.WindowEnd = at(in.WindowEnd)
 	}
+	p.Timing = in.Timing.mapped(len(n.Exprs), func(i int) (int, int64) {
+		col := -1
+		if c, ok := n.Exprs[i].(*Col); ok {
+			col = c.Index
+		}
+		return col, in.lagOf(n.Exprs[i])
+	})
 	if in.Key != nil {
 		p.Key = make([]int, 0, len(in.Key))
 		for _, k := range in.Key {
@@ -83,6 +97,9 @@ func (n *Window) Props() Props {
 	p := n.Input.Props()
 	width := len(n.Input.Schema())
 	p.WindowEnd = width + 1
+	if lag := p.LagOf(n.Time); lag < p.Lag {
+		p.Lags = append(slices.Clone(p.Lags), Lag{width, lag}, Lag{width + 1, lag})
+	}
 	switch n.Kind {
 	case Session:
 		p.AppendOnly = false // a later event can merge sessions
@@ -110,6 +127,7 @@ func (n *Aggregate) Props() Props {
 	if n.Session != nil && n.Session.End >= 0 {
 		p.WindowEnd = n.Session.End
 	}
+	p.Timing = in.Timing.mapped(len(n.Groups), func(i int) (int, int64) { return -1, in.lagOf(n.Groups[i]) })
 	return p
 }
 
@@ -118,6 +136,7 @@ func (n *Join) Props() Props {
 	l, r := n.Left.Props(), n.Right.Props()
 	width := len(n.Left.Schema())
 	p := l
+	p.Timing = n.timing(&l.Timing, &r.Timing)
 	switch n.Kind {
 	case Semi, Anti:
 		p.AppendOnly = l.AppendOnly && (n.Lookup || n.Kind == Semi && r.AppendOnly)
@@ -191,6 +210,8 @@ func (n *SetOp) Props() Props {
 	if l.WindowEnd == r.WindowEnd {
 		p.WindowEnd = l.WindowEnd
 	}
+	either := Timing{Lag: max(l.Lag, r.Lag), Times: slices.DeleteFunc(slices.Clone(l.Times), func(c int) bool { return !slices.Contains(r.Times, c) })}
+	p.Timing = either.mapped(len(n.Schema()), func(i int) (int, int64) { return i, max(l.LagOf(i), r.LagOf(i)) })
 	if !n.All {
 		p.Key = make([]int, len(n.Schema()))
 		for i := range p.Key {

@@ -40,6 +40,7 @@ func (n *Expire) Props() Props {
 	if p.WindowEnd >= n.Width {
 		p.WindowEnd = -1
 	}
+	p.Times = slices.DeleteFunc(slices.Clone(p.Times), func(c int) bool { return c >= n.Width })
 	return p
 }
 
