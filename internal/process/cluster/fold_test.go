@@ -243,3 +243,29 @@ func TestAFoldedViewThatWasAwayMissesNothing(t *testing.T) {
 		s.agree(names)
 	}
 }
+
+// TestAGroupThatNoTopicTakesHoldsUpNoOther: it is told, and what is folded beside and after it is sent.
+func TestAGroupThatNoTopicTakesHoldsUpNoOther(t *testing.T) {
+	s := newShop(t)
+	s.declare(`CREATE MATERIALIZED VIEW counted AS SELECT count(*) AS n FROM events`)
+	s.declare(`CREATE MATERIALIZED VIEW large WITH (parallelism = 2) AS SELECT repeat('x', CASE WHEN total % 10 = 7 THEN 1000000 ELSE total::int % 10 END) AS k, count(*) AS n FROM orders GROUP BY 1`)
+	s.declare(`CREATE MATERIALIZED VIEW whole AS SELECT repeat('x', (total % 10)::int) AS k, count(*) AS n FROM orders WHERE total % 10 <> 7 GROUP BY 1`)
+	s.start()
+	random := rand.New(rand.NewPCG(8, 8))
+	for range 4 {
+		s.send(random, 50)
+	}
+	s.until(func() string {
+		if n := s.rows("counted"); n != fmt.Sprint(s.sent) {
+			return "not all is counted: " + n
+		}
+		if a, b := s.rows("whole"), s.rows("large"); a != b || a == "" {
+			return fmt.Sprintf("as a whole:\n%s\nin parts:\n%.1000s", a, b)
+		}
+		return ""
+	})
+	st := s.view("large").Status()
+	if st.Errors == 0 || len(st.RecentErrors) == 0 || !strings.Contains(st.RecentErrors[0].Reason, "the view lacks them") || !strings.Contains(st.Problem, "the view lacks them") {
+		t.Errorf("%d errors %.3000v, problem %q", st.Errors, st.RecentErrors, st.Problem)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -123,25 +124,18 @@ func (f *folds) encode(dst []*kgo.Record, j *job, seq uint64) []*kgo.Record {
 	}
 	headers := []kgo.RecordHeader{{Key: HeaderStep, Value: strconv.AppendUint(nil, seq, 10)}}
 	for k := range max(rows, 1) {
-		b := []byte{'{'}
+		b, last := []byte{'{'}, k == max(rows, 1)-1
 		if rows > 0 {
-			i := k
-			if j.changed.Sel != nil {
-				i = int(j.changed.Sel[k])
-			}
-			for c, v := range j.changed.Cols {
-				if v.IsNull(i) {
-					continue
-				}
-				if len(b) > 1 {
-					b = append(b, ',')
-				}
-				b = append(jsonb.AppendString(b, []byte(j.names[c])), ':')
-				b = f.append(b, j.names[c], v, i)
+			if b = f.group(b, j, k); len(b) > outputMost {
+				j.foldedTooLarge(b, f.topic)
+				b = append(b[:0], '{') // which is no group
 			}
 		}
+		if len(b) == 1 && !last {
+			continue
+		}
 		r := &kgo.Record{Topic: f.topic, Partition: j.share.part, Headers: headers}
-		if k == max(rows, 1)-1 {
+		if last {
 			r.Key = j.positionKey(f.source)
 			if f.timed && j.mark != op.NoTime {
 				if len(b) > 1 {
@@ -155,6 +149,33 @@ func (f *folds) encode(dst []*kgo.Record, j *job, seq uint64) []*kgo.Record {
 		dst = append(dst, r)
 	}
 	return dst
+}
+
+// group appends what the part has folded of its k-th group in the step.
+func (f *folds) group(b []byte, j *job, k int) []byte {
+	i := k
+	if j.changed.Sel != nil {
+		i = int(j.changed.Sel[k])
+	}
+	for c, v := range j.changed.Cols {
+		if v.IsNull(i) {
+			continue
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(jsonb.AppendString(b, []byte(j.names[c])), ':')
+		b = f.append(b, j.names[c], v, i)
+	}
+	return b
+}
+
+// foldedTooLarge notes a group that the topic of the parts does not take. What the view shows lacks its rows.
+func (j *job) foldedTooLarge(group []byte, topic string) {
+	what := fmt.Sprintf("a group has %d bytes as JSON, which is more than topics take; its rows were not sent to topic %s, and the view lacks them", len(group), topic)
+	j.ledger(what, group)
+	j.stat().setProblem(what + "; shorten what it groups by, or make it without parallelism")
+	j.report("a view lacks rows: what a part of it has folded is more than a topic takes", "view", j.name, "bytes", len(group), "topic", topic)
 }
 
 // append appends a value so that it is read as it was.

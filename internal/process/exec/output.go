@@ -106,14 +106,17 @@ const outputMost = 990_000
 
 // tooLarge notes a row that no topic takes.
 func (j *job) tooLarge(r *kgo.Record) {
+	j.ledger(fmt.Sprintf("the row has %d bytes as JSON, which is more than topics take; it was not sent to topic %s", len(r.Value), r.Topic), r.Value)
+}
+
+// ledger notes a row that was not sent, given as JSON.
+func (j *job) ledger(why string, row []byte) {
 	s, now := j.stat(), int64(0)
 	if j.ctx != nil { // else it is a table
 		now = j.ctx.Env.Now
 	}
 	s.errs.Add(1)
-	s.bad(&s.mu.errors, now, fmt.Sprintf("the row has %d bytes as JSON, which is more than topics take; it was not sent to topic %s", len(r.Value), r.Topic), func() BadRow {
-		return BadRow{Row: shortened(string(r.Value))}
-	})
+	s.bad(&s.mu.errors, now, why, func() BadRow { return BadRow{Row: shortened(string(row))} })
 }
 
 func (o *output) sameKey(cols []*vec.Vector, a, b int) bool {
