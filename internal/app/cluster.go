@@ -297,14 +297,14 @@ func onlyOne(err error) error {
 	return err
 }
 
-// clusterProblems are why views of the cluster do not run.
+// clusterProblems are why views of the cluster do not run, and what keeps processes from working together.
 func (n *node) clusterProblems() []config.Problem {
 	if n.nodes == nil {
 		return nil
 	}
 	var out []config.Problem
-	for _, text := range n.nodes.Problems() {
-		out = append(out, config.Problem{File: "sql", Line: 1, Column: 1, Message: text, Hint: "drop one of them and make it anew together with the view that reads both"})
+	for _, p := range n.nodes.Problems() {
+		out = append(out, config.Problem{File: "sql", Line: 1, Column: 1, Message: p.Message, Hint: p.Hint})
 	}
 	return out
 }

@@ -66,6 +66,7 @@ type Node struct {
 	run     uint64
 	started time.Time
 
+	unlike    unlike // of the goroutine that listens
 	splitting sync.Mutex
 	mu        struct {
 		sync.Mutex
@@ -73,8 +74,10 @@ type Node struct {
 		wholes   wholes
 		applied  bool
 		places   map[string]place
-		problems []string
-		changed  chan struct{} // closed and replaced when objects, places or duties change
+		problems []Problem         // of the objects
+		prints   map[string]string // of the objects: see printsOf
+		others   []Problem         // with other processes
+		changed  chan struct{}     // closed and replaced when objects, places or duties change
 	}
 }
 
@@ -98,7 +101,8 @@ func New(ctx context.Context, cfg Config, c *log.Cluster) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, cluster: c, keeping: newDuty(), pulses: newPulses(cfg.Name), run: rand.Uint64(), started: time.Now().UTC()}
+	n := &Node{cfg: cfg, cluster: c, keeping: newDuty(), run: rand.Uint64(), started: time.Now().UTC()}
+	n.pulses = newPulses(cfg.Name, n.run)
 	n.mu.places, n.mu.changed = map[string]place{}, make(chan struct{})
 	for k := range int(counts[TasksTopic]) - 1 {
 		ec := cfg.Engine
@@ -210,6 +214,7 @@ const placing = 5 * time.Second
 func (n *Node) Apply(ctx context.Context, want exec.Objects) error {
 	n.mu.Lock()
 	n.mu.objects, n.mu.wholes, n.mu.applied = exec.Divide(want), wholesOf(want), true
+	n.mu.prints = printsOf(n.mu.objects)
 	n.signalLocked()
 	n.mu.Unlock()
 	deadline, cancel := context.WithTimeout(ctx, placing)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -57,10 +58,16 @@ func (n *Node) join(ctx context.Context) error {
 	for ctx.Err() == nil {
 		poll, cancel := context.WithTimeout(ctx, 2*time.Second)
 		for _, e := range client.PollFetches(poll).Errors() {
-			if poll.Err() == nil && !errors.Is(e.Err, context.Canceled) {
+			switch {
+			case poll.Err() != nil || errors.Is(e.Err, context.Canceled):
+				continue
+			case errors.Is(e.Err, kerr.FencedInstanceID):
+				n.cfg.Log.Error("another process of the same name has taken the place of this one in the cluster, which runs no views any more: give each a name of its own, cluster: {node: NAME} in its myelin.yaml, and start them again",
+					"node", n.cfg.Name, "error", e.Err)
+			default:
 				n.cfg.Log.Warn("taking part in the cluster", "error", e.Err)
-				wait(ctx, nil, time.Second)
 			}
+			wait(ctx, nil, time.Second)
 		}
 		cancel()
 		if w := n.weights(); n.keeping.mine() && !slices.Equal(w, weights) { // views came or went: the tasks may be divided better

@@ -180,7 +180,10 @@ func (n *Node) split(ctx context.Context) (left int, err error) {
 	}
 	_, refused := settle(objects, places, len(n.tasks))
 	n.mu.Lock()
-	n.mu.problems = slices.Sorted(maps.Values(refused))
+	n.mu.problems = nil
+	for _, text := range slices.Sorted(maps.Values(refused)) {
+		n.mu.problems = append(n.mu.problems, Problem{text, "drop one of them and make it anew together with the view that reads both"})
+	}
 	n.mu.Unlock()
 	parts := make([]exec.Objects, len(n.tasks))
 	task := map[string]int{}
@@ -240,11 +243,14 @@ func (n *Node) split(ctx context.Context) (left int, err error) {
 	return left, nil
 }
 
-// Problems are why views do not run, in plain words.
-func (n *Node) Problems() []string {
+// Problem is what keeps views from running, or processes from working together, in plain words, and what to do.
+type Problem struct{ Message, Hint string }
+
+// Problems are those that there are.
+func (n *Node) Problems() []Problem {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return slices.Clone(n.mu.problems)
+	return slices.Concat(n.mu.problems, n.mu.others)
 }
 
 // weights is how many objects each partition of TasksTopic stands for.

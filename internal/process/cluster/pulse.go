@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -30,6 +31,8 @@ type beat struct {
 	About
 	Keeper bool      `json:"keeper,omitempty"`
 	Tasks  []Running `json:"tasks,omitempty"`
+	// Objects are what it has been told to run, by name, with their fingerprints. Only some beats say so.
+	Objects map[string]string `json:"objects,omitempty"`
 }
 
 // About is what is worth knowing of a process besides what it runs.
@@ -67,9 +70,14 @@ func (n *Node) pulse(ctx context.Context) error {
 			n.cfg.Log.Warn("telling other processes that this one is there", "error", err)
 		}
 	}
-	for ctx.Err() == nil {
+	var told map[string]string
+	for k := 0; ctx.Err() == nil; k++ {
 		changed := n.changes()
-		send(ctx, n.beat())
+		b := n.beat()
+		if objects := n.prints(); k%objectsEvery == 0 || !maps.Equal(objects, told) {
+			b.Objects, told = objects, objects
+		}
+		send(ctx, b)
 		wait(ctx, changed, pulseEvery)
 	}
 	// Who is stopped has left the group itself, and is not missed.
@@ -113,6 +121,7 @@ func (n *Node) listen(ctx context.Context) error {
 		for _, name := range n.pulses.silent(time.Now()) {
 			n.expel(ctx, name)
 		}
+		n.compare(time.Now())
 	}
 	return nil
 }

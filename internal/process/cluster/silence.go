@@ -28,10 +28,12 @@ const (
 // pulses is what was heard of the processes.
 type pulses struct {
 	self string
+	run  uint64
 	mu   struct {
 		sync.Mutex
 		peers map[string]*peer
-		own   int // beats of ours that came through
+		runs  map[string]map[uint64]*namesake // of each name, the processes that call themselves so
+		own   int                             // beats of ours that came through
 	}
 }
 
@@ -45,9 +47,9 @@ type peer struct {
 	asked    bool          // to be given up, in this silence
 }
 
-func newPulses(self string) *pulses {
-	p := &pulses{self: self}
-	p.mu.peers = map[string]*peer{}
+func newPulses(self string, run uint64) *pulses {
+	p := &pulses{self: self, run: run}
+	p.mu.peers, p.mu.runs = map[string]*peer{}, map[string]map[uint64]*namesake{}
 	return p
 }
 
@@ -55,7 +57,11 @@ func newPulses(self string) *pulses {
 func (p *pulses) hear(b beat, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.nameLocked(b, now)
 	if b.Node == p.self {
+		if b.Run != p.run {
+			return // it says nothing of how our own beats come through
+		}
 		p.mu.own++
 	}
 	x := p.mu.peers[b.Node]
@@ -73,6 +79,9 @@ func (p *pulses) hear(b beat, now time.Time) {
 		x.gap = max(now.Sub(x.heard), time.Duration(float64(x.gap)*gapFades))
 	default:
 		x.gap = time.Duration(float64(x.gap) * gapFades)
+	}
+	if b.Objects == nil {
+		b.Objects = x.beat.Objects
 	}
 	x.beat, x.heard, x.own, x.asked = b, now, p.mu.own, false
 }

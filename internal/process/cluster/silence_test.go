@@ -14,7 +14,7 @@ type hearing struct {
 }
 
 func newHearing(self string) *hearing {
-	return &hearing{newPulses(self), time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC), map[string]uint64{}}
+	return &hearing{newPulses(self, 0), time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC), map[string]uint64{}}
 }
 
 // pass lets time go by, in which these processes beat every so often; it returns whom it gave up, and after how long.
