@@ -51,10 +51,14 @@ func (a *arena) at(ref uint64) []byte {
 	return a.chunks[ref>>chunkBits][off : off+n : off+n]
 }
 
-// reset empties the arena and keeps its last chunk's memory.
+// reset empties the arena and keeps its last chunk's memory, unless that is larger than a place in a chunk can tell.
 func (a *arena) reset() {
 	if n := len(a.chunks); n > 0 {
-		a.chunks = append(a.chunks[:0], a.chunks[n-1][:0])
+		last := a.chunks[n-1]
+		clear(a.chunks)
+		if a.chunks = a.chunks[:0]; cap(last) <= chunkSize {
+			a.chunks = append(a.chunks, last[:0])
+		}
 	}
 	a.used, a.waste = 0, 0
 }

@@ -120,3 +120,25 @@ func BenchmarkMapCount(b *testing.B) {
 		})
 	}
 }
+
+// TestStringsOfAClearedMapAreTheirOwn has a map that is cleared keep the memory of a string longer than a chunk.
+func TestStringsOfAClearedMapAreTheirOwn(t *testing.T) {
+	m := NewMap(1, 0, 0)
+	put := func(i, size int) {
+		id, _ := m.Upsert(fmt.Append(nil, "key ", i))
+		m.SetBlob(id, 0, bytes.Repeat([]byte{byte(i)}, size))
+	}
+	put(0, 10)
+	put(1, 4*chunkSize)
+	m.Clear()
+	const strings, size = 800, 1000
+	for i := range strings {
+		put(i, size)
+	}
+	for i := range strings {
+		id, ok := m.Find(fmt.Append(nil, "key ", i))
+		if !ok || !bytes.Equal(m.Blob(m.At(id)[0]), bytes.Repeat([]byte{byte(i)}, size)) {
+			t.Fatalf("%d is not there as it was", i)
+		}
+	}
+}
