@@ -20,6 +20,8 @@ type ReaderConfig struct {
 	Buffer int
 	// Uncommitted also reads records of open and aborted transactions.
 	Uncommitted bool
+	// Cuts is set by who asks for Cut: a partition that has lost records is no longer read then. Else it is read again once it has grown.
+	Cuts bool
 	// Now is the clock of Known; nil: nobody asks.
 	Now func() int64
 }
@@ -70,6 +72,7 @@ type partition struct {
 	bytes   int
 	chunks  []*Chunk
 	retryAt time.Time
+	cut     cut
 	// eager: what came last could not be unpacked, so that what comes is unpacked at once.
 	eager bool
 }
@@ -227,7 +230,7 @@ func (r *Reader) refuse(c *Chunk, err error) {
 	// A partition of its own: a fetch of the old one may be under way.
 	r.mu.parts[p.partitionID] = &partition{
 		partitionID: p.partitionID, uuid: p.uuid, leader: p.leader, next: c.From, end: p.end, start: p.start, known: p.known,
-		retryAt: time.Now().Add(retryAfter), eager: true,
+		cut: p.cut, retryAt: time.Now().Add(retryAfter), eager: true,
 	}
 	r.kickLocked()
 }

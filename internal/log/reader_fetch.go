@@ -63,6 +63,7 @@ func (r *Reader) askLeaders(ctx context.Context, topics map[string]bool) error {
 	if err != nil {
 		return err
 	}
+	r.checkEpochs(ctx, resp)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, t := range resp.Topics {
@@ -136,7 +137,7 @@ func (r *Reader) nextFetch(broker int32) (*kmsg.FetchRequest, []*partition, Mome
 	now := time.Now()
 	topics := map[string]int{}
 	for _, p := range r.mu.parts {
-		if p.leader != broker {
+		if p.leader != broker || p.cut.noted {
 			continue
 		}
 		if p.bytes >= r.cfg.Buffer {
@@ -239,9 +240,10 @@ func (r *Reader) takePartition(
 	case errors.Is(err, kerr.OffsetOutOfRange):
 		// What lay there was deleted: go on at the first offset that is left, and let the user see the jump.
 		var serr error
-		if start, serr = r.firstOffset(ctx, p); serr == nil && start > from {
+		if start, serr = r.offsetOf(ctx, p, -2); serr == nil && start > from {
 			c.To, c.Lost, err = start, true, nil
 		} else if serr == nil {
+			r.behindEnd(ctx, p)
 			err = fmt.Errorf("offset %d is behind the end: records were lost, or the topic was made anew: %w", from, err)
 		}
 	}
@@ -260,6 +262,7 @@ func (r *Reader) takePartition(
 		end = fp.HighWatermark
 	}
 	p.start, p.end, p.next = start, max(end, c.To), c.To
+	p.cut.read(c.Lost, fp.RecordBatches)
 	if c.To > from {
 		p.eager = false
 		chunks := []*Chunk{c}
@@ -277,26 +280,4 @@ func (r *Reader) takePartition(
 		p.known = sent
 	}
 	return nil
-}
-
-// firstOffset asks for the first offset that a partition still has.
-func (r *Reader) firstOffset(ctx context.Context, p *partition) (int64, error) {
-	req := kmsg.NewPtrListOffsetsRequest()
-	req.ReplicaID, req.IsolationLevel = -1, 0
-	rt := kmsg.NewListOffsetsRequestTopic()
-	rt.Topic = p.topic
-	rp := kmsg.NewListOffsetsRequestTopicPartition()
-	rp.Partition, rp.Timestamp = p.n, -2
-	rt.Partitions = append(rt.Partitions, rp)
-	req.Topics = append(req.Topics, rt)
-	resp, err := req.RequestWith(ctx, r.client)
-	if err != nil {
-		return -1, err
-	}
-	for _, t := range resp.Topics {
-		for _, tp := range t.Partitions {
-			return tp.Offset, kerr.ErrorForCode(tp.ErrorCode)
-		}
-	}
-	return -1, kerr.UnknownTopicOrPartition
 }

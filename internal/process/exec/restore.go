@@ -380,7 +380,7 @@ func (t *task) find(name string) *job { return t.jobs[name] }
 
 // newGroup adds an empty group.
 func (t *task) newGroup(id uint32) (*group, error) {
-	r, err := t.cluster.NewReader(log.ReaderConfig{MaxWait: t.cfg.Poll, Now: func() int64 { return t.cfg.Clock.Now().UnixMicro() }})
+	r, err := t.cluster.NewReader(log.ReaderConfig{MaxWait: t.cfg.Poll, Cuts: true, Now: func() int64 { return t.cfg.Clock.Now().UnixMicro() }})
 	if err != nil {
 		return nil, err
 	}
@@ -463,6 +463,10 @@ func (t *task) reread(ctx context.Context, g *group, r offsets, clock int64) err
 		g.fetch()
 		pc, ok := in.next(p, t.cfg.MaxRows, r.To)
 		if !ok {
+			if end, lost := g.reader.Cut(r.Topic, r.Partition); lost {
+				t.cfg.Log.Error("records that views had read are not in the log any more; the steps that they took with them cannot be taken again", "topic", r.Topic, "partition", r.Partition, "from", end, "to", r.To-1)
+				return nil
+			}
 			if err := awaitRecords(ctx, g); err != nil {
 				return fmt.Errorf("reading %s/%d at offset %d again: %w", r.Topic, r.Partition, p.pos, err)
 			}

@@ -16,7 +16,8 @@ import (
 
 // Topics that views read are others' and may change under them. Partitions that they get are read from their beginning. Where one was
 // deleted and made anew, offsets begin again and mean other records: a group notes the ids of its topics with its positions, and the
-// views that read such a topic stand still until somebody decides whether they go on with the new one.
+// views that read such a topic stand still until somebody decides whether they go on with the new one. So do those that have read records
+// which the topic has lost since (log.Reader.Cut).
 
 // topicsEvery is how often topics are looked at.
 const topicsEvery = 5 * time.Second
@@ -163,6 +164,7 @@ func (t *task) seeTopics(ctx context.Context, listed map[string]topicSeen) {
 				err = t.readMore(ctx, g, in.topic)
 			default:
 				t.tellBack(g, in.topic)
+				err = t.seeCuts(g, in)
 			}
 			if err != nil {
 				t.cfg.Log.Warn("reading a topic that changed failed; trying again", "topic", in.topic, "error", err)
@@ -195,21 +197,39 @@ func (t *task) readMore(ctx context.Context, g *group, topic string) error {
 	return nil
 }
 
-// topicAnew deals with a topic that was deleted and made anew. Views that can stand still do so; the others, and sinks with queries of
-// their own, go on with the new topic. Until the flush that notes it is durable no step is taken: recorded steps before it mean the
-// old topic, those behind it the new one.
+// topicAnew deals with a topic that was deleted and made anew.
 func (t *task) topicAnew(ctx context.Context, g *group, in *input, now topicSeen) error {
 	starts, err := t.startOffsets(ctx, in.topic)
 	if err != nil || starts == nil {
 		return err
 	}
+	return t.change(g, in, changed{
+		what:   fmt.Sprintf("topic %s was deleted and made anew: what the view shows comes from the old one", in.topic),
+		stands: "Resume it to go on with all that the new topic holds, or create it anew (CREATE OR REPLACE) to begin from nothing",
+		goesOn: "since then also from all that the new one holds",
+		reads:  func(*job) bool { return true },
+		rewind: func(g *group) { t.rewind(g, in.topic, now.id, starts) },
+	})
+}
+
+// changed is what became of a topic that views read.
+type changed struct {
+	what           string // in plain words
+	stands, goesOn string // what is to be said of views that stand still since then, and of those that go on
+	reads          func(j *job) bool
+	rewind         func(g *group) // has a group read the topic as it is now
+}
+
+// change deals with a topic whose offsets mean other records than they did. Views that can stand still do so; the others, and sinks with queries
+// of their own, go on. Until the flush that notes it is durable no step is taken: recorded steps before it mean the old records, those
+// behind it the new ones.
+func (t *task) change(g *group, in *input, c changed) error {
 	var jobs []*job
 	for _, x := range in.targets {
-		if !slices.Contains(jobs, x.job) {
+		if !slices.Contains(jobs, x.job) && c.reads(x.job) {
 			jobs = append(jobs, x.job)
 		}
 	}
-	what := fmt.Sprintf("topic %s was deleted and made anew: what the view shows comes from the old one", in.topic)
 	for _, j := range jobs {
 		tied := j.tied()
 		if j.group != g || slices.ContainsFunc(tied, func(x *job) bool { return x.group != g || !x.canStandAside() }) {
@@ -218,25 +238,62 @@ func (t *task) topicAnew(ctx context.Context, g *group, in *input, now topicSeen
 		if err := t.standAside(tied); err != nil {
 			return err
 		}
-		j.group.why = what + ". Resume it to go on with all that the new topic holds, or create it anew (CREATE OR REPLACE) to begin from nothing"
-		t.rewind(j.group, in.topic, now.id, starts)
+		j.group.why = c.what + ". " + c.stands
+		c.rewind(j.group)
 		for _, x := range tied {
 			x.stat().setProblem(j.group.why)
-			t.cfg.Log.Error("a view stands still: a topic that it reads was deleted and made anew", "view", x.name, "topic", in.topic)
+			t.cfg.Log.Error("a view stands still, as a topic that it reads changed", "view", x.name, "topic", in.topic, "what", c.what)
 		}
 	}
 	for _, j := range jobs {
 		if j.group.paused {
 			continue
 		}
-		j.stat().setProblem(what + ", and since then from all that the new one holds, too; create it anew (CREATE OR REPLACE) if that is not what you want")
-		t.cfg.Log.Error("a view goes on with a topic that was deleted and made anew", "view", j.name, "topic", in.topic)
+		j.stat().setProblem(c.what + ", and " + c.goesOn + "; create it anew (CREATE OR REPLACE) if that is not what you want")
+		t.cfg.Log.Error("a view goes on with a topic that changed", "view", j.name, "topic", in.topic, "what", c.what)
 	}
 	if slices.Contains(t.groups, g) && !g.paused {
-		t.rewind(g, in.topic, now.id, starts)
+		c.rewind(g)
 	}
 	t.hold = max(t.hold, t.flush.now())
 	return nil
+}
+
+// seeCuts finds partitions that have lost records which were read.
+func (t *task) seeCuts(g *group, in *input) error {
+	for _, p := range in.parts {
+		end, lost := g.reader.Cut(in.topic, p.n)
+		if !lost {
+			continue
+		}
+		if p.pos <= end { // they were only fetched
+			t.readFrom(g, in.topic, p.n, p.pos)
+			continue
+		}
+		return t.change(g, in, changed{ // of the others, in the new groups, next time
+			what: fmt.Sprintf("the records of %s/%d at the offsets %d up to %d are not in the log any more (its brokers chose a leader that lacked them, or put back an older copy), but in what the view shows",
+				in.topic, p.n, end, p.pos-1),
+			stands: "Resume it to go on with what came in their place, or create it anew (CREATE OR REPLACE) from what the topic holds",
+			goesOn: "what came in their place",
+			reads:  func(j *job) bool { return j.share.has(p.n) },
+			rewind: func(g *group) { t.readFrom(g, in.topic, p.n, end) },
+		})
+	}
+	return nil
+}
+
+// readFrom has a group read a partition anew from an offset on.
+func (t *task) readFrom(g *group, topic string, n int32, offset int64) {
+	i := slices.IndexFunc(g.inputs, func(in *input) bool { return in.topic == topic })
+	if i < 0 || g.inputs[i].part(n) == nil {
+		return
+	}
+	pos := g.positions()
+	pos[topic][n] = offset
+	g.inputs[i].part(n).pos = -1 // what was fetched is not to be used
+	if t.rebuild(g, pos, t.now()); g.paused {
+		g.standStill()
+	}
 }
 
 // rewind has a group read a topic that was made anew, from its beginning.

@@ -6,11 +6,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"myelin/internal/process/state"
 )
@@ -29,8 +33,10 @@ func someNumbers(from, n int, key string) []string {
 }
 
 // counting is a world with one partition of numbers, whose views have counted n of them.
-func counting(t *testing.T, n int) *world {
-	w := newWorld(t, 1)
+func counting(t *testing.T, n int) *world { return countingOn(t, n, brokers(t)) }
+
+func countingOn(t *testing.T, n int, brokers []string) *world {
+	w := newWorldOn(t, 1, brokers)
 	w.mustDeclare(countsDDL)
 	w.start()
 	w.send("numbers", someNumbers(0, n, "a")...)
@@ -302,4 +308,91 @@ func TestTheClockWasFarAhead(t *testing.T) {
 	w.settle()
 	flushed(2)
 	w.until("windows close on the quiet stream", func() bool { w.clock.Advance(time.Second); return strings.Contains(w.rows("closed"), ":20 | 6") })
+}
+
+// TestATopicThatLostRecords has the brokers choose a leader that lacks records which views have read.
+func TestATopicThatLostRecords(t *testing.T) {
+	for _, down := range []bool{false, true} {
+		fake, err := kfake.NewCluster(kfake.NumBrokers(2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(fake.Close)
+		w := countingOn(t, 20, fake.ListenAddrs())
+		if err := w.engine.Flush(w.ctx); err != nil {
+			t.Fatal(err)
+		}
+		if down {
+			w.stop()
+		}
+		lost := atomic.Bool{}
+		lost.Store(true)
+		endsAt(fake, "numbers", 15, &lost)
+		if err := fake.MoveTopicPartition("numbers", 0, 1-fake.LeaderFor("numbers", 0)); err != nil {
+			t.Fatal(err)
+		}
+		if down {
+			w.start()
+		}
+		w.until("the views stand still", func() bool {
+			w.clock.Advance(time.Second)
+			return w.status("per_key").Phase == Paused && w.status("closed").Phase == Paused
+		})
+		if s := w.status("per_key").Problem; !strings.Contains(s, "the records of numbers/0 at the offsets 15 up to 19 are not in the log any more") || !strings.Contains(s, "Resume it") {
+			t.Errorf("problem %q", s)
+		}
+		if w.rows("per_key") != "a | 20 | 190" {
+			t.Errorf("while it stands still: %s", w.rows("per_key"))
+		}
+		w.crash()
+		w.until("the views stand still after a restart", func() bool { return w.status("per_key").Phase == Paused })
+		lost.Store(false) // what is there of the offsets from 15 on came in the place of what was lost
+		w.sendTo("numbers", 0, someNumbers(20, 1, "b")...)
+		for _, v := range []string{"per_key", "closed"} {
+			if err := w.engine.Resume(w.ctx, v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.until("what came in their place is counted, too", func() bool { return w.rows("per_key") == "a | 25 | 275\nb | 1 | 20" })
+		if s := w.status("per_key"); s.Problem != "" {
+			t.Errorf("afterwards: %q", s.Problem)
+		}
+		w.stop()
+	}
+}
+
+// endsAt has a topic with one partition be, as long as on says, as if it ended at an offset.
+func endsAt(fake *kfake.Cluster, topic string, end int64, on *atomic.Bool) {
+	id := fake.TopicInfo(topic).TopicID
+	fake.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		f := req.(*kmsg.FetchRequest)
+		resp := f.ResponseKind().(*kmsg.FetchResponse)
+		behind := false
+		for _, t := range f.Topics {
+			rt := kmsg.FetchResponseTopic{Topic: t.Topic, TopicID: t.TopicID}
+			for _, p := range t.Partitions {
+				rp := kmsg.NewFetchResponseTopicPartition()
+				rp.Partition = p.Partition
+				if t.TopicID == id && p.FetchOffset > end {
+					behind, rp.ErrorCode = true, kerr.OffsetOutOfRange.Code
+				}
+				rt.Partitions = append(rt.Partitions, rp)
+			}
+			resp.Topics = append(resp.Topics, rt)
+		}
+		return resp, nil, behind && on.Load()
+	})
+	fake.ControlKey(int16(kmsg.ListOffsets), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		f := req.(*kmsg.ListOffsetsRequest)
+		if !on.Load() || len(f.Topics) != 1 || f.Topics[0].Topic != topic || f.Topics[0].Partitions[0].Timestamp != -1 {
+			return nil, nil, false
+		}
+		resp := f.ResponseKind().(*kmsg.ListOffsetsResponse)
+		p := kmsg.NewListOffsetsResponseTopicPartition()
+		p.Offset = end
+		resp.Topics = []kmsg.ListOffsetsResponseTopic{{Topic: topic, Partitions: []kmsg.ListOffsetsResponseTopicPartition{p}}}
+		return resp, nil, true
+	})
 }

@@ -46,7 +46,12 @@ var noon = time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)
 
 func newWorld(t *testing.T, parts int32) *world {
 	t.Helper()
-	cluster, err := log.Open(log.Config{Brokers: brokers(t)})
+	return newWorldOn(t, parts, brokers(t))
+}
+
+func newWorldOn(t *testing.T, parts int32, brokers []string) *world {
+	t.Helper()
+	cluster, err := log.Open(log.Config{Brokers: brokers})
 	if err != nil {
 		t.Fatal(err)
 	}
