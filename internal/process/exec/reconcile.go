@@ -2,6 +2,7 @@ package exec
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -345,6 +346,9 @@ type watched struct {
 
 // loadFiles brings tables in line with their files where those have changed.
 func (t *task) loadFiles(ctx context.Context) error {
+	if ready, err := t.ownTables(ctx); err != nil || !ready {
+		return err
+	}
 	for _, j := range t.main().jobs {
 		if j.query != nil {
 			continue
@@ -368,6 +372,9 @@ func (t *task) loadFiles(ctx context.Context) error {
 		if err == nil {
 			w.path, w.size, w.mod = path, info.Size(), info.ModTime()
 			err = t.loadFile(ctx, j, w)
+		}
+		if errors.Is(err, ErrFenced) {
+			return err
 		}
 		if err != nil {
 			if ctx.Err() != nil {
@@ -394,8 +401,7 @@ func (t *task) loadFile(ctx context.Context, j *job, w *watched) error {
 	if err != nil || len(recs) == 0 {
 		return err
 	}
-	results := t.steps.ProduceSync(ctx, recs...)
-	if err := results.FirstErr(); err != nil {
+	if err := t.sendRows(ctx, recs); err != nil {
 		return fmt.Errorf("sending the rows of table %s: %w", j.name, err)
 	}
 	for _, r := range recs {

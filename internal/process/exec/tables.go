@@ -2,6 +2,7 @@ package exec
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -163,6 +164,54 @@ func (j *job) diffFile(path string) ([]*kgo.Record, error) {
 		}
 	}
 	return recs, nil
+}
+
+// tableSender sends what files change. Where other processes may take the task over it does so in transactions: one that was replaced, and
+// does not know, sends nothing more once its successor has begun.
+type tableSender struct {
+	txn    txn
+	begun  bool
+	behind int64 // offset in TablesTopic behind all that predecessors sent
+}
+
+// rowsAtOnce is how many rows go into one transaction.
+const rowsAtOnce = 10_000
+
+// ownTables makes sure that no predecessor sends rows any more, and reports whether all that they sent was read: what a file changes is
+// found by comparing.
+func (t *task) ownTables(ctx context.Context) (ready bool, err error) {
+	at, s := t.main().tables, &t.rows
+	if !t.cfg.Shared || at == nil {
+		return true, nil
+	}
+	if !s.begun {
+		if err = s.txn.begin(ctx); err == nil {
+			s.behind, err = t.endOf(ctx, TablesTopic)
+		}
+		s.begun = err == nil
+	}
+	switch {
+	case ctx.Err() != nil:
+		return false, context.Cause(ctx)
+	case errors.Is(err, ErrFenced):
+		return false, err
+	case err != nil:
+		t.cfg.Log.Warn("files of tables cannot be loaded yet; trying again", "error", err)
+	}
+	return err == nil && at.pos >= s.behind, nil
+}
+
+// sendRows appends records to the topic of tables, and sets their offsets.
+func (t *task) sendRows(ctx context.Context, recs []*kgo.Record) error {
+	if !t.cfg.Shared {
+		return t.steps.ProduceSync(ctx, recs...).FirstErr()
+	}
+	for some := range slices.Chunk(recs, rowsAtOnce) {
+		if err := t.rows.txn.commit(ctx, some); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tableRows are the rows of a table by key.

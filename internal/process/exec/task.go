@@ -43,6 +43,7 @@ type task struct {
 	look    time.Time    // when to look again at files, and at objects that could not be begun
 	cut     atomic.Int64 // offset in StepsTopic behind the last durable step
 	fence   fence
+	rows    tableSender
 	budget  budget
 	writers writers
 	tells   teller
@@ -58,7 +59,7 @@ type task struct {
 func (e *Engine) Run(ctx context.Context) error {
 	t := &task{
 		Engine: e, jobs: map[string]*job{}, files: map[string]*watched{}, nextID: 1, stale: true,
-		out: newOutbox(&e.cfg, e.cluster),
+		out: newOutbox(&e.cfg, e.cluster), rows: tableSender{txn: txn{cluster: e.cluster, ids: []string{e.cfg.own(TablesTopic)}, once: e.cfg.Shared}},
 	}
 	t.flush = newFlusher(t)
 	t.out.cut = func(ctx context.Context, before int64) { t.cutTopic(ctx, e.cfg.own(OutsTopic), before) }
@@ -143,6 +144,7 @@ func (t *task) close() {
 	}
 	t.flush.txn.close()
 	t.out.txn.close()
+	t.rows.txn.close()
 	t.tells.close()
 	if t.steps != nil {
 		t.steps.Close()
