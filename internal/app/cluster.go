@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"myelin/internal/activate"
+	"myelin/internal/clock"
 	"myelin/internal/config"
 	"myelin/internal/log"
 	"myelin/internal/process/cluster"
@@ -209,10 +210,7 @@ func follow(ctx context.Context, n *node, t *log.Table, each func(string, []byte
 	for ctx.Err() == nil {
 		if err := t.Follow(ctx, each, caughtUp); err != nil {
 			n.Log.Warn("following other processes; trying again", "error", err)
-			select {
-			case <-time.After(time.Second):
-			case <-ctx.Done():
-			}
+			_ = clock.Pause(ctx, time.Second)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"myelin/internal/clock"
 	"myelin/internal/log"
 )
 
@@ -47,12 +48,8 @@ func insisting(name string, logger *slog.Logger, f func(context.Context) error) 
 				return err
 			}
 			logger.Warn(name+" stopped and will start again", "error", err)
-			timer := time.NewTimer(time.Second)
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-				timer.Stop()
-				return ctx.Err()
+			if err := clock.Pause(ctx, time.Second); err != nil {
+				return err
 			}
 		}
 	}

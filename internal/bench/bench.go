@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 	"time"
+
+	"myelin/internal/clock"
 )
 
 // Config of a run.
@@ -117,7 +119,7 @@ func startOnce(ctx context.Context, cfg Config) (time.Duration, error) {
 		if time.Since(began) > 20*time.Second {
 			return 0, fmt.Errorf("no event was taken within 20 s (last: %d, %v)", status, err)
 		}
-		if err := pause(ctx, time.Millisecond); err != nil {
+		if err := clock.Pause(ctx, time.Millisecond); err != nil {
 			return 0, err
 		}
 	}
@@ -133,11 +135,11 @@ func idle(ctx context.Context, cfg Config) ([]Figure, error) {
 	if err := s.awaitReady(ctx); err != nil {
 		return nil, err
 	}
-	if err := pause(ctx, 3*time.Second); err != nil {
+	if err := clock.Pause(ctx, 3*time.Second); err != nil {
 		return nil, err
 	}
 	cpu, began := s.cpu(), time.Now()
-	if err := pause(ctx, time.Duration(cfg.Seconds)*time.Second); err != nil {
+	if err := clock.Pause(ctx, time.Duration(cfg.Seconds)*time.Second); err != nil {
 		return nil, err
 	}
 	share := (s.cpu() - cpu).Seconds() / time.Since(began).Seconds()
@@ -156,15 +158,4 @@ func round(d time.Duration) string {
 		return fmt.Sprintf("%.0f ms", float64(d.Microseconds())/1000)
 	}
 	return fmt.Sprintf("%.2f s", d.Seconds())
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"myelin/internal/clock"
 )
 
 const (
@@ -137,7 +139,7 @@ func (s *server) awaitRead(ctx context.Context, records int, deadline time.Time)
 		if time.Now().After(deadline) {
 			return fmt.Errorf("%q of %d visits were read in time", first, records)
 		}
-		if err := pause(ctx, 500*time.Millisecond); err != nil {
+		if err := clock.Pause(ctx, 500*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -154,7 +156,7 @@ func (s *server) awaitVisits(ctx context.Context, users, visits int, deadline ti
 		if time.Now().After(deadline) {
 			return fmt.Errorf("the view has %d users with %d visits and not %d with %d (last: %v)", gotUsers, gotVisits, users, visits, err)
 		}
-		if err := pause(ctx, 3*time.Second); err != nil {
+		if err := clock.Pause(ctx, 3*time.Second); err != nil {
 			return err
 		}
 	}
@@ -176,7 +178,7 @@ func (s *server) ask(ctx context.Context, sql string, args []any, into ...any) e
 func (s *server) awaitQuiet(ctx context.Context, deadline time.Time) error {
 	for time.Now().Before(deadline) {
 		before := s.cpu()
-		if err := pause(ctx, 6*time.Second); err != nil {
+		if err := clock.Pause(ctx, 6*time.Second); err != nil {
 			return err
 		}
 		if s.cpu()-before < 300*time.Millisecond {
@@ -208,7 +210,7 @@ func (s *server) answerAfterKill(ctx context.Context, n, again int) (ready, answ
 		if right {
 			return ready, time.Since(began), nil
 		}
-		if err := pause(ctx, 20*time.Millisecond); err != nil {
+		if err := clock.Pause(ctx, 20*time.Millisecond); err != nil {
 			return 0, 0, err
 		}
 	}

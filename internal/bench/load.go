@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"myelin/internal/clock"
 )
 
 // batch encodes n order events of about 600 bytes; the first has the number from.
@@ -151,7 +153,7 @@ func (l *stopwatch) send(ctx context.Context, s *server, rate int) error {
 	began := time.Now()
 	for i := range l.sent {
 		at := began.Add(time.Duration(i) * time.Second / time.Duration(rate))
-		if err := pause(ctx, time.Until(at)); err != nil {
+		if err := clock.Pause(ctx, time.Until(at)); err != nil {
 			break
 		}
 		l.mu.Lock()

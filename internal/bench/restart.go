@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"myelin/internal/clock"
 )
 
 // restartBytes is how much log a restart is measured with, counted in events.
@@ -53,7 +55,7 @@ func (s *server) fill(ctx context.Context, total int64) error {
 				}
 				if status == http.StatusOK {
 					sent.Add(int64(len(body)))
-				} else if err := pause(ctx, 100*time.Millisecond); err != nil {
+				} else if err := clock.Pause(ctx, 100*time.Millisecond); err != nil {
 					return err
 				}
 			}
@@ -80,7 +82,7 @@ func (s *server) awaitRelease(ctx context.Context, atMost time.Duration) error {
 		if err == nil && overview.Balance.In > 0 && overview.Balance.Pending == 0 && !overview.Balance.Counting {
 			return nil
 		}
-		if err := pause(ctx, 200*time.Millisecond); err != nil {
+		if err := clock.Pause(ctx, 200*time.Millisecond); err != nil {
 			return err
 		}
 	}

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"myelin/internal/clock"
 )
 
 // The spike: a quiet installation of which, within a second, everybody wants something. Half of the connections speak HTTP, half
@@ -129,7 +131,7 @@ func percentile(took []time.Duration, p int) time.Duration {
 }
 
 func (r *spikeRun) watchRSS(ctx context.Context) {
-	for pause(ctx, 100*time.Millisecond) == nil {
+	for clock.Pause(ctx, 100*time.Millisecond) == nil {
 		if rss := r.s.rss(); rss > r.maxRSS.Load() {
 			r.maxRSS.Store(rss)
 		}
@@ -158,7 +160,7 @@ func (r *spikeRun) calm(ctx context.Context, lasts time.Duration) ([]time.Durati
 	began := time.Now()
 	for i := 0; ; i++ {
 		at := began.Add(time.Duration(i) * time.Second / calmRate)
-		if at.Sub(began) >= lasts || pause(ctx, time.Until(at)) != nil {
+		if at.Sub(began) >= lasts || clock.Pause(ctx, time.Until(at)) != nil {
 			break
 		}
 		due <- at
@@ -213,7 +215,7 @@ func (r *spikeRun) storm(ctx context.Context, connections int, lasts time.Durati
 	var all sync.WaitGroup
 	for i, send := range clients {
 		all.Go(func() {
-			if pause(ctx, time.Duration(i)*time.Second/time.Duration(connections)) != nil {
+			if clock.Pause(ctx, time.Duration(i)*time.Second/time.Duration(connections)) != nil {
 				return
 			}
 			if err := send(ctx, deadline); err != nil && ctx.Err() == nil {
@@ -276,7 +278,7 @@ func (r *spikeRun) post(ctx context.Context, c *http.Client, s shot) error {
 			if err != nil {
 				return fmt.Errorf("429 without Retry-After: %w", err)
 			}
-			if err := pause(ctx, time.Duration(seconds)*time.Second); err != nil {
+			if err := clock.Pause(ctx, time.Duration(seconds)*time.Second); err != nil {
 				return err
 			}
 		default:
@@ -300,7 +302,7 @@ func (r *spikeRun) overKafka(ctx context.Context, deadline time.Time, next shot,
 		r.events.Add(int64(next.n))
 		if throttle > 0 {
 			r.slowed.Add(1)
-			if err := pause(ctx, min(throttle, time.Until(deadline))); err != nil {
+			if err := clock.Pause(ctx, min(throttle, time.Until(deadline))); err != nil {
 				return err
 			}
 		}

@@ -17,6 +17,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"myelin/internal/clock"
 )
 
 // Config says where the brokers are.
@@ -226,7 +228,7 @@ func (c *Cluster) awaitTopics(ctx context.Context, names []string) (map[string]i
 		if len(missing) == 0 {
 			return counts, nil
 		}
-		if err := pause(ctx, topicPollEvery); err != nil {
+		if err := clock.Pause(ctx, topicPollEvery); err != nil {
 			return nil, fmt.Errorf("waiting for topics %s: %w", strings.Join(missing, ", "), err)
 		}
 	}

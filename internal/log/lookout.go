@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"myelin/internal/clock"
 )
 
 // lookout finds brokers that hang. The system still takes connections for such a broker, and requests; only answers never come, and
@@ -178,7 +180,7 @@ func (l *lookout) look(h *host) {
 		ended := l.lose(h)
 		l.log.Warn("a broker hangs; it is treated as gone until it answers", "broker", h.addr, "connections", ended)
 		for l.ctx.Err() == nil && !l.answers(h.addr) {
-			_ = pause(l.ctx, askAgain)
+			_ = clock.Pause(l.ctx, askAgain)
 		}
 	}
 	l.mu.Lock()

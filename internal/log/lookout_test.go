@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"myelin/internal/clock"
 )
 
 // hosts are brokers that answer each request with four bytes, or nothing while they hang.
@@ -108,7 +110,7 @@ func TestABrokerThatHangsIsTreatedAsGone(t *testing.T) {
 			t.Fatalf("the other broker: %v", err)
 		}
 		h.hang("one:9092", false)
-		_ = pause(t.Context(), 5*time.Second)
+		_ = clock.Pause(t.Context(), 5*time.Second)
 		again, err := l.connect(t.Context(), "tcp", "one:9092")
 		if err != nil {
 			t.Fatal(err)
@@ -138,7 +140,7 @@ func hold(t *testing.T, l *lookout) *watched {
 func TestABrokerThatHoldsARequestIsThere(t *testing.T) {
 	lookedAt(t, func(t *testing.T, h *hosts, l *lookout, one, two net.Conn) {
 		held := hold(t, l)
-		_ = pause(t.Context(), time.Minute)
+		_ = clock.Pause(t.Context(), time.Minute)
 		if l.hangs(held.host) {
 			t.Fatal("a broker that answers others is treated as gone")
 		}
@@ -187,7 +189,7 @@ func TestABrokerThatIsHeardOfIsNotAsked(t *testing.T) {
 			if _, err := after(t, one); err != nil {
 				t.Fatal(err)
 			}
-			_ = pause(t.Context(), suspectAfter/2)
+			_ = clock.Pause(t.Context(), suspectAfter/2)
 		}
 		h.mu.Lock()
 		defer h.mu.Unlock()
@@ -207,7 +209,7 @@ func TestNoBrokerHangsWhereNoneAnswers(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_ = pause(t.Context(), time.Minute)
+		_ = clock.Pause(t.Context(), time.Minute)
 		if l.hangs(l.host("one:9092")) || l.hangs(l.host("two:9092")) {
 			t.Fatal("brokers are treated as gone though it may be the network")
 		}
@@ -228,7 +230,7 @@ func TestNothingIsAskedWhereAllIsAnswered(t *testing.T) {
 			if _, err := after(t, one); err != nil {
 				t.Fatal(err)
 			}
-			_ = pause(t.Context(), time.Second)
+			_ = clock.Pause(t.Context(), time.Second)
 		}
 		h.mu.Lock()
 		defer h.mu.Unlock()

@@ -10,6 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"myelin/internal/clock"
 )
 
 // directoryMaxAge is how old what is known of the topics may become: so late are new partitions noticed.
@@ -56,7 +58,7 @@ func (d *directory) topic(ctx context.Context, name string, atMost time.Duration
 		if err == nil {
 			err = fmt.Errorf("topic %s: %w", name, kerr.UnknownTopicOrPartition)
 		}
-		if !kerr.IsRetriable(err) && permanent(err) || pause(ctx, topicPollEvery) != nil {
+		if !kerr.IsRetriable(err) && permanent(err) || clock.Pause(ctx, topicPollEvery) != nil {
 			return nil, fmt.Errorf("finding the partitions: %w", err)
 		}
 	}

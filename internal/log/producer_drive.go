@@ -10,6 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"myelin/internal/clock"
 )
 
 const (
@@ -89,7 +91,7 @@ func (p *Producer) await(lanes []*lane) {
 	ctx, cancel := context.WithDeadline(p.ctx, until)
 	defer cancel()
 	wait := min(firstRetryAfter<<min(failures-1, 10), lastRetryAfter)
-	if pause(ctx, wait) == nil {
+	if clock.Pause(ctx, wait) == nil {
 		_ = p.directory.refresh(ctx, time.Now()) // what it could not learn shows as the next failure
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"myelin/internal/clock"
 	"myelin/internal/broker"
 )
 
@@ -335,7 +336,7 @@ func TestFullIsToldBeforeAppendRefuses(t *testing.T) {
 	held := make(chan error, 1)
 	go func() { held <- send(1000 << 10) }()
 	for p.Waiting() == 0 {
-		if pause(ctx, time.Millisecond) != nil {
+		if clock.Pause(ctx, time.Millisecond) != nil {
 			t.Fatal("nothing waits")
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"myelin/internal/clock"
 )
 
 // Table is a small set of keys and values kept in a compacted topic of one partition.
@@ -64,7 +66,7 @@ func offsets(ctx context.Context, list func() (kadm.ListedOffsets, error)) (kadm
 		if err == nil || !kerr.IsRetriable(err) || time.Since(began) > settling {
 			return listed, err
 		}
-		if err := pause(ctx, topicPollEvery); err != nil {
+		if err := clock.Pause(ctx, topicPollEvery); err != nil {
 			return nil, err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"myelin/internal/clock"
 	"myelin/internal/process/state"
 )
 
@@ -238,7 +239,7 @@ func (f *flusher) insist(ctx context.Context, what string, try func() error) err
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		f.task.cfg.Log.Warn(what+" failed; trying again", "error", err)
-		if !pause(ctx, 200*time.Millisecond) {
+		if clock.Pause(ctx, 200*time.Millisecond) != nil {
 			return ctx.Err()
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"myelin/internal/clock"
 	"myelin/internal/log"
 	"myelin/internal/process/plan"
 	"myelin/internal/process/state"
@@ -87,7 +88,7 @@ func (e *Engine) Follow(ctx context.Context) error {
 			e.cfg.Log.Warn("following the views of another process; trying again", "task", e.cfg.Task, "error", err)
 			again = time.Second
 		}
-		if err != nil && !pause(ctx, again) {
+		if err != nil && clock.Pause(ctx, again) != nil {
 			return nil
 		}
 	}

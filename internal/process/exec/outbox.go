@@ -13,6 +13,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"myelin/internal/clock"
 	"myelin/internal/log"
 )
 
@@ -173,7 +174,7 @@ func (o *outbox) run(ctx context.Context) error {
 				return fmt.Errorf("sending changes to output topics: %w", err)
 			}
 			o.log.Warn("sending changes to output topics failed; trying again", "error", err)
-			if !pause(ctx, 200*time.Millisecond) {
+			if clock.Pause(ctx, 200*time.Millisecond) != nil {
 				return ctx.Err()
 			}
 			err = o.resend(ctx, batch)
@@ -252,16 +253,4 @@ func (o *outbox) resend(ctx context.Context, batch []outItem) error {
 		return nil
 	}
 	return o.send(ctx, left)
-}
-
-// pause waits for d and reports whether ctx is still alive.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

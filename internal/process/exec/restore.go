@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"golang.org/x/sync/errgroup"
 
+	"myelin/internal/clock"
 	"myelin/internal/log"
 	"myelin/internal/process/plan"
 	"myelin/internal/process/state"
@@ -528,7 +529,7 @@ func (t *task) endOf(ctx context.Context, topic string) (int64, error) {
 			return o.Offset, nil
 		}
 		// A leader that is new does not know for a moment.
-		if !kerr.IsRetriable(err) || !pause(ctx, 20*time.Millisecond) {
+		if !kerr.IsRetriable(err) || clock.Pause(ctx, 20*time.Millisecond) != nil {
 			return 0, fmt.Errorf("finding the end of topic %s: %w", topic, err)
 		}
 	}
