@@ -77,6 +77,11 @@ func (a *Alone) Shown() []<-chan struct{} {
 // Apply makes the tasks run exactly these objects. If an object is wrong nothing changes.
 func (a *Alone) Apply(ctx context.Context, want exec.Objects) error {
 	parts := portions(exec.Divide(want))
+	for _, o := range parts {
+		if err := exec.CheckObjects(o); err != nil {
+			return err
+		}
+	}
 	a.mu.Lock()
 	tasks := slices.Clone(a.mu.tasks)
 	a.mu.Unlock()

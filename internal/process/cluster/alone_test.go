@@ -454,3 +454,25 @@ func (s *shop) sinkDiffers(topic, view string) string {
 	}
 	return ""
 }
+
+// TestWhatALaterTaskRefusesChangesNothing has an object that only a later task gets be wrong.
+func TestWhatALaterTaskRefusesChangesNothing(t *testing.T) {
+	s := newShop(t)
+	s.declare(`CREATE MATERIALIZED VIEW per_user WITH (parallelism = 2) AS SELECT user_id, count(*) AS n FROM events GROUP BY user_id`)
+	s.start()
+	s.declare(`CREATE MATERIALIZED VIEW more AS SELECT count(*) AS n FROM events`)
+	s.objects.Sinks = append(s.objects.Sinks, exec.Sink{Name: "out", From: exec.PartName("per_user", 1)})
+	if err := s.alone.Apply(s.ctx, s.objects); err == nil || !strings.Contains(err.Error(), "sink out: no topic given") {
+		t.Fatalf("it is taken: %v", err)
+	}
+	if _, ok := s.alone.View("more"); ok {
+		t.Error("a view has begun beside it")
+	}
+	s.objects.Sinks[0].Topic = "out"
+	if err := s.alone.Apply(s.ctx, s.objects); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := s.alone.View("more"); !ok {
+		t.Error("the view has not begun")
+	}
+}

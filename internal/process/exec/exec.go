@@ -211,38 +211,12 @@ func orDuration(d, other time.Duration) time.Duration {
 // Apply makes the engine run exactly these objects: new and changed ones are begun (a changed view is computed anew), others are
 // dropped. Views and tables can be read at once, and fill as they are computed. If an object is wrong nothing changes.
 func (e *Engine) Apply(_ context.Context, want Objects) error {
+	views, sinks, err := runnable(want)
+	if err != nil {
+		return err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	views := map[string]*View{}
-	for _, t := range want.Tables {
-		v := &View{Relation: t.Relation, File: t.File}
-		if t.Relation.Key == nil {
-			return fmt.Errorf("table %s: a table from a file needs a primary key", t.Relation.Name)
-		}
-		v.print = printTable(t.Relation)
-		views[t.Relation.Name] = v
-	}
-	for _, d := range want.Views {
-		if _, dup := views[d.Relation.Name]; dup {
-			return fmt.Errorf("view %s: there are two objects of this name", d.Relation.Name)
-		}
-		if err := Check(d.Query); err != nil {
-			return fmt.Errorf("view %s: %w", d.Relation.Name, err)
-		}
-		views[d.Relation.Name] = &View{Relation: d.Relation, Query: d.Query, share: d.share, folds: d.folds}
-	}
-	sinks := map[string]Sink{}
-	for _, s := range want.Sinks {
-		if err := checkSink(s, views); err != nil {
-			return fmt.Errorf("sink %s: %w", s.Name, err)
-		}
-		sinks[s.Name] = s
-	}
-	for _, v := range views {
-		if err := fingerprintOf(v, views, 0); err != nil {
-			return fmt.Errorf("view %s: %w", v.Relation.Name, err)
-		}
-	}
 	for name, v := range views {
 		if old := e.mu.views[name]; old != nil && old.print == v.print {
 			old.status.setFile(v.File)
@@ -267,6 +241,46 @@ func (e *Engine) Apply(_ context.Context, want Objects) error {
 	default:
 	}
 	return nil
+}
+
+// CheckObjects reports why Apply would refuse objects; nil if it takes them.
+func CheckObjects(want Objects) error {
+	_, _, err := runnable(want)
+	return err
+}
+
+// runnable makes views and sinks of objects, if none of them is wrong.
+func runnable(want Objects) (map[string]*View, map[string]Sink, error) {
+	views, sinks := map[string]*View{}, map[string]Sink{}
+	for _, t := range want.Tables {
+		v := &View{Relation: t.Relation, File: t.File}
+		if t.Relation.Key == nil {
+			return nil, nil, fmt.Errorf("table %s: a table from a file needs a primary key", t.Relation.Name)
+		}
+		v.print = printTable(t.Relation)
+		views[t.Relation.Name] = v
+	}
+	for _, d := range want.Views {
+		if _, dup := views[d.Relation.Name]; dup {
+			return nil, nil, fmt.Errorf("view %s: there are two objects of this name", d.Relation.Name)
+		}
+		if err := Check(d.Query); err != nil {
+			return nil, nil, fmt.Errorf("view %s: %w", d.Relation.Name, err)
+		}
+		views[d.Relation.Name] = &View{Relation: d.Relation, Query: d.Query, share: d.share, folds: d.folds}
+	}
+	for _, s := range want.Sinks {
+		if err := checkSink(s, views); err != nil {
+			return nil, nil, fmt.Errorf("sink %s: %w", s.Name, err)
+		}
+		sinks[s.Name] = s
+	}
+	for _, v := range views {
+		if err := fingerprintOf(v, views, 0); err != nil {
+			return nil, nil, fmt.Errorf("view %s: %w", v.Relation.Name, err)
+		}
+	}
+	return views, sinks, nil
 }
 
 // Check reports why a query cannot be run for ever, as far as the binder could not know.
