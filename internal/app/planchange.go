@@ -7,11 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"myelin/internal/auth/role"
+	"myelin/internal/config"
+	"myelin/internal/control"
 	"myelin/internal/event"
 	"myelin/internal/serve/api"
 	"myelin/internal/tape"
@@ -106,12 +109,17 @@ func (n *node) broken(p *schema.Plan) []api.PlanBroken {
 		x := api.PlanBroken{Kind: string(o.Kind), Name: o.Name}
 		for _, problem := range b.problems {
 			if problem.File == describe(o) && problem.Line >= max(o.Line, 1) && x.Message == "" {
-				x.Message = problem.Message
+				x.Message = reason(o, problem)
 			}
 		}
 		out = append(out, x)
 	}
 	return out
+}
+
+// reason is what a problem of an object says besides which object it is of.
+func reason(o control.Object, p config.Problem) string {
+	return strings.TrimPrefix(p.Message, fmt.Sprintf("%s %s: ", o.Kind, o.Name))
 }
 
 // backtestTime is how long a backtest looks at traffic.

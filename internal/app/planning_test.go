@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"myelin/internal/clock"
+	"myelin/internal/control"
 )
 
 func TestRepairsComputeWithSQL(t *testing.T) {
@@ -62,5 +63,12 @@ func TestRepairsThatRunForEverAreEnded(t *testing.T) {
 	}
 	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("it took %s", took)
+	}
+}
+
+func TestAReasonDoesNotNameItsObjectTwice(t *testing.T) {
+	o := control.Object{Kind: control.View, Name: "orders"}
+	if got := reason(o, problemOf(o, errors.New(`column "total" does not exist`))); got != `column "total" does not exist` {
+		t.Error(got)
 	}
 }
