@@ -30,7 +30,8 @@ type SetColumn struct {
 	NotNull bool
 }
 
-var errManyRows = errors.New("the function gives too many rows")
+// ErrManyRows is the error of a set-returning function that gives more rows than anybody takes of one call.
+var ErrManyRows = errors.New("the function gives too many rows")
 
 // setRow is what the body of a set-returning function sees: one row of arguments.
 type setRow struct {
@@ -44,7 +45,7 @@ type setRow struct {
 // more counts a row; it is false if there are too many, or nobody wants them any more.
 func (r *setRow) more() bool {
 	if r.left--; r.left < 0 {
-		r.stuck = errManyRows
+		r.stuck = ErrManyRows
 	}
 	return r.left >= 0 && !r.env.Worked(1)
 }

@@ -43,6 +43,7 @@ func Bind(q *sql.Query, text string, cat Catalog, opt Options) (out *Query, err 
 		b.settleParams()
 		out = b.finish(q, root)
 		out.Faults = b.faults
+		b.manyRows(out)
 	})
 	if err != nil {
 		return nil, err
@@ -76,7 +77,8 @@ type binder struct {
 	waiting map[*sql.Query]Node
 	// faults are where constant expressions failed, by message.
 	faults map[string]Fault
-	inView int // how many plain views are being bound
+	sets   map[int]bool // where set-returning functions stand; -1: in a plain view
+	inView int          // how many plain views are being bound
 	// paramPos is where each parameter occurs first, for errors.
 	paramPos []int
 }

@@ -64,6 +64,14 @@ func (b *binder) bindSet(e *sql.Call, name string, x *env) SetCall {
 		}
 		b.fail(e.Pos(), sql.CodeUndefinedFunc, "the types do not fit; there is "+strings.Join(have, ", "), "function %s(%s) does not exist", name, typeList(typesOf(args)))
 	}
+	if b.sets == nil {
+		b.sets = map[int]bool{}
+	}
+	at := e.Pos()
+	if b.inView > 0 {
+		at = -1
+	}
+	b.sets[at] = true
 	c := SetCall{Func: f, Args: make([]Expr, len(args))}
 	for i, a := range args {
 		c.Args[i] = b.coerce(a, types[i], fn.ImplicitCast, pos[i])
@@ -75,6 +83,19 @@ func (b *binder) bindSet(e *sql.Call, name string, x *env) SetCall {
 		c.Columns = append(c.Columns, Column(col))
 	}
 	return c
+}
+
+// manyRows says where the only set-returning function of a query stands, which is the one that gives too many rows if any does.
+func (b *binder) manyRows(q *Query) {
+	for at := range b.sets {
+		if len(b.sets) > 1 || at < 0 {
+			return
+		}
+		if q.Faults == nil {
+			q.Faults = map[string]Fault{}
+		}
+		q.Faults[fn.ErrManyRows.Error()] = Fault{Pos: at, Hint: "ask for fewer at once"}
+	}
 }
 
 func typeList(types []vec.Type) string {

@@ -41,3 +41,18 @@ func engineOf(t *testing.T, w *world) *query.Engine {
 	}
 	return e
 }
+
+func TestTooManyRowsOfAFunctionSayWhereItStands(t *testing.T) {
+	e := engineOf(t, newWorld(t))
+	for text, position := range map[string]int{
+		"SELECT count(*) FROM generate_series(1, 1e12)":                          22,
+		"SELECT 1, generate_series(1, 1e12) LIMIT 1 OFFSET 100000000000":         11,
+		"SELECT count(*) FROM generate_series(1, 2) a, generate_series(1, 1e12)": 0, // either may be meant
+	} {
+		_, err := answer(t, e, text)
+		var own *query.Error
+		if !errors.As(err, &own) || own.Position != position || (own.Hint == "") != (position == 0) {
+			t.Errorf("%s: %#v", text, err)
+		}
+	}
+}
