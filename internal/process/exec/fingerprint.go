@@ -42,6 +42,9 @@ func fingerprintOf(v *View, views map[string]*View, depth int) error {
 	fmt.Fprintf(p.h, "view %d %s %v", stateVersion, v.Relation.Name, v.Relation.Key)
 	p.value(reflect.ValueOf(v.Query.Root))
 	fmt.Fprint(p.h, v.Query.Emit)
+	if v.Query.Without != 0 { // operators keep their state in other forms
+		fmt.Fprint(p.h, "without ", uint32(v.Query.Without))
+	}
 	fmt.Fprint(p.h, v.share) // nothing where the view is whole
 	for _, s := range scans(v.Query.Root) {
 		if s.Relation.Kind == plan.Stream {

@@ -86,7 +86,10 @@ type path struct {
 	at  int64
 }
 
-func nexmarkPath(tb testing.TB, text string, view bool) *path {
+func nexmarkPath(tb testing.TB, text string, view bool) *path { return nexmarkPathWithout(tb, text, view, 0) }
+
+// nexmarkPathWithout leaves some rewrites of the query out.
+func nexmarkPathWithout(tb testing.TB, text string, view bool, without plan.Rewrites) *path {
 	cat := catalog{}
 	for _, item := range sql.Parse(nexmark.Sources) {
 		var r *plan.Relation
@@ -110,7 +113,7 @@ func nexmarkPath(tb testing.TB, text string, view bool) *path {
 	}
 	p := &path{e: e, g: &group{}}
 	text = "CREATE MATERIALIZED VIEW v AS " + text
-	q, rel, err := plan.BindView(sql.Parse(text)[0].Stmt.(*sql.CreateView), text, cat)
+	q, rel, err := plan.BindViewFor(sql.Parse(text)[0].Stmt.(*sql.CreateView), text, cat, plan.Options{Without: without})
 	if err != nil {
 		tb.Fatal(err)
 	}

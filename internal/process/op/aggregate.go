@@ -68,6 +68,7 @@ func (p *Pipeline) buildAggregate(n *plan.Aggregate, out sink) error {
 	a.forgets = n.TTL > 0 && a.life.col >= 0
 	a.panes = newPanes(a, n, !p.Ctx.Batch && !n.Input.Props().AppendOnly)
 	p.panes = a.panes
+	p.Ctx.fired(plan.Panes, a.panes != nil)
 	if a.panes == nil {
 		a.shown = newShown(p, p.query, n, g)
 	}

@@ -37,7 +37,7 @@ const maxFamily = 64
 
 // joinFamily finds or makes the family that a call belongs to; nil if it can have none.
 func (g *groups) joinFamily(c *plan.AggCall, call byte, head func() int, retract bool) *familyMember {
-	if retract || c.Func != "count" || !c.Distinct || len(c.Args) != 1 {
+	if !g.ctx.may(plan.SharedDistincts) || retract || c.Func != "count" || !c.Distinct || len(c.Args) != 1 {
 		return nil
 	}
 	col, ok := c.Args[0].(*plan.Col)
@@ -56,6 +56,7 @@ func (g *groups) joinFamily(c *plan.AggCall, call byte, head func() int, retract
 	}
 	m := &familyMember{distinctFamily: f, bit: 1 << len(f.members)}
 	f.members = append(f.members, m)
+	g.ctx.fired(plan.SharedDistincts, len(f.members) > 1)
 	return m
 }
 

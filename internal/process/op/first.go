@@ -54,9 +54,10 @@ const (
 
 // newFirst returns nil where more than the first row counts.
 func newFirst(p *Pipeline, n *plan.TopN, out sink) *first {
-	if n.Rank != plan.RowNumber || n.Limit != 1 || n.Offset != 0 || !p.Ctx.Batch && !n.Input.Props().AppendOnly {
+	if !p.Ctx.may(plan.FirstRows) || n.Rank != plan.RowNumber || n.Limit != 1 || n.Offset != 0 || !p.Ctx.Batch && !n.Input.Props().AppendOnly {
 		return nil
 	}
+	p.Ctx.fired(plan.FirstRows, true)
 	types, keys := typesOf(n.Input.Schema()), make([]vec.Type, len(n.Partition))
 	f := &first{
 		ctx: p.Ctx, node: n, part: eval.NewAll(n.Partition), replaces: n == p.first, show: n.RankName != "", types: types,

@@ -28,7 +28,7 @@ type joinBounds struct {
 }
 
 func newJoinBounds(ctx *Ctx, n *plan.Join) *joinBounds {
-	if ctx.Batch || n.Lookup {
+	if ctx.Batch || n.Lookup || !ctx.may(plan.JoinExpiry) {
 		return nil
 	}
 	const ever = math.MaxInt64
@@ -43,11 +43,13 @@ func newJoinBounds(ctx *Ctx, n *plan.Join) *joinBounds {
 		l, r := n.Left.Props(), n.Right.Props()
 		late = satAdd(late, max(l.LagOf(cols[0]), r.LagOf(cols[1])))
 		both := [2]int64{late, late}
+		ctx.fired(plan.JoinExpiry, true)
 		return &joinBounds{col: cols, keep: both, lag: both, late: both}
 	}
 	if !plain {
 		return nil
 	}
+	ctx.fired(plan.JoinExpiry, true)
 	if ctx.Slack != 0 && !ctx.OnClose {
 		late = ctx.Slack
 	}

@@ -26,6 +26,8 @@ type Ctx struct {
 	Lateness int64
 	// Slack, if not 0, is the same for joins whose condition bounds the times of their rows.
 	Slack int64
+	// Without are the rewrites that are left out, Fired those that operators made use of.
+	Without, Fired plan.Rewrites
 	// Until is the watermark at which a query that runs once looks at its rows: what has a ttl and is over by then is not there, nor are,
 	// with OnClose, windows that are open then. NoTime: nothing is over or closed. 0: all is there.
 	Until int64
@@ -166,8 +168,10 @@ func Build(q *plan.Query, ctx *Ctx, out func(b *vec.Batch)) (*Pipeline, error) {
 	if ctx.Replaces && q.Key != nil {
 		p.replaced, p.first = topAggregate(q.Root), topFirst(q.Root)
 	}
-	if !ctx.Batch {
+	ctx.Without |= q.Without
+	if !ctx.Batch && ctx.may(plan.SharedAggregates) {
 		p.shared = findShared(q.Root)
+		ctx.fired(plan.SharedAggregates, len(p.shared) > 0)
 	}
 	if err := p.build(q.Root, out); err != nil {
 		return nil, err

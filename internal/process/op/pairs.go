@@ -39,9 +39,10 @@ type pairSide struct {
 
 // newPairs returns nil where a join needs more.
 func newPairs(p *Pipeline, n *plan.Join, out sink) *pairs {
-	if p.Ctx.Batch || n.Kind != plan.Inner || n.Lookup || n.NullSafe || len(n.LeftKeys) == 0 || !n.Left.Props().AppendOnly || !n.Right.Props().AppendOnly {
+	if !p.Ctx.may(plan.Pairs) || p.Ctx.Batch || n.Kind != plan.Inner || n.Lookup || n.NullSafe || len(n.LeftKeys) == 0 || !n.Left.Props().AppendOnly || !n.Right.Props().AppendOnly {
 		return nil
 	}
+	p.Ctx.fired(plan.Pairs, true)
 	lt, rt := typesOf(n.Left.Schema()), typesOf(n.Right.Schema())
 	j := &pairs{ctx: p.Ctx, bounds: newJoinBounds(p.Ctx, n), nleft: len(lt), cols: vectors(len(lt) + len(rt)), sel: []int32{}, out: out}
 	j.sides[0], j.sides[1] = newPairSide(n.LeftKeys, lt), newPairSide(n.RightKeys, rt)

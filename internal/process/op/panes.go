@@ -31,7 +31,7 @@ type panes struct {
 // between stores.
 func newPanes(a *aggregate, n *plan.Aggregate, retract bool) *panes {
 	w, ok := n.Input.(*plan.Window)
-	if !ok || w.Kind != plan.Hop || w.Zone != "" {
+	if !ok || !a.ctx.may(plan.Panes) || w.Kind != plan.Hop || w.Zone != "" {
 		return nil
 	}
 	g, err := gridOf(w)

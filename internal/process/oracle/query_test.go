@@ -50,7 +50,10 @@ func (d database) rows(_ context.Context, s *plan.Scan) iter.Seq2[*vec.Batch, er
 }
 
 // run runs one statement.
-func (d database) run(text string) ([][]string, error) {
+func (d database) run(text string) ([][]string, error) { return d.runWithout(text, 0) }
+
+// runWithout runs a statement without some rewrites of its plan.
+func (d database) runWithout(text string, without plan.Rewrites) ([][]string, error) {
 	stmt, err := sql.ParseOne(text)
 	if err != nil {
 		return nil, err
@@ -79,7 +82,7 @@ func (d database) run(text string) ([][]string, error) {
 			}
 		})
 	case *sql.SelectStmt:
-		q, err := plan.Bind(s.Query, text, d, plan.Options{})
+		q, err := plan.Bind(s.Query, text, d, plan.Options{Without: without})
 		if err != nil {
 			return nil, err
 		}

@@ -45,6 +45,11 @@ func (d database) history(r *rand.Rand) (out []change) {
 // stream computes a query as a view: the rows come one after the other, in steps of a few, and what is left at the end is the answer.
 // ok is false if the query cannot run for ever or a row failed on the way.
 func (d database) stream(text string, r *rand.Rand) (rows [][]string, ok bool, err error) {
+	return d.streamWithout(text, 0, r)
+}
+
+// streamWithout is stream without some rewrites of the plan.
+func (d database) streamWithout(text string, without plan.Rewrites, r *rand.Rand) (rows [][]string, ok bool, err error) {
 	stmt, err := sql.ParseOne(text)
 	if err != nil {
 		return nil, false, err
@@ -58,7 +63,7 @@ func (d database) stream(text string, r *rand.Rand) (rows [][]string, ok bool, e
 			t.rel.Kind, t.rel.AppendOnly = plan.Table, false
 		}
 	}()
-	q, err := plan.Bind(stmt.(*sql.SelectStmt).Query, text, d, plan.Options{Continuous: true})
+	q, err := plan.Bind(stmt.(*sql.SelectStmt).Query, text, d, plan.Options{Continuous: true, Without: without})
 	if err != nil {
 		return nil, false, nil //nolint:nilerr // what cannot run for ever is no difference
 	}

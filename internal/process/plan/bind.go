@@ -20,6 +20,9 @@ type Options struct {
 	TTLAt int
 	// Parts: it may read views that are run in parts, as a sink of the whole view does.
 	Parts bool
+	// Without are rewrites that are left out. Explain notes those that change something (Query.Fired).
+	Without Rewrites
+	Explain bool
 	// Params are the types of $1, $2, … as far as the client gave them; Unknown ones are found out.
 	Params []vec.Type
 	// Zone is the time zone in which literals without one are read; nil is UTC.
@@ -145,7 +148,9 @@ func (b *binder) finish(q *sql.Query, root Node) *Query {
 		}
 		return e
 	})
-	out.Root = optimize(root, b.opt)
+	o := optimizer{opt: b.opt}
+	out.Root = o.optimize(root)
+	out.Without, out.Fired = b.opt.Without, o.fired
 	Walk(out.Root, func(n Node) {
 		w, ok := n.(*Window)
 		if !ok || w.Kind != Session {

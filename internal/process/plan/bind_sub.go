@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"myelin/internal/process/fn"
 	"myelin/internal/process/sql"
 	"myelin/internal/vec"
@@ -195,7 +197,8 @@ func (b *binder) inQuery(e *sql.In, x *env) Expr {
 	if depends(n) {
 		return b.inGeneral(e, n, x)
 	}
-	v, key := b.inKeys(e, n, x)
+	vs, keys := b.inKeys(e, n, x)
+	v, key := vs[0], keys[0]
 	bigint, yes := vec.Of(vec.Int64), vec.Of(vec.Bool)
 	one := &Const{vec.BoolOf(true)}
 	found := &subquery{pos: e.Pos(), kind: Left, t: yes, outer: []Expr{v}, inner: []Expr{&Col{0, key.Type(), "key"}},
@@ -218,22 +221,29 @@ func (b *binder) inQuery(e *sql.In, x *env) Expr {
 	return out
 }
 
-// inKeys brings x and the query's column to one type.
-func (b *binder) inKeys(e *sql.In, n Node, x *env) (v, key Expr) {
-	cols := n.Schema()
-	if len(cols) != 1 {
+// inKeys brings x, or each part of a row, and the query's columns to one type.
+func (b *binder) inKeys(e *sql.In, n Node, x *env) (vs, keys []Expr) {
+	cols, parts := n.Schema(), []sql.Expr{e.X}
+	if r, ok := e.X.(*sql.Row); ok {
+		if parts = r.Elems; len(cols) != len(parts) {
+			b.fail(e.Pos(), sql.CodeSyntax, "select as many columns as there are on the left side", "subquery has %d columns, not %d", len(cols), len(parts))
+		}
+	} else if len(cols) != 1 {
 		b.fail(e.Pos(), sql.CodeSyntax, "select one column", "subquery has too many columns")
 	}
-	v = b.expr0(e.X, x)
-	m, ambiguous := fn.Resolve("=", []vec.Type{v.Type(), cols[0].Type})
-	if m == nil {
-		b.noFunction("=", e.Pos(), []vec.Type{v.Type(), cols[0].Type}, ambiguous)
+	for i, part := range parts {
+		v := b.expr0(part, x)
+		m, ambiguous := fn.Resolve("=", []vec.Type{v.Type(), cols[i].Type})
+		if m == nil {
+			b.noFunction("=", e.Pos(), []vec.Type{v.Type(), cols[i].Type}, ambiguous)
+		}
+		vs = append(vs, b.coerce(v, m.Args[0], fn.ImplicitCast, e.Pos()))
+		keys = append(keys, b.coerce(&Col{i, cols[i].Type, cols[i].Name}, m.Args[1], fn.ImplicitCast, e.Pos()))
 	}
-	key = &Col{0, cols[0].Type, cols[0].Name}
-	return b.coerce(v, m.Args[0], fn.ImplicitCast, e.Pos()), b.coerce(key, m.Args[1], fn.ImplicitCast, e.Pos())
+	return vs, keys
 }
 
-// semiJoin binds [NOT] EXISTS (query) and x [NOT] IN (query) that stand alone in WHERE as semi and anti joins.
+// semiJoin binds [NOT] EXISTS (query) and x [NOT] IN (query), x a value or a row, that stand alone in WHERE as semi and anti joins.
 func (s *selection) semiJoin(e sql.Expr, x *env) bool {
 	b := s.b
 	not := false
@@ -254,28 +264,33 @@ func (s *selection) semiJoin(e sql.Expr, x *env) bool {
 		s.correlate(n, nil, nil, kind, e.Pos())
 		return true
 	case *sql.In:
-		if _, row := e.X.(*sql.Row); e.Query == nil || row {
+		if e.Query == nil {
 			return false
 		}
 		if e.Not != not {
 			kind = Anti
 		}
 		n := b.bindSub(e.Query, x)
-		v, key := b.inKeys(e, n, x)
-		if kind == Anti && (!notNull(v, s.node.Schema()) || !notNull(key, n.Schema())) {
-			b.later(e.Query, n)
-			return false // NULLs count: the general form
+		vs, keys := b.inKeys(e, n, x)
+		for i, v := range vs {
+			if kind == Anti && (!notNull(v, s.node.Schema()) || !notNull(keys[i], n.Schema())) {
+				b.later(e.Query, n)
+				return false // NULLs count: the general form
+			}
 		}
-		below, expr := n, key
+		below := n
 		if p, ok := n.(*Project); ok {
-			below, expr = p.Input, over(key, p)
+			below = p.Input
+			for i, key := range keys {
+				keys[i] = over(key, p)
+			}
 		}
-		vs := s.attach([]Expr{v})
-		if hasSub(vs[0]) {
+		vs = s.attach(vs)
+		if slices.ContainsFunc(vs, hasSub) {
 			b.later(e.Query, n)
 			return false
 		}
-		s.correlate(below, vs, []Expr{expr}, kind, e.Pos())
+		s.correlate(below, vs, keys, kind, e.Pos())
 		return true
 	}
 	return false

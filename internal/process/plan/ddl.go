@@ -141,11 +141,19 @@ func (b *binder) watermark(c *sql.CreateRelation, r *Relation) {
 
 // BindView binds the query of CREATE MATERIALIZED VIEW and gives the relation that others read it as.
 func BindView(v *sql.CreateView, text string, cat Catalog) (q *Query, r *Relation, err error) {
+	return BindViewFor(v, text, cat, Options{})
+}
+
+// BindViewFor is BindView with the rewrites that the options say, besides those of WITH (…).
+func BindViewFor(v *sql.CreateView, text string, cat Catalog, opt Options) (q *Query, r *Relation, err error) {
 	b := &binder{text: text}
-	opt := Options{Continuous: true}
+	opt = Options{Continuous: true, Without: opt.Without, Explain: opt.Explain}
 	err = b.guard(func() {
 		b.options(v.With, "a view", ViewOptions)
 		opt.TTL, opt.TTLAt = b.ttl(v.With)
+		if o, ok := Option(v.With, "rewrites"); ok && strings.EqualFold(o.Value, "off") {
+			opt.Without = AllRewrites &^ PushConditions // how long windows wait for joined rows is read off the joins' conditions
+		}
 	})
 	if err != nil {
 		return nil, nil, err

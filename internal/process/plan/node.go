@@ -263,6 +263,8 @@ type Query struct {
 	TTL int64
 	// Relations are all that the query reads, each once.
 	Relations []*Relation
+	// Without are the rewrites that are left out, Fired those that changed the plan (Options.Explain).
+	Without, Fired Rewrites
 	// Folded is how the view is run in parts that only fold rows; nil: it is not.
 	Folded *Folded
 }

@@ -2,25 +2,6 @@ package plan
 
 import "myelin/internal/vec"
 
-// optimize rewrites a bound tree into one that gives the same rows with less work.
-func optimize(n Node, opt Options) Node {
-	if opt.Continuous {
-		n = unsorted(n)
-	}
-	n = pushDown(n, nil)
-	n = lowerRanks(n)
-	n = fuseSessions(n)
-	n = chooseLookups(n, opt)
-	n = pruneAll(n)
-	n = findBounds(n, opt)
-	n = mergeProjects(n)
-	n = findLags(n, opt)
-	if opt.TTL > 0 {
-		return n // what it finds keeps the rows of windows in a form of its own
-	}
-	return findOwnExtremes(n, opt)
-}
-
 // unsorted drops the sorts that only order: a view has no order, whoever reads it says ORDER BY.
 func unsorted(n Node) Node {
 	return rebuild(n, func(n Node) Node {

@@ -102,7 +102,7 @@ var SourceOptions = []OptionRule{{Name: "topic"}, {Name: "format", Values: []str
 var TableOptions = []OptionRule{{Name: "connector", Values: []string{"file"}}, {Name: "path"}}
 
 // ViewOptions are the options of CREATE MATERIALIZED VIEW.
-var ViewOptions = []OptionRule{{Name: "ttl"}, {Name: "parallelism"}}
+var ViewOptions = []OptionRule{{Name: "ttl"}, {Name: "parallelism"}, {Name: "rewrites", Values: []string{"on", "off"}}}
 
 // TopicSinkOptions are the options of a sink that writes to a topic.
 var TopicSinkOptions = []OptionRule{

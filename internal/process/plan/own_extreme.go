@@ -43,11 +43,33 @@ func findOwnExtremes(n Node, opt Options) Node {
 		return n
 	}
 	return rebuild(n, func(n Node) Node {
-		if j, ok := n.(*Join); ok {
-			j.Own = ownExtreme(j)
+		j, ok := n.(*Join)
+		if !ok {
+			return n
 		}
-		return n
+		if j.Kind == Semi {
+			return ownSemi(j)
+		}
+		j.Own = ownExtreme(j)
+		return j
 	})
+}
+
+// ownSemi makes a semi join with the extreme of the rows' own window an inner one, where no row lies in two windows.
+func ownSemi(j *Join) Node {
+	inner := *j
+	inner.Kind = Inner
+	if inner.Own = ownExtreme(&inner); inner.Own == nil {
+		return j
+	}
+	if w := inner.Own.Window.Size; inner.Own.To-inner.Own.From >= w.Micros+int64(w.Days)*vec.MicrosPerDay {
+		return j
+	}
+	p := &Project{Input: &inner}
+	for i, c := range j.Left.Schema() {
+		p.Exprs, p.Names = append(p.Exprs, &Col{i, c.Type, c.Name}), append(p.Names, c.Name)
+	}
+	return p
 }
 
 // chain is a row of projections, filters and at most one tumble over a scan, in terms of the scan's columns. The window's are the

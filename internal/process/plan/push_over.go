@@ -98,13 +98,21 @@ func lowerRanks(n Node) Node {
 // rankBounds reads a comparison of column at with a constant as bounds on it.
 func rankBounds(p Expr, at int) (low, high int64, ok bool) {
 	c, isCall := p.(*Call)
+	not := false
+	for isCall && c.Func.Name == "not" {
+		not = !not
+		c, isCall = c.Args[0].(*Call)
+	}
 	if !isCall || len(c.Args) != 2 {
 		return 0, 0, false
 	}
 	name, a, b := c.Func.Name, c.Args[0], c.Args[1]
+	if not {
+		name = opposite[name]
+	}
 	if _, isConst := a.(*Const); isConst {
 		a, b = b, a
-		name = map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}[name]
+		name = mirrored[name]
 	}
 	if cast, isCast := a.(*Call); isCast && len(cast.Args) == 1 && len(cast.Func.Name) > 2 && cast.Func.Name[:2] == "::" {
 		a = cast.Args[0]

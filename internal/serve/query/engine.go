@@ -140,7 +140,11 @@ func (e *Engine) selects(s *Session, q *sql.Query, text string, hints []vec.Type
 }
 
 func (e *Engine) options(s *Session, hints []vec.Type) plan.Options {
-	return plan.Options{Params: hints, Zone: s.Zone(), Funcs: functions(s, e.cfg.Funcs)}
+	opt := plan.Options{Params: hints, Zone: s.Zone(), Funcs: functions(s, e.cfg.Funcs)}
+	if v, err := s.Show("myelin.rewrites"); err == nil && v == "off" {
+		opt.Without = plan.AllRewrites
+	}
+	return opt
 }
 
 // names lets the planner find relations.
@@ -246,20 +250,35 @@ func (e *Engine) change(s *Session, stmt sql.Statement, text string) *Statement 
 
 // explain shows how a query would be run.
 func (e *Engine) explain(s *Session, x *sql.Explain, text string, hints []vec.Type) (*Statement, error) {
-	sel, ok := x.Stmt.(*sql.SelectStmt)
-	if !ok {
-		return nil, Errorf(CodeFeatureNotSupported, "only queries can be explained")
+	cat, opt := names{e.cfg.Views.Snapshot()}, e.options(s, hints)
+	opt.Explain = true
+	var bound *plan.Query
+	var err error
+	view := false
+	switch stmt := x.Stmt.(type) {
+	case *sql.SelectStmt:
+		bound, err = plan.Bind(stmt.Query, text, cat, opt)
+	case *sql.CreateView:
+		if view = stmt.Materialized; view {
+			bound, _, err = plan.BindViewFor(stmt, text, cat, opt)
+		} else {
+			bound, err = plan.Bind(stmt.Query, text, cat, opt)
+		}
+	default:
+		return nil, Errorf(CodeFeatureNotSupported, "only queries and views can be explained")
 	}
-	bound, err := plan.Bind(sel.Query, text, names{e.cfg.Views.Snapshot()}, e.options(s, hints))
 	if err != nil {
 		return nil, convert(err)
 	}
-	if x.Analyze && e.cfg.Analyze != nil {
+	if x.Analyze && e.cfg.Analyze != nil && !view {
 		return e.analyze(s, bound), nil
 	}
 	lines := vec.New(vec.Of(vec.Text), 0)
 	for l := range strings.Lines(plan.Explain(bound.Root)) {
 		lines.AppendString(strings.TrimSuffix(l, "\n"))
+	}
+	if used, err := op.Rewrites(bound, view); err == nil && used != 0 {
+		lines.AppendString("Rewrites: " + used.String())
 	}
 	return &Statement{Tag: "EXPLAIN", Columns: []Column{{Name: "QUERY PLAN", Type: vec.Of(vec.Text)}}, Params: bound.Params,
 		Run: func(context.Context, []*vec.Vector) (Rows, error) {

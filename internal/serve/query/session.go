@@ -97,6 +97,10 @@ func (s *Session) Set(name, value string) (string, error) {
 			return "", Errorf(CodeInvalidParameter, "invalid value for parameter \"%s\": \"%s\"", def.Name, value)
 		}
 		value = showMillis(d)
+	case "myelin.rewrites":
+		if value = strings.ToLower(value); value != "on" && value != "off" {
+			return "", &Error{Code: CodeInvalidParameter, Message: "invalid value for parameter \"myelin.rewrites\": \"" + value + "\"", Hint: "It can be on or off."}
+		}
 	case "client_encoding":
 		switch plainName(value) {
 		case "utf8", "unicode", "sqlascii":

@@ -21,8 +21,8 @@ type Setting struct {
 	Unit string
 }
 
-// Settings are the run-time parameters that clients ask for, by lower-case name. Only TimeZone and statement_timeout
-// change what this server does; the others are kept and shown, so that client start-up works.
+// Settings are the run-time parameters that clients ask for, by lower-case name. Only TimeZone, statement_timeout and
+// myelin.rewrites change what this server does; the others are kept and shown, so that client start-up works.
 var Settings = settingsTable(
 	Setting{Name: "application_name", Report: true, Help: "Name of the client program."},
 	Setting{Name: "bytea_output", Default: "hex", Help: "Output format of bytea."},
@@ -47,6 +47,7 @@ var Settings = settingsTable(
 	Setting{Name: "lock_timeout", Default: "0", Unit: "ms", Help: "Time allowed to wait for a lock."},
 	Setting{Name: "max_identifier_length", Default: "63", Fixed: true, Help: "Longest identifier."},
 	Setting{Name: "max_index_keys", Default: "32", Fixed: true, Help: "Most columns of a key."},
+	Setting{Name: "myelin.rewrites", Default: "on", Help: "Whether queries are rewritten into ones that give the same rows with less work."},
 	Setting{Name: "row_security", Default: "on", Help: "Row security."},
 	Setting{Name: "search_path", Default: `"$user", public`, Help: "Schemas that are searched for names."},
 	Setting{Name: "server_encoding", Default: "UTF8", Report: true, Fixed: true, Help: "Encoding of the database."},
