@@ -86,7 +86,9 @@ type path struct {
 	at  int64
 }
 
-func nexmarkPath(tb testing.TB, text string, view bool) *path { return nexmarkPathWithout(tb, text, view, 0) }
+func nexmarkPath(tb testing.TB, text string, view bool) *path {
+	return nexmarkPathWithout(tb, text, view, 0)
+}
 
 // nexmarkPathWithout leaves some rewrites of the query out.
 func nexmarkPathWithout(tb testing.TB, text string, view bool, without plan.Rewrites) *path {
