@@ -164,3 +164,46 @@ func TestAFewRowsThatStayKeepNoPages(t *testing.T) {
 		t.Errorf("%d rows, want %d", rows, n/100)
 	}
 }
+
+// TestRowsThatWereMovedComeBack joins rows most of which go soon while some stay, with restarts on the way and without.
+func TestRowsThatWereMovedComeBack(t *testing.T) {
+	const second = 1_000_000
+	column := func(name string, k vec.Kind) plan.Column { return plan.Column{Name: name, Type: vec.Of(k)} }
+	c := oneTable{rel: &plan.Relation{Schema: "public", Name: "r", Kind: plan.Stream, AppendOnly: true, TimeCol: 1, Columns: []plan.Column{
+		column("k", vec.Int64), column("t", vec.Timestamp), column("ends", vec.Timestamp),
+	}}}
+	const text = "SELECT a.k, a.t AS u, b.t FROM r a JOIN r b ON a.k = b.k AND b.t > a.t AND b.t <= a.ends"
+	plain, anew := newWatched(t, c, text, false), newWatched(t, c, text, false)
+	r := rand.New(rand.NewPCG(3, 9))
+	const start = 1_768_000_000 * second
+	for i := range int64(12_000) {
+		at := start + i*second/50
+		end := at + r.Int64N(4*second)
+		switch r.IntN(60) {
+		case 0:
+			end = vec.InfinityMicros
+		case 1:
+			end = at + 60*second
+		}
+		late := r.Int64N(3500 * second / 1000)
+		b := &vec.Batch{N: 1, Cols: []*vec.Vector{vec.IntOf(vec.Int64, r.Int64N(500)), vec.IntOf(vec.Timestamp, at-late), vec.IntOf(vec.Timestamp, end)}}
+		plain.push(b, 1)
+		anew.push(b, 1)
+		if r.IntN(5) == 0 {
+			plain.p.EndStep(at)
+			anew.p.EndStep(at)
+		}
+		switch r.IntN(600) {
+		case 0:
+			anew.restart()
+		case 1:
+			anew.flush()
+		}
+	}
+	if !maps.Equal(plain.have, anew.have) || plain.late != anew.late || len(plain.have) < 1000 || plain.late == 0 {
+		t.Errorf("with restarts %d rows and %d late, without %d and %d", len(anew.have), anew.late, len(plain.have), plain.late)
+	}
+	if n := kept(plain.p); n > 3000 {
+		t.Errorf("%d rows are kept", n)
+	}
+}
