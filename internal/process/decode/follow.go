@@ -63,7 +63,7 @@ func (d *Decoder) follow(sh *shape, s *scanner, wide []byte) bool {
 			if !ok {
 				x, next, ok = fastInt(wide, i)
 			}
-			c := &d.cols[p.col]
+			c := p.out
 			if !ok || p.kind == vec.Int32 && x != int64(int32(x)) {
 				if i = d.one(s, p, i); i < 0 {
 					return false
@@ -76,9 +76,24 @@ func (d *Decoder) follow(sh *shape, s *scanner, wide []byte) bool {
 			if p.gate {
 				lean, d.judged = !d.useful(), true
 			}
+		case takeKind:
+			x, next := int64(wide[i]-'0'), i+1
+			if ok := x <= 9 && wide[next]-'0' > 9; !ok {
+				if x, next, ok = fastInt(wide, i); !ok || p.kind == vec.Int32 && x != int64(int32(x)) {
+					if i = d.one(s, p, i); i < 0 {
+						return false
+					}
+					lean, d.judged = !d.useful(), true
+					continue
+				}
+			}
+			i = next
+			p.out.Ints[row] = x
+			p.out.valid[word] |= bit
+			lean, d.judged = x != p.want, true
 		case takeText:
 			if next, ok := d.plainText(wide, i, marked); ok {
-				c := &d.cols[p.col]
+				c := p.out
 				c.Spans[row] = vec.Span{Off: s.base + uint32(i) + 1, Len: uint32(next - i - 1)}
 				c.valid[word] |= bit
 				i = next + 1
@@ -90,7 +105,7 @@ func (d *Decoder) follow(sh *shape, s *scanner, wide []byte) bool {
 			}
 		case takeTime:
 			if x, next, ok := d.minute.time(wide, i); ok {
-				c := &d.cols[p.col]
+				c := p.out
 				c.Ints[row] = x
 				c.valid[word] |= bit
 				i = next

@@ -105,6 +105,47 @@ func (m *minute) time(b []byte, i int) (t int64, end int, ok bool) {
 	}
 	b = b[i+1:]
 	date, clock := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
+	t, n, ok := millis(b)
+	if !ok {
+		if t, n, ok = seconds(b); !ok {
+			return 0, 0, false
+		}
+	}
+	if n < len(b) && b[n] == 'Z' {
+		n++
+	}
+	if n >= len(b) || b[n] != '"' {
+		return 0, 0, false
+	}
+	if date != m.date || clock != m.clock || date == 0 { // 0: none was read yet
+		all, ok := fastTime(b[:n])
+		if !ok {
+			return 0, 0, false
+		}
+		m.date, m.clock, m.start = date, clock, all-t
+	}
+	return m.start + t, i + 1 + n + 1, true
+}
+
+// millis reads ":ss.fff" at the 16th byte, as most write it, and returns the index behind it.
+func millis(b []byte) (t int64, end int, ok bool) {
+	if len(b) < 24 {
+		return 0, 0, false
+	}
+	const (
+		form  = ':' | '0'<<8 | '0'<<16 | '.'<<24 | '0'<<32 | '0'<<40 | '0'<<48
+		limit = 0x7f | 0x7a<<8 | 0x76<<16 | 0x7f<<24 | 0x76<<32 | 0x76<<40 | 0x76<<48 // what takes each byte that is too large to its top bit
+	)
+	w := (binary.LittleEndian.Uint64(b[16:24]) ^ form) & (1<<56 - 1)
+	if (w|(w+limit))&tops != 0 || b[23] != '"' && b[23] != 'Z' {
+		return 0, 0, false
+	}
+	const digit = 0xff
+	return int64(w>>8&digit*10_000_000 + w>>16&digit*1_000_000 + w>>32&digit*100_000 + w>>40&digit*10_000 + w>>48&digit*1_000), 23, true
+}
+
+// seconds reads ":ss" at the 16th byte, with up to six digits of a fraction, and returns the index behind it.
+func seconds(b []byte) (t int64, end int, ok bool) {
 	hi, lo := b[17]-'0', b[18]-'0'
 	if b[16] != ':' || hi > 5 || lo > 9 {
 		return 0, 0, false
@@ -123,18 +164,5 @@ func (m *minute) time(b []byte, i int) (t int64, end int, ok bool) {
 			return 0, 0, false
 		}
 	}
-	if n < len(b) && b[n] == 'Z' {
-		n++
-	}
-	if n >= len(b) || b[n] != '"' {
-		return 0, 0, false
-	}
-	if date != m.date || clock != m.clock || date == 0 { // 0: none was read yet
-		all, ok := fastTime(b[:n])
-		if !ok {
-			return 0, 0, false
-		}
-		m.date, m.clock, m.start = date, clock, all-t
-	}
-	return m.start + t, i + 1 + n + 1, true
+	return t, n, true
 }

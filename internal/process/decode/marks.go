@@ -22,21 +22,17 @@ func (m *marks) read(record []byte) {
 		return
 	}
 	blocks := (n + 63) / 64
-	markBlocks(&record[0], blocks, &m.quotes[0], &m.odd[0])
+	before := markBlocks(&record[0], blocks, &m.quotes[0], &m.odd[0])
 	m.quotes[blocks] = 1 // stops whoever looks for one behind the end
-	last := m.odd[blocks-1] << (uint(-n) & 63)
-	for _, w := range m.odd[:blocks-1] {
-		last |= w
-	}
-	m.some = last != 0
+	m.some = before|m.odd[blocks-1]<<(uint(-n)&63) != 0
 }
 
 // text returns the index of the first quotation mark from i on, which may lie behind the record's end. plain says that all before it
 // is ASCII without escapes.
 func (m *marks) text(i int) (end int, plain bool) {
 	w, from := uint(i)>>6, uint(i)&63
-	// 64 bytes from i on. A shift by 64 leaves nothing.
-	if x := m.quotes[w]>>from | m.quotes[w+1]<<(64-from); x != 0 {
+	// 64 bytes from i on.
+	if x := m.quotes[w]>>from | m.quotes[w+1]<<1<<(^from&63); x != 0 {
 		end = i + bits.TrailingZeros64(x)
 	} else {
 		end = m.further(w + 1)

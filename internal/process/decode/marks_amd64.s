@@ -1,7 +1,7 @@
 #include "textflag.h"
 
-// func markBlocks(p *byte, blocks int, quotes, odd *uint64)
-TEXT ·markBlocks(SB), NOSPLIT, $0-32
+// func markBlocks(p *byte, blocks int, quotes, odd *uint64) (before uint64)
+TEXT ·markBlocks(SB), NOSPLIT, $0-40
 	MOVQ         p+0(FP), SI
 	MOVQ         blocks+8(FP), CX
 	MOVQ         quotes+16(FP), DI
@@ -12,8 +12,11 @@ TEXT ·markBlocks(SB), NOSPLIT, $0-32
 	MOVL         $0x5c, AX
 	VMOVD        AX, X1
 	VPBROADCASTB X1, Y1
+	XORL         R8, R8
+	XORL         R10, R10
 
 block:
+	ORQ       R8, R10 // the odd ones of the block before
 	VMOVDQU   (SI), Y2
 	VMOVDQU   32(SI), Y3
 	VPCMPEQB  Y2, Y0, Y4
@@ -38,4 +41,5 @@ block:
 	DECQ      CX
 	JNZ       block
 	VZEROUPPER
+	MOVQ R10, before+32(FP)
 	RET

@@ -23,6 +23,8 @@ type part struct {
 	take take
 	lean take // the same for a row that is of no use
 	gate bool // the value says whether the row is of use
+	out  *column
+	want int64 // of takeKind: the value that is of use
 	kind vec.Kind
 	col  int32
 	node *node
@@ -36,6 +38,7 @@ const (
 	takeSkip                // nobody wants it
 	takeScalar              // the same, but an object or array is of another shape: somebody wants its members
 	takeInt
+	takeKind // an int, mostly of one digit, that says whether the row is of use
 	takeText
 	takeTime
 	takeOne  // a column, by way of put
@@ -129,7 +132,11 @@ func (l *learner) add(i int, t take, col int32, n *node) {
 		p.more = string(text[16:])
 	}
 	if col >= 0 {
-		p.kind, p.gate = l.d.cols[col].Type.Kind, l.d.only != nil && int(col) == l.d.only.Col
+		p.out = &l.d.cols[col]
+		p.kind, p.gate = p.out.Type.Kind, l.d.only != nil && int(col) == l.d.only.Col
+	}
+	if p.gate && t == takeInt && len(l.d.only.Ints) == 1 {
+		p.take, p.want = takeKind, l.d.only.Ints[0]
 	}
 	if n != nil && t >= takeInt && t != takeNode && !l.d.keeps(n) { // capture looks into the value: it must be well formed
 		p.lean = takeSkip
