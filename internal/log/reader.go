@@ -14,7 +14,7 @@ import (
 type ReaderConfig struct {
 	// MaxWait is how long a broker may hold a fetch open while nothing arrives. 0: 500 ms.
 	MaxWait time.Duration
-	// ChunkBytes is about how much one fetch brings of a partition. 0: 1 MiB.
+	// ChunkBytes is about how much one fetch brings of a partition, in whole batches. 0: 1 MiB.
 	ChunkBytes int32
 	// Buffer is how many bytes of a partition, as they were fetched, may wait to be taken before it is no longer fetched. 0: 4 MiB.
 	Buffer int
@@ -70,6 +70,7 @@ type partition struct {
 	start   int64
 	known   Moment
 	bytes   int
+	batch   int32 // size of the largest batch that came last
 	chunks  []*Chunk
 	retryAt time.Time
 	cut     cut

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"math"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -29,9 +30,10 @@ type Chunk struct {
 	raw      []byte // what was fetched, until it is unpacked
 	memory   *lease // that raw lies in; nil: nobody else uses that
 	sections []section
-	size     int  // of the records as they were fetched
-	own      bool // Buf is of memory that Release takes back
-	checked  bool // all records can be read
+	size     int   // of the records as they were fetched
+	batch    int32 // size of the largest batch, even if it was cut off
+	own      bool  // Buf is of memory that Release takes back
+	checked  bool  // all records can be read
 	broken   error
 	reader   *Reader
 	part     *partition // of the reader
@@ -289,6 +291,7 @@ func (c *Chunk) fill(raw []byte, aborted []kmsg.FetchResponseTopicPartitionAbort
 		if size < batchHeader {
 			return fmt.Errorf("%w: length %d", errBatch, size)
 		}
+		c.batch = max(c.batch, int32(min(size, math.MaxInt32)))
 		if size > len(raw)-at {
 			break // cut by the size limit of the fetch
 		}

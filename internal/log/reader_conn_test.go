@@ -145,3 +145,18 @@ func TestKeptResponsesThatNobodyTakesAreDropped(t *testing.T) {
 		t.Errorf("%d responses are kept of a connection that was closed (%v)", len(shelf.mu.kept), err)
 	}
 }
+
+// TestFetchesEndWithBatches: what is asked for is a multiple of the batches that came last, even if only one came, and that was cut off.
+func TestFetchesEndWithBatches(t *testing.T) {
+	for _, c := range []struct{ want, batch, ask int32 }{{1 << 20, 0, 1 << 20}, {1 << 20, 300_000, 1_200_000}, {1 << 20, 1 << 19, 1 << 20}, {1 << 20, 5 << 20, 1 << 20}, {1000, 999, 1998}} {
+		if got := wholeBatches(c.want, c.batch); got != c.ask {
+			t.Errorf("%d bytes are asked for, of batches of %d; want %d", got, c.batch, c.ask)
+		}
+	}
+	batch := make([]byte, batchHeader)
+	batch[batchLengthAt+2], batch[batchMagicAt] = 9, 2 // 0x900 bytes, most of which did not come
+	chunk := &Chunk{}
+	if err := chunk.fill(batch, nil); err != nil || chunk.batch != 0x900+12 || len(chunk.sections) > 0 {
+		t.Errorf("a batch of %d bytes in %d sections (%v); want one of %d, cut off", chunk.batch, len(chunk.sections), err, 0x900+12)
+	}
+}

@@ -160,7 +160,7 @@ func (r *Reader) nextFetch(broker int32) (*kmsg.FetchRequest, []*partition, Mome
 			req.Topics = append(req.Topics, t)
 		}
 		fp := kmsg.NewFetchRequestTopicPartition()
-		fp.Partition, fp.FetchOffset, fp.PartitionMaxBytes = p.n, p.next, r.cfg.ChunkBytes
+		fp.Partition, fp.FetchOffset, fp.PartitionMaxBytes = p.n, p.next, wholeBatches(r.cfg.ChunkBytes, p.batch)
 		req.Topics[i].Partitions = append(req.Topics[i].Partitions, fp)
 		asked = append(asked, p)
 		if p.end < 0 {
@@ -173,6 +173,15 @@ func (r *Reader) nextFetch(broker int32) (*kmsg.FetchRequest, []*partition, Mome
 		sent = r.momentLocked()
 	}
 	return req, asked, sent, r.mu.kick, retry
+}
+
+// wholeBatches is how much to ask for so that it ends with a batch, if those to come are like the largest that came last. What is left of
+// one that is cut off would have to be sent again.
+func wholeBatches(want, batch int32) int32 {
+	if batch <= 0 || batch > want {
+		return want // brokers send the first batch whole, however large it is
+	}
+	return (want + batch - 1) / batch * batch
 }
 
 // release has the leaders of partitions looked up again after a failed fetch.
@@ -263,6 +272,9 @@ func (r *Reader) takePartition(
 	}
 	p.start, p.end, p.next = start, max(end, c.To), c.To
 	p.cut.read(c.Lost, fp.RecordBatches)
+	if c.batch > 0 {
+		p.batch = c.batch
+	}
 	if c.To > from {
 		p.eager = false
 		chunks := []*Chunk{c}
