@@ -117,6 +117,9 @@ type Limits struct {
 type Process struct {
 	// Flush is how often what views remember is made durable.
 	Flush Duration `yaml:"flush"`
+	// Workers is on how many processors the views of a task are computed at a time; 0: on all, a single view
+	// on one.
+	Workers int `yaml:"workers"`
 }
 
 // Bounds of Process.Flush. Less often than the most, a restart would have too much to read again.
@@ -124,6 +127,9 @@ const (
 	leastFlush = Duration(500 * time.Millisecond)
 	mostFlush  = Duration(10 * time.Minute)
 )
+
+// mostWorkers bounds Process.Workers.
+const mostWorkers = 64
 
 // Default is the configuration of an empty myelin.yaml.
 func Default() Config {
@@ -230,6 +236,9 @@ func (r *reader) validate(root *yaml.Node, cfg Config) {
 	r.cluster(at, cfg)
 	if d := cfg.Process.Flush; d < leastFlush || d > mostFlush {
 		r.add(at("process", "flush"), fmt.Sprintf("process.flush is %v", d.Std()), fmt.Sprintf("%v to %v are possible; leave it out for 5s", leastFlush.Std(), mostFlush.Std()))
+	}
+	if n := cfg.Process.Workers; n < 0 || n > mostWorkers {
+		r.add(at("process", "workers"), fmt.Sprintf("process.workers is %d", n), fmt.Sprintf("1 to %d are possible; leave it out for as many as there are processors", mostWorkers))
 	}
 	names, keys := map[string]bool{}, map[string]string{}
 	for i, s := range cfg.Sources {

@@ -38,6 +38,10 @@ func TestSecurityOfConnections(t *testing.T) {
 		{`process: {flush: forever}`, "process.flush is 0s"},
 		{`process: {flush: -5s}`, "is not a length of time"},
 		{`process: {flush: often}`, "often"},
+		{`process: {workers: 1}`, ""},
+		{`process: {workers: 64}`, ""},
+		{`process: {workers: 65}`, "process.workers is 65"},
+		{`process: {workers: -1}`, "process.workers is -1"},
 		{`process: {flushh: 5s}`, `unknown key "process.flushh"`},
 		{`users: [{name: a, password: p, role: admin}, {name: a, password: p, role: viewer}]`, `two users are called "a"`},
 	} {

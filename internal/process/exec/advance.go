@@ -18,48 +18,115 @@ func (t *task) advance(ctx context.Context, g *group) (bool, error) {
 	began := time.Now()
 	clock := t.now()
 	g.fetch()
-	s := &step{Kind: stepAdvance, Group: g.id, Clock: clock}
-	var pieces []piece
 	for _, in := range g.inputs {
 		for _, p := range in.parts {
-			if pc, ok := in.next(p, t.cfg.MaxRows, t.until(g, in.topic, p.n)); ok && pc.To > pc.From {
-				pieces = append(pieces, pc)
-				s.Ranges = append(s.Ranges, pc.offsets)
-				t.metrics.rows.Add(int64(pc.records))
-				t.flush.read += pc.records
+			if pc, ok := in.hand(p, t.until(g, in.topic, p.n)); ok {
+				g.pieces = append(g.pieces, pc)
 			}
 		}
 	}
+	defer g.release()
 	var tables []tableChange
+	var read offsets
 	if g.tables != nil {
-		var o offsets
-		if tables, o = g.tables.next(t.until(g, TablesTopic, 0)); o.To > o.From {
-			s.Ranges = append(s.Ranges, o)
-			t.look = time.Time{} // a file may be through now
-		}
+		tables, read = g.tables.next(t.until(g, TablesTopic, 0))
 	}
-	g.observe(pieces, clock, t.cfg.Ahead)
-	if len(s.Ranges) == 0 && !g.due() {
+	var seq uint64
+	var durable <-chan error
+	stepped := t.compute(g, tables, clock, func() bool {
+		s := t.record(g, read, clock)
+		if s == nil {
+			return false
+		}
+		seq, durable = s.Seq, t.append(ctx, s)
+		return true
+	})
+	if !stepped {
 		return false, nil
 	}
-	s.Marks = g.marksOf()
-	t.seq++
-	s.Seq = t.seq
-	durable := t.append(ctx, s)
-	g.apply(tables, pieces, clock)
 	t.ripple(g, clock)
 	if err := t.await(ctx, durable); err != nil {
 		return false, err
 	}
-	err := t.finish(ctx, g, s.Seq, clock)
-	t.shown(pieces)
-	for i := range pieces {
-		if pieces[i].last {
-			pieces[i].chunk.Release()
-		}
-	}
+	err := t.finish(ctx, g, seq, clock)
+	t.shown(g.pieces)
 	t.metrics.stepTime.Observe(time.Since(began))
 	return true, err
+}
+
+// record is the next step, over the pieces in hand and what was read of the tables; nil if there is nothing to step over.
+func (t *task) record(g *group, tables offsets, clock int64) *step {
+	s := &step{Kind: stepAdvance, Group: g.id, Clock: clock}
+	for i := range g.pieces {
+		if pc := &g.pieces[i]; pc.To > pc.From {
+			s.Ranges = append(s.Ranges, pc.offsets)
+			t.metrics.rows.Add(int64(pc.records))
+			t.flush.read += pc.records
+		}
+	}
+	if tables.To > tables.From {
+		s.Ranges = append(s.Ranges, tables)
+		t.look = time.Time{} // a file may be through now
+	}
+	g.observe(clock)
+	if len(s.Ranges) == 0 && !g.due() {
+		return nil
+	}
+	s.Marks = g.marksOf()
+	t.seq++
+	s.Seq = t.seq
+	return s
+}
+
+// compute decodes the pieces in hand and gives them to the group's jobs, after what changed in tables. As soon as all are decoded it calls
+// settle, which says whether the step ends with them; then it is computed to the end.
+func (t *task) compute(g *group, tables []tableChange, clock int64, settle func() (ends bool)) (ends bool) {
+	if t.crew.shares(g, t.cfg.MaxRows) {
+		t.metrics.shared.Inc()
+		g.applyTables(tables, clock)
+		t.round.group, t.round.clock, t.round.ahead, t.round.maxRows = g, clock, t.cfg.Ahead, t.cfg.MaxRows
+		return t.crew.run(&t.round, settle)
+	}
+	for i := range g.pieces {
+		g.pieces[i].read(t.cfg.MaxRows, clock, t.cfg.Ahead)
+	}
+	ends = settle()
+	g.applyTables(tables, clock)
+	for i := range g.pieces {
+		g.pieces[i].push(clock)
+	}
+	if ends {
+		g.endStep(clock)
+	}
+	return ends
+}
+
+// weight is about how much there is to do with the pieces in hand: each record is decoded, and computed by each job. 0: there is nothing to share.
+func (g *group) weight(limit int) int {
+	if len(g.pieces) == 0 || len(g.pieces) == 1 && len(g.lots) == 1 {
+		return 0
+	}
+	n := 0
+	for i := range g.pieces {
+		n += g.pieces[i].chunk.Left(g.pieces[i].start, limit)
+	}
+	return n * (1 + len(g.lots))
+}
+
+// release gives back the memory of chunks that have been read to the end.
+func (g *group) release() {
+	for i := range g.pieces {
+		if g.pieces[i].last {
+			g.pieces[i].chunk.Release()
+		}
+	}
+	g.drop()
+}
+
+// drop forgets the pieces in hand.
+func (g *group) drop() {
+	clear(g.pieces)
+	g.pieces = g.pieces[:0]
 }
 
 // shown notes how late the records of a step were.
@@ -91,12 +158,12 @@ func (t *task) finish(ctx context.Context, g *group, seq uint64, clock int64) er
 	return nil
 }
 
-// readers are the groups that read views of another.
+// readers are the groups that read views of another, also by way of each other: a group comes after those that it reads, for it began later.
 func (t *task) readers(of *group) []*group {
 	var out []*group
 	for _, g := range t.groups {
 		if g != of && slices.ContainsFunc(g.jobs, func(j *job) bool {
-			return slices.ContainsFunc(j.ups, func(up *job) bool { return up.group == of })
+			return slices.ContainsFunc(j.ups, func(up *job) bool { return up.group == of || slices.Contains(out, up.group) })
 		}) {
 			out = append(out, g)
 		}
@@ -110,7 +177,7 @@ func (t *task) ripple(g *group, clock int64) {
 	for _, r := range t.readers(g) {
 		for _, j := range r.jobs {
 			if j.pipe != nil {
-				j.end(clock, j.mark)
+				j.finish(clock, j.mark)
 			}
 		}
 	}

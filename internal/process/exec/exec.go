@@ -1,8 +1,8 @@
 // Package exec runs continuous queries: it reads topics, takes recorded steps through all views at once, publishes them, keeps
 // their state durable, and brings them back after a crash with the same answers.
 //
-// One goroutine, the one in Run, owns all operators and tables; what it shares with others is behind Engine.mu, in atomics of
-// View, or in versions of tables, which never change. No lock is held over I/O.
+// One goroutine, the one in Run, owns all operators and tables; while a step is computed it shares them out to helpers, see crew. What it
+// shares with others is behind Engine.mu, in atomics of View, or in versions of tables, which never change. No lock is held over I/O.
 package exec
 
 import (
@@ -61,6 +61,8 @@ type Config struct {
 	Poll time.Duration
 	// MaxRows is how many rows of a partition a step takes at most. 0: 4096.
 	MaxRows int
+	// Workers is on how many goroutines a step is computed, see crew. 0: as many as Go runs at a time; a single view on one.
+	Workers int
 	// Remember is how many groups a view keeps in memory besides its rows, where those tell all about them. 0: 32,768.
 	Remember int
 	// MaxState is how many bytes the state of all views may take in memory; views that need more stand still. 0: no limit.
@@ -73,7 +75,8 @@ type Config struct {
 	// Shared says that another process may take the task over. Whoever does so fences this one, and Run ends with ErrFenced.
 	Shared bool
 	// Beside is another task of the same process, if there is one: what both do is counted together.
-	Beside *Engine
+	Beside      *Engine
+	leastShared int // see crew.least; 0: leastShared
 	// Owner, if set, makes Run tell other processes what the views show (see Follow), and who does.
 	Owner *Owner
 }

@@ -3,7 +3,6 @@ package exec
 import (
 	"math"
 	"slices"
-	"time"
 
 	"myelin/internal/log"
 	"myelin/internal/process/op"
@@ -15,7 +14,9 @@ import (
 type group struct {
 	id     uint32
 	jobs   []*job // inputs before those that read them
+	lots   []*lot // those of them that compute
 	inputs []*input
+	pieces []piece    // of the step in hand
 	tables *tablePart // set if any job is a table
 	marks  map[string]*watermark
 	reader *log.Reader
@@ -86,6 +87,7 @@ func (e *Engine) rebuild(g *group, pos positions, clock int64) {
 	}
 	e.rebuildTables(g, pos)
 	g.watch(e, clock)
+	g.lots = g.allot()
 }
 
 // rebuildTables starts or ends reading the rows of tables.
@@ -161,11 +163,13 @@ func (g *group) positions() positions {
 }
 
 // fetch takes a chunk for each partition that has none in hand.
-func (g *group) fetch() {
+func (g *group) fetch() { g.fetchBy(g.reader.TakePacked) }
+
+func (g *group) fetchBy(take func(topic string, n int32) *log.Chunk) {
 	for _, in := range g.inputs {
 		for _, p := range in.parts {
 			if p.chunk == nil {
-				p.chunk, p.cur = g.reader.TakePacked(in.topic, p.n), log.Cursor{}
+				p.chunk, p.cur = take(in.topic, p.n), log.Cursor{}
 			}
 			if c := p.chunk; c != nil && c.Got > in.newest.got {
 				in.newest = arrival{c.Sent, c.Got}
@@ -193,11 +197,16 @@ func (g *group) behind(topic string, p *part) bool {
 	return end < 0 || p.pos < end
 }
 
-// observe moves the watermarks by what the pieces brought and by the clock.
-func (g *group) observe(pieces []piece, clock int64, ahead time.Duration) {
-	for i := range pieces {
-		pieces[i].moves(g, clock, ahead)
+// hear lets the watermarks know what times the pieces brought.
+func (g *group) hear(clock int64) {
+	for i := range g.pieces {
+		g.pieces[i].moves(g, clock)
 	}
+}
+
+// observe moves the watermarks by what the pieces brought and by the clock.
+func (g *group) observe(clock int64) {
+	g.hear(clock)
 	for _, in := range g.inputs {
 		for _, t := range in.times {
 			g.marks[t.stream].advance(in.newest.got, func(n int32) reading { return g.reading(in, in.part(n)) })
@@ -266,19 +275,11 @@ func (g *group) marksOf() []mark {
 	return out
 }
 
-// apply computes a step: tables first, then the records, then what the end of the step lets out.
-func (g *group) apply(tables []tableChange, pieces []piece, clock int64) {
-	g.applyTables(tables, clock)
-	for i := range pieces {
-		pieces[i].push(clock)
-	}
-	g.endStep(clock)
-}
-
+// endStep ends a step: each job lets out what it changed, after those that it reads.
 func (g *group) endStep(clock int64) {
 	for _, j := range g.jobs {
 		if j.pipe != nil {
-			j.end(clock, j.limit(g.marks))
+			j.finish(clock, j.limit(g.marks))
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 // input is a topic that a group of jobs reads: decoded once for all of them.
 type input struct {
+	at       int // among the group's
 	topic    string
 	governed bool
 	objects  bool              // records that are no JSON objects are no rows, whatever is asked for
@@ -24,10 +25,9 @@ type input struct {
 	eventCol int               // column with the event's name, -1: nobody asks
 	events   []string          // names that anybody asks for
 	targets  []*target
+	feeds    []*feed // the same by job
 	times    []timed
-	parts    []*part // those that are read, in the order of their numbers
-	codes    []int16 // of the batch in hand: position in events, -1: another
-	rows     int64
+	parts    []*part       // those that are read, in the order of their numbers
 	newest   arrival       // of the chunks that were taken
 	arrived  int64         // newest record that was shown, microseconds; 0: none yet
 	lag      time.Duration // from when it came until it was shown
@@ -47,6 +47,12 @@ type target struct {
 	sel    []int32
 }
 
+// feed is the scans of a job that are fed from an input.
+type feed struct {
+	job     *job
+	targets []*target
+}
+
 // timed is a stream whose watermark the input moves.
 type timed struct {
 	stream string
@@ -62,7 +68,11 @@ type part struct {
 	chunk *log.Chunk
 	cur   log.Cursor
 	dec   *decode.Decoder
-	rows  vec.Bitmap // which records of the piece in hand became rows
+	// Of the piece in hand: which records became rows; the event of each row, as a position in input.events, -1: another; the latest time
+	// that counts of each of input.times.
+	rows   vec.Bitmap
+	codes  []int16
+	latest []int64
 }
 
 // streamName identifies the watermark of a stream: streams over one topic with one time column and delay share it, in jobs that read the
@@ -110,6 +120,11 @@ func (in *input) add(j *job, s *op.Source) {
 		}
 	}
 	in.targets = append(in.targets, t)
+	if n := len(in.feeds); n == 0 || in.feeds[n-1].job != j {
+		in.feeds = append(in.feeds, &feed{job: j})
+	}
+	f := in.feeds[len(in.feeds)-1]
+	f.targets = append(f.targets, t)
 	r := s.Scan.Relation
 	if r.TimeCol < 0 || r.TimeCol >= len(r.Scan) {
 		return
@@ -159,7 +174,11 @@ func (e *Engine) inputsOf(jobs []*job, pos positions) []*input {
 			in.parts = append(in.parts, p)
 		}
 	}
-	return slices.SortedFunc(maps.Values(byTopic), func(a, b *input) int { return cmp.Compare(a.topic, b.topic) })
+	out := slices.SortedFunc(maps.Values(byTopic), func(a, b *input) int { return cmp.Compare(a.topic, b.topic) })
+	for i, in := range out {
+		in.at = i
+	}
+	return out
 }
 
 // positions are the next offsets of topics, by partition; -1 where nothing is read.
@@ -212,18 +231,21 @@ func (in *input) wanted(n int32) bool {
 	return slices.ContainsFunc(in.targets, func(t *target) bool { return t.job.share.has(n) })
 }
 
-// piece is a batch of rows of one partition, with the offsets that it covers.
+// piece is a batch of rows of one partition, with the offsets that it covers. Until it is decoded it is only where it begins.
 type piece struct {
-	in *input
+	in   *input
+	part *part
 	offsets
-	batch   *vec.Batch
+	until   int64
+	batch   *vec.Batch // nil: nothing could be read
 	records int
 	arrived int64 // newest record timestamp, microseconds
-	// Where the records lie, to find the one behind a row: those of rows became one, those with the numbers in dropped are none.
+	// Where the records lie, to find the one behind a row: those of rows became one, and the dropped ones none.
 	chunk   *log.Chunk
 	start   log.Cursor
 	rows    vec.Bitmap
-	dropped []int
+	codes   []int16
+	dropped []log.RawRecord
 	misfits []decode.Misfit
 	limit   int64 // the largest time that counts
 	ahead   bool  // some row has a larger one
@@ -248,19 +270,28 @@ func (pc *piece) record(row int) (log.RawRecord, bool) {
 	return r, false
 }
 
-// next decodes up to limit records of a partition that lie before the offset until, from the chunk in hand. ok is false if there is
-// nothing in hand.
+// hand is the piece of a partition that can be decoded next: of the chunk in hand, before the offset until. ok is false if there is nothing.
+func (in *input) hand(p *part, until int64) (pc piece, ok bool) {
+	pc = piece{in: in, part: p, until: until, chunk: p.chunk, start: p.cur, offsets: offsets{Topic: in.topic, Partition: p.n, From: p.pos, To: p.pos}}
+	return pc, p.chunk != nil && p.pos < until
+}
+
+// next is hand, decoded. ok is false if that cannot be.
 func (in *input) next(p *part, limit int, until int64) (piece, bool) {
-	pc := piece{in: in, offsets: offsets{Topic: in.topic, Partition: p.n, From: p.pos, To: p.pos}}
-	if p.chunk == nil || p.pos >= until {
-		return pc, false
+	pc, ok := in.hand(p, until)
+	if ok {
+		pc.decode(limit)
 	}
-	c := p.chunk
+	return pc, ok && pc.batch != nil
+}
+
+// decode reads up to limit records.
+func (pc *piece) decode(limit int) {
+	in, p, c, until := pc.in, pc.part, pc.chunk, pc.until
 	if !c.Unpack() {
 		p.chunk, p.cur = nil, log.Cursor{} // it comes again
-		return pc, false
+		return
 	}
-	pc.chunk, pc.start = c, p.cur
 	p.dec.Begin(c.Buf, limit)
 	if words := (limit + 63) / 64; len(p.rows) != words {
 		p.rows = make(vec.Bitmap, words)
@@ -288,7 +319,7 @@ func (in *input) next(p *part, limit int, until int64) (piece, bool) {
 		case decode.Row:
 			p.rows.Set(pc.records)
 		case decode.Malformed:
-			pc.dropped = append(pc.dropped, pc.records)
+			pc.dropped = append(pc.dropped, r)
 		}
 		pc.records++
 		pc.To = r.Offset + 1
@@ -309,7 +340,10 @@ func (in *input) next(p *part, limit int, until int64) (piece, bool) {
 	}
 	p.pos = pc.To
 	pc.batch, pc.misfits = p.dec.Batch(), p.dec.Misfits()
-	return pc, true
+	if len(in.events) > 0 {
+		p.codes = in.classify(p.codes, pc.batch)
+		pc.codes = p.codes
+	}
 }
 
 // latest is the largest time in a column of the piece that counts; op.NoTime if there is none.
@@ -329,65 +363,95 @@ func (pc *piece) latest(col int) int64 {
 	return t
 }
 
-// moves lets the times of the piece's rows move the watermarks of the streams in it. A time further ahead of the clock than allowed
-// counts for none: one event of the year 2070 must not close everybody's windows.
-func (pc *piece) moves(g *group, clock int64, ahead time.Duration) {
+// read decodes the piece, and finds out what of its times counts.
+func (pc *piece) read(limit int, clock int64, ahead time.Duration) {
+	pc.decode(limit)
+	pc.date(clock, ahead)
+}
+
+// date finds the latest time of each stream in the piece. One further ahead of the clock than allowed counts for none: an event of the
+// year 2070 must not close everybody's windows.
+func (pc *piece) date(clock int64, ahead time.Duration) {
 	if pc.records == 0 {
 		return
 	}
-	arrived := clock
-	if pc.in.governed {
-		arrived = pc.arrived
-	}
-	pc.limit = min(clock, arrived) + ahead.Microseconds()
+	pc.limit = min(clock, pc.came(clock)) + ahead.Microseconds()
+	pc.part.latest = pc.part.latest[:0]
 	for _, t := range pc.in.times {
-		if !t.share.has(pc.Partition) {
-			continue
+		at := int64(op.NoTime)
+		if t.share.has(pc.Partition) {
+			at = pc.latest(t.col)
 		}
-		g.marks[t.stream].observe(pc.Partition, pc.latest(t.col), clock, arrived)
+		pc.part.latest = append(pc.part.latest, at)
 	}
 }
 
-// push hands the piece to all scans over the topic.
-func (pc *piece) push(clock int64) {
-	in, b := pc.in, pc.batch
-	if pc.chunk != nil && pc.chunk.Lost && pc.To > pc.From {
-		pc.tellLost(clock)
+// came is when the piece's records arrived, as far as the watermarks are concerned.
+func (pc *piece) came(clock int64) int64 {
+	if pc.in.governed {
+		return pc.arrived
 	}
-	if len(pc.dropped) > 0 {
-		pc.tellUnread(clock)
+	return clock
+}
+
+// moves lets the times of the piece's rows move the watermarks of the streams in it.
+func (pc *piece) moves(g *group, clock int64) {
+	if pc.records == 0 {
+		return
+	}
+	for i, t := range pc.in.times {
+		if t.share.has(pc.Partition) {
+			g.marks[t.stream].observe(pc.Partition, pc.part.latest[i], clock, pc.came(clock))
+		}
+	}
+}
+
+// push hands the piece to all jobs that read the topic.
+func (pc *piece) push(clock int64) {
+	for _, f := range pc.in.feeds {
+		f.push(pc, clock)
+	}
+}
+
+// push hands a piece to the scans of a job.
+func (f *feed) push(pc *piece, clock int64) {
+	b, j := pc.batch, f.job
+	if b == nil || !j.share.has(pc.Partition) {
+		return
+	}
+	if pc.chunk != nil && pc.chunk.Lost && pc.To > pc.From {
+		f.tellLost(pc, clock)
+	}
+	for _, r := range pc.dropped {
+		if r.Value.Off != decode.NoBytes { // one without a value only deletes a key
+			j.metrics.errs.Inc()
+			j.unread(pc, r, clock)
+		}
 	}
 	if left := int64(pc.records - b.N - len(pc.dropped)); left > 0 {
-		for _, t := range in.targets {
-			if t.wants == nil && t.job.share.has(pc.Partition) {
-				t.job.stat().in.Add(left) // its condition has taken them out
+		for _, t := range f.targets {
+			if t.wants == nil {
+				j.stat().in.Add(left) // its condition has taken them out
 			}
 		}
 	}
 	if b.N == 0 {
 		return
 	}
-	in.rows += int64(b.N)
-	if len(in.events) > 0 {
-		in.classify(b)
-	}
 	if len(pc.misfits) > 0 {
-		pc.tellMisfits(clock)
+		f.tellMisfits(pc, clock)
 	}
 	if pc.ahead {
-		pc.tellAhead(clock)
+		f.tellAhead(pc, clock)
 	}
-	for _, t := range in.targets {
-		if !t.job.share.has(pc.Partition) {
-			continue
-		}
+	for _, t := range f.targets {
 		for i, c := range t.cols {
 			t.batch.Cols[i] = b.Cols[c]
 		}
 		t.batch.N, t.batch.Sel = b.N, nil
 		if t.wants != nil {
 			t.sel = t.sel[:0]
-			for i, code := range in.codes[:b.N] {
+			for i, code := range pc.codes[:b.N] {
 				if code >= 0 && int(code) < len(t.wants) && t.wants[code] {
 					t.sel = append(t.sel, int32(i))
 				}
@@ -397,60 +461,37 @@ func (pc *piece) push(clock int64) {
 				continue
 			}
 		}
-		t.job.piece = pc
-		t.job.feed(t.source, &t.batch, clock)
-		t.job.piece = nil
+		j.piece = pc
+		j.feed(t.source, &t.batch, clock)
+		j.piece = nil
 	}
 }
 
-// tellUnread notes the records that are no JSON objects with every view that reads them. A record without a value only deletes a key.
-func (pc *piece) tellUnread(clock int64) {
-	var r log.RawRecord
-	cur, n, next := pc.start, 0, 0
-	for next < len(pc.dropped) && pc.chunk.Next(&cur, &r) {
-		if r.Offset < pc.From {
-			continue
-		}
-		if n++; pc.dropped[next] != n-1 {
-			continue
-		}
-		next++
-		if r.Value.Off == decode.NoBytes {
-			continue
-		}
-		for i, t := range pc.in.targets {
-			if t.job.share.has(pc.Partition) && !slices.ContainsFunc(pc.in.targets[:i], func(x *target) bool { return x.job == t.job }) {
-				t.job.metrics.errs.Inc()
-				t.job.unread(pc, r, clock)
-			}
-		}
+// classify finds which of the events asked for each row is; the memory of codes is used again.
+func (in *input) classify(codes []int16, b *vec.Batch) []int16 {
+	if cap(codes) < b.N {
+		codes = make([]int16, b.N)
 	}
-}
-
-// classify finds which of the events asked for each row is.
-func (in *input) classify(b *vec.Batch) {
-	if cap(in.codes) < b.N {
-		in.codes = make([]int16, b.N)
-	}
-	in.codes = in.codes[:b.N]
+	codes = codes[:b.N]
 	v := b.Cols[in.eventCol]
 	last := int16(-1)
 	for i := range b.N {
 		if v.IsNull(i) {
-			in.codes[i] = -1
+			codes[i] = -1
 			continue
 		}
 		name := v.Bytes(i)
 		if last >= 0 && in.events[last] == string(name) {
-			in.codes[i] = last
+			codes[i] = last
 			continue
 		}
-		in.codes[i] = -1
+		codes[i] = -1
 		for k, e := range in.events {
 			if e == string(name) {
-				in.codes[i], last = int16(k), int16(k)
+				codes[i], last = int16(k), int16(k)
 				break
 			}
 		}
 	}
+	return codes
 }

@@ -15,7 +15,8 @@ import (
 	"myelin/internal/vec"
 )
 
-// job is an object that runs: a view, a table, or a sink with a query of its own. It belongs to the engine's goroutine.
+// job is an object that runs: a view, a table, or a sink with a query of its own. It belongs to the task's goroutine,
+// or, while a step is computed, to the worker who has it.
 type job struct {
 	id    uint32
 	print fingerprint
@@ -37,6 +38,7 @@ type job struct {
 	let     *telemetry.Counter // rows let out by all jobs
 
 	ups   []*job   // views and tables that it reads
+	reads []*reads // its scans of them
 	downs []*reads // who reads it
 	times []string // streams whose watermarks bound its own
 
@@ -56,7 +58,7 @@ type job struct {
 
 // reads is a scan of another view or table.
 type reads struct {
-	by     *job
+	by, of *job
 	source *op.Source
 	cols   []int
 }
@@ -177,7 +179,17 @@ func (j *job) feed(s *op.Source, b *vec.Batch, clock int64) {
 	s.Push(b)
 }
 
-// end ends the job's part of a step: its net change is known and goes to whoever reads it.
+// finish ends the job's part of a step, once the views that it reads have ended theirs: it takes what those changed.
+func (j *job) finish(clock, mark int64) {
+	for _, r := range j.reads {
+		if r.of.pipe != nil && r.of.changed != nil { // what tables changed it has: see applyTables
+			r.push(r.of.changed, clock)
+		}
+	}
+	j.end(clock, mark)
+}
+
+// end lets out what the step changed, and keeps that for whoever reads the job.
 func (j *job) end(clock, mark int64) {
 	if j.broken {
 		return
@@ -196,12 +208,6 @@ func (j *job) end(clock, mark int64) {
 		}
 	case len(j.downs) > 0 || j.wanted() || j.told:
 		j.changed = j.view.Table.Net()
-	}
-	if j.changed == nil {
-		return
-	}
-	for _, d := range j.downs {
-		d.push(j.changed, clock)
 	}
 }
 
@@ -224,11 +230,11 @@ func (j *job) connect(find func(name string) *job) {
 			continue
 		}
 		up := find(s.Scan.Relation.Name)
-		r := &reads{by: j, source: s}
+		r := &reads{by: j, of: up, source: s}
 		for _, c := range s.Scan.Columns {
 			r.cols = append(r.cols, c.Index)
 		}
-		up.downs = append(up.downs, r)
+		j.reads, up.downs = append(j.reads, r), append(up.downs, r)
 		if !slices.Contains(j.ups, up) {
 			j.ups = append(j.ups, up)
 		}
@@ -250,9 +256,9 @@ func (j *job) prime(g *group, clock int64) {
 		}
 		v := up.view.Table.Version()
 		for b := range v.Scan(4096) {
-			for _, d := range up.downs {
-				if d.by == j {
-					d.push(b, clock)
+			for _, r := range j.reads {
+				if r.of == up {
+					r.push(b, clock)
 				}
 			}
 		}

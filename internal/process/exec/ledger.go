@@ -179,16 +179,13 @@ func (j *job) unread(pc *piece, r log.RawRecord, clock int64) {
 	})
 }
 
-// tellMisfits notes the values that do not fit their columns with the views that read them. The rows take part all the same.
-func (pc *piece) tellMisfits(clock int64) {
-	for i, t := range pc.in.targets {
-		if !t.job.share.has(pc.Partition) {
-			continue
-		}
+// tellMisfits notes the values that do not fit their columns with the job, if it reads them. The rows take part all the same.
+func (f *feed) tellMisfits(pc *piece, clock int64) {
+	for i, t := range f.targets {
 		for _, m := range pc.misfits {
 			c := slices.Index(t.cols, int(m.Col))
-			if c < 0 || !t.takes(pc.in, int(m.Row)) || pc.in.targetsBefore(i, t.job, func(x *target) bool {
-				return slices.Contains(x.cols, int(m.Col)) && x.takes(pc.in, int(m.Row))
+			if c < 0 || !t.takes(pc, int(m.Row)) || slices.ContainsFunc(f.targets[:i], func(x *target) bool {
+				return slices.Contains(x.cols, int(m.Col)) && x.takes(pc, int(m.Row))
 			}) {
 				continue
 			}
@@ -203,20 +200,20 @@ func (pc *piece) tellMisfits(clock int64) {
 }
 
 // tellAhead notes the rows whose time is so far ahead of the clock that it does not count.
-func (pc *piece) tellAhead(clock int64) {
-	for i, t := range pc.in.targets {
+func (f *feed) tellAhead(pc *piece, clock int64) {
+	for i, t := range f.targets {
 		r := t.source.Scan.Relation
-		if r.Kind != plan.Stream || r.TimeCol < 0 || r.TimeCol >= len(r.Scan) || !t.job.share.has(pc.Partition) {
+		if r.Kind != plan.Stream || r.TimeCol < 0 || r.TimeCol >= len(r.Scan) {
 			continue
 		}
 		name := streamName(r, t.job.share)
 		for _, x := range pc.in.times {
-			if x.stream != name || pc.in.targetsBefore(i, t.job, func(o *target) bool { return o.source.Scan.Relation == r }) {
+			if x.stream != name || slices.ContainsFunc(f.targets[:i], func(o *target) bool { return o.source.Scan.Relation == r }) {
 				continue
 			}
 			v := pc.batch.Cols[x.col]
 			for row := range pc.batch.N {
-				if v.IsNull(row) || v.Ints[row] <= pc.limit || !t.takes(pc.in, row) {
+				if v.IsNull(row) || v.Ints[row] <= pc.limit || !t.takes(pc, row) {
 					continue
 				}
 				s := t.job.stat()
@@ -230,17 +227,12 @@ func (pc *piece) tellAhead(clock int64) {
 	}
 }
 
-// targetsBefore reports whether a job has an earlier scan of the input that fits.
-func (in *input) targetsBefore(i int, j *job, fits func(*target) bool) bool {
-	return slices.ContainsFunc(in.targets[:i], func(x *target) bool { return x.job == j && fits(x) })
-}
-
-// takes reports whether a row of the input's batch is one of the scan's.
-func (t *target) takes(in *input, row int) bool {
+// takes reports whether a row of the piece is one of the scan's.
+func (t *target) takes(pc *piece, row int) bool {
 	if t.wants == nil {
 		return true
 	}
-	code := in.codes[row]
+	code := pc.codes[row]
 	return code >= 0 && int(code) < len(t.wants) && t.wants[code]
 }
 

@@ -76,7 +76,7 @@ func (t *task) merge(g *group, clock int64) {
 	t.look = time.Time{}
 	for _, j := range g.jobs {
 		if j.pipe != nil {
-			j.end(clock, j.limit(m.marks))
+			j.finish(clock, j.limit(m.marks))
 		}
 		if !j.broken {
 			j.stat().phase.Store(int32(Live))

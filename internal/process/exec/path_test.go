@@ -154,7 +154,7 @@ func (p *path) fetched(tb testing.TB, raw []byte) {
 }
 
 func (p *path) step(pc piece) {
-	pc.limit = math.MaxInt64
+	pc.limit = math.MaxInt64 // no time is ahead
 	for _, t := range pc.in.times {
 		w := p.g.marks[t.stream]
 		if at := pc.latest(t.col); at > w.At {

@@ -279,7 +279,7 @@ func (t *task) beginGroup(ctx context.Context, ready map[string]want, starts pos
 	}
 	for _, j := range g.jobs {
 		if j.pipe != nil {
-			j.end(t.clock, j.mark)
+			j.finish(t.clock, j.mark)
 		}
 	}
 	t.publish(g, t.seq, t.clock)

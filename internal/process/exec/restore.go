@@ -423,18 +423,27 @@ func (t *task) again(ctx context.Context, s *step) error {
 		t.merge(g, s.Clock)
 		return t.finish(ctx, t.main(), s.Seq, s.Clock)
 	}
-	for _, tables := range []bool{true, false} { // what tables changed comes before the records, as in the step itself
-		for _, r := range s.Ranges {
-			if (r.Topic == TablesTopic) != tables {
-				continue
+	g.drop()
+	for _, r := range s.Ranges {
+		if r.Topic == TablesTopic { // what they changed comes before the records, as in the step itself
+			if err := t.rereadTables(ctx, g, r, s.Clock); err != nil {
+				return err
 			}
+		}
+	}
+	for _, r := range s.Ranges {
+		if r.Topic != TablesTopic {
 			if err := t.reread(ctx, g, r, s.Clock); err != nil {
 				return err
 			}
 		}
 	}
-	g.setMarks(s.Marks)
-	g.endStep(s.Clock)
+	t.compute(g, nil, s.Clock, func() bool {
+		g.hear(s.Clock)
+		g.setMarks(s.Marks) // as they were then; what is known of the partitions now does not count
+		return true
+	})
+	g.drop()
 	t.ripple(g, s.Clock)
 	return t.finish(ctx, g, s.Seq, s.Clock)
 }
@@ -448,11 +457,8 @@ func (g *group) setMarks(marks []mark) {
 	}
 }
 
-// reread pushes a recorded range of records.
+// reread takes a recorded range of records in hand. What comes in several pieces is computed but for the last.
 func (t *task) reread(ctx context.Context, g *group, r offsets, clock int64) error {
-	if r.Topic == TablesTopic {
-		return t.rereadTables(ctx, g, r, clock)
-	}
 	i := slices.IndexFunc(g.inputs, func(in *input) bool { return in.topic == r.Topic })
 	if i < 0 || g.inputs[i].part(r.Partition) == nil || g.gone[r.Topic] {
 		return nil // nobody reads it any more, or nobody can
@@ -461,8 +467,8 @@ func (t *task) reread(ctx context.Context, g *group, r offsets, clock int64) err
 	p := in.part(r.Partition)
 	began := time.Now()
 	for p.pos < r.To {
-		g.fetch()
-		pc, ok := in.next(p, t.cfg.MaxRows, r.To)
+		g.fetchBy(g.reader.Take) // whose records can all be read: the next range must not come before all of this one
+		pc, ok := in.hand(p, r.To)
 		if !ok {
 			if end, lost := g.reader.Cut(r.Topic, r.Partition); lost {
 				t.cfg.Log.Error("records that views had read are not in the log any more; the steps that they took with them cannot be taken again", "topic", r.Topic, "partition", r.Partition, "from", end, "to", r.To-1)
@@ -484,8 +490,15 @@ func (t *task) reread(ctx context.Context, g *group, r offsets, clock int64) err
 			continue
 		}
 		began = time.Now()
-		pc.moves(g, clock, t.cfg.Ahead)
-		pc.push(clock)
+		g.pieces = append(g.pieces, pc)
+		if p.chunk.To >= r.To && p.chunk.Left(p.cur, t.cfg.MaxRows+1) <= t.cfg.MaxRows {
+			return nil // that is all of it
+		}
+		t.compute(g, nil, clock, func() bool {
+			g.hear(clock)
+			return false
+		})
+		g.drop()
 	}
 	return nil
 }
@@ -493,7 +506,7 @@ func (t *task) reread(ctx context.Context, g *group, r offsets, clock int64) err
 func (t *task) rereadTables(ctx context.Context, g *group, r offsets, clock int64) error {
 	var all []tableChange // applied at once, as in the step itself
 	for g.tables != nil && g.tables.pos < r.To {
-		g.fetch()
+		g.fetchBy(g.reader.Take)
 		changes, o := g.tables.next(r.To)
 		all = append(all, changes...)
 		if o.To == o.From {

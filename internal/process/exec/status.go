@@ -174,7 +174,7 @@ func (r *ring) list() []BadRow {
 
 // metrics are the engine's counters.
 type metrics struct {
-	steps, rows, results, errs, misfits, late, ahead, flushes *telemetry.Counter
+	steps, shared, rows, results, errs, misfits, late, ahead, flushes *telemetry.Counter
 
 	state, stateLimit   *telemetry.Gauge
 	stepTime, flushTime *telemetry.Histogram
@@ -184,6 +184,7 @@ type metrics struct {
 func newMetrics(r *telemetry.Registry, labels ...string) metrics {
 	return metrics{
 		steps:       r.Counter("myelin_process_steps_total", "Steps taken by continuous queries.", labels...),
+		shared:      r.Counter("myelin_process_shared_steps_total", "Steps so large that several workers computed them.", labels...),
 		rows:        r.Counter("myelin_process_rows_total", "Records read by continuous queries.", labels...),
 		results:     r.Counter("myelin_process_results_total", "Rows that continuous queries let out, and took back.", labels...),
 		state:       r.Gauge("myelin_process_state_bytes", "Size in memory of the state of continuous queries and of the rows of their views.", labels...),

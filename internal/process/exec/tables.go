@@ -106,6 +106,12 @@ func (g *group) applyTables(changes []tableChange, clock int64) {
 			}
 		}
 		j.end(clock, j.mark)
+		if j.changed == nil {
+			continue
+		}
+		for _, d := range j.downs {
+			d.push(j.changed, clock)
+		}
 	}
 }
 

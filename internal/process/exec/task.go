@@ -17,7 +17,7 @@ import (
 	"myelin/internal/process/state"
 )
 
-// task is one run of the engine: everything that belongs to its goroutine.
+// task is one run of the engine: everything that belongs to its goroutine, which lends it to the crew while a step is computed.
 type task struct {
 	*Engine
 	disk   *state.Disk
@@ -44,6 +44,8 @@ type task struct {
 	cut     atomic.Int64 // offset in StepsTopic behind the last durable step
 	fence   fence
 	rows    tableSender
+	crew    *crew
+	round   round
 	budget  budget
 	writers writers
 	tells   teller
@@ -85,6 +87,8 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
+		t.crew = newCrew(t.cfg.Workers, t.cfg.leastShared)
+		defer t.crew.close()
 		steps, err := t.restore(ctx)
 		if err == nil {
 			t.release()

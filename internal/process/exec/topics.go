@@ -351,18 +351,13 @@ func (s *status) problem() string {
 	return s.mu.problem
 }
 
-// tellLost tells every view that reads the partition that records were deleted before they were read.
-func (pc *piece) tellLost(clock int64) {
-	for i, t := range pc.in.targets {
-		if !t.job.share.has(pc.Partition) || slices.ContainsFunc(pc.in.targets[:i], func(x *target) bool { return x.job == t.job }) {
-			continue
-		}
-		what := fmt.Sprintf("the records of %s/%d at the offsets %d up to %d were deleted before they were read: what it shows lacks them", pc.Topic, pc.Partition, pc.From, pc.To-1)
-		s := t.job.stat()
-		s.errs.Add(1)
-		t.job.metrics.errs.Inc()
-		s.bad(&s.mu.errors, clock, what, func() BadRow { return BadRow{Topic: pc.Topic, Partition: pc.Partition, Offset: pc.From} })
-		s.setProblem(what + "; the topic's retention should be longer than views are ever behind")
-		t.job.report("a view lacks records that were deleted before it read them", "view", t.job.name, "topic", pc.Topic, "partition", pc.Partition, "from", pc.From, "to", pc.To)
-	}
+// tellLost tells a view that reads the partition that records were deleted before they were read.
+func (f *feed) tellLost(pc *piece, clock int64) {
+	what := fmt.Sprintf("the records of %s/%d at the offsets %d up to %d were deleted before they were read: what it shows lacks them", pc.Topic, pc.Partition, pc.From, pc.To-1)
+	s := f.job.stat()
+	s.errs.Add(1)
+	f.job.metrics.errs.Inc()
+	s.bad(&s.mu.errors, clock, what, func() BadRow { return BadRow{Topic: pc.Topic, Partition: pc.Partition, Offset: pc.From} })
+	s.setProblem(what + "; the topic's retention should be longer than views are ever behind")
+	f.job.report("a view lacks records that were deleted before it read them", "view", f.job.name, "topic", pc.Topic, "partition", pc.Partition, "from", pc.From, "to", pc.To)
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,7 @@ type world struct {
 	stop    func()
 
 	maxState int64
+	workers  int  // 0: as MYELIN_TEST_WORKERS says, or 4
 	shared   bool // the brokers may be others', too
 }
 
@@ -187,7 +189,10 @@ func (w *world) startQuick() { w.startWith(0) }
 
 func (w *world) startWith(maxRows int) {
 	w.t.Helper()
-	e, err := New(Config{Dir: "state", FS: w.fs, Clock: w.clock, Log: slog.New(slog.NewTextHandler(logTo{w.t}, nil)), MaxRows: maxRows, MaxState: w.maxState, Shared: w.shared, Remember: 1, Poll: 10 * time.Millisecond}, w.cluster)
+	e, err := New(Config{
+		Dir: "state", FS: w.fs, Clock: w.clock, Log: slog.New(slog.NewTextHandler(logTo{w.t}, nil)), MaxRows: maxRows, MaxState: w.maxState, Shared: w.shared,
+		Remember: 1, Poll: 10 * time.Millisecond, Workers: w.crew(), leastShared: 1,
+	}, w.cluster)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -210,6 +215,17 @@ func (w *world) startWith(maxRows int) {
 		}
 	}
 	w.t.Cleanup(w.stop)
+}
+
+// crew is how many workers an engine has, which share all its steps however small.
+func (w *world) crew() int {
+	if w.workers > 0 {
+		return w.workers
+	}
+	if n, err := strconv.Atoi(os.Getenv("MYELIN_TEST_WORKERS")); err == nil {
+		return n
+	}
+	return 4
 }
 
 type logTo struct{ t *testing.T }
@@ -297,6 +313,22 @@ func (w *world) settle() {
 		}
 		return true
 	})
+}
+
+// falsify adds rows to a view between two steps.
+func (w *world) falsify(view string, b *vec.Batch) {
+	w.t.Helper()
+	done := make(chan struct{})
+	err := w.engine.ask(w.ctx, func(t *task) {
+		defer close(done)
+		tb := t.jobs[view].view.Table
+		tb.Stage(b)
+		t.pub.Apply(t.pub.Step(), func() { tb.Publish() })
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	<-done
 }
 
 // rows are the rows of a view, sorted.
