@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"runtime/debug"
@@ -119,12 +120,17 @@ func (j *job) stat() *status {
 	return &j.status
 }
 
+// errRowTooLong is why a row is not among those of its view.
+var errRowTooLong = errors.New("the row is longer than the 16 MB that a view can hold")
+
 // take receives what the pipeline lets out.
 func (j *job) take(b *vec.Batch) {
 	j.stat().out.Add(int64(b.Rows()))
 	j.let.Add(int64(b.Rows()))
 	if j.loose == nil {
-		j.view.Table.Stage(b)
+		for _, row := range j.view.Table.Stage(b) {
+			j.ctx.Failed(b, row, errRowTooLong)
+		}
 		return
 	}
 	if j.discard {

@@ -36,8 +36,9 @@ func (s *staged) reset() {
 	}
 }
 
-// Stage takes added and taken-back rows of the step that is being computed. Nobody sees them before Publish.
-func (t *Table) Stage(b *vec.Batch) {
+// Stage takes added and taken-back rows of the step that is being computed. Nobody sees them before Publish. It returns the rows that were
+// added, but are longer than state can hold (MaxBytes): there is none under their key then.
+func (t *Table) Stage(b *vec.Batch) (tooLong []int) {
 	keyCols, restCols := b.Cols, []*vec.Vector(nil)
 	if t.key != nil {
 		keyCols, restCols = pick(b.Cols, t.key), pick(b.Cols, t.rest)
@@ -49,15 +50,32 @@ func (t *Table) Stage(b *vec.Batch) {
 			i = int(b.Sel[k])
 		}
 		if t.key == nil {
-			kbuf = AppendRow(kbuf[:0], keyCols, i)
+			if kbuf = AppendRow(kbuf[:0], keyCols, i); len(kbuf) > MaxBytes {
+				tooLong = added(tooLong, b, i)
+				continue
+			}
 			r := t.stagedRow(kbuf)
 			r.after = max(r.after+int(b.Sign(i)), 0)
 			continue
 		}
 		kbuf = AppendKey(kbuf[:0], keyCols, i)
 		vbuf = AppendRow(vbuf[:0], restCols, i)
+		if len(kbuf) > MaxBytes || len(vbuf) > MaxBytes {
+			if tooLong = added(tooLong, b, i); b.Sign(i) > 0 && len(kbuf) <= MaxBytes {
+				t.StageDelete(kbuf)
+			}
+			continue
+		}
 		t.stageKeyed(kbuf, vbuf, b.Sign(i) > 0)
 	}
+	return tooLong
+}
+
+func added(rows []int, b *vec.Batch, i int) []int {
+	if b.Sign(i) > 0 {
+		rows = append(rows, i)
+	}
+	return rows
 }
 
 func (t *Table) stageKeyed(key, value []byte, add bool) {
