@@ -139,7 +139,7 @@ func TestStatementsThatChangeThings(t *testing.T) {
 		{"-- who clicks\nCREATE MATERIALIZED VIEW per_id AS\n  SELECT id, count(*) AS n FROM clicks GROUP BY id;", "ok CREATE MATERIALIZED VIEW"},
 		{"CREATE MATERIALIZED VIEW per_id AS SELECT 1 AS a", `42P07 at per_id: relation "per_id" already exists; write DROP MATERIALIZED VIEW per_id first, or choose another name`},
 		{"CREATE MATERIALIZED VIEW of_files AS SELECT 1 AS a", `42P07 at of_files: relation "of_files" already exists; it is the materialized view of sql/a.sql:1: change it there and run myelin apply, or choose another name`},
-		{"CREATE MATERIALIZED VIEW w WITH (fillfactor = 70) AS SELECT 1 AS a", `22023 at fillfactor: a view has no option "fillfactor"; the options are ttl, parallelism`},
+		{"CREATE MATERIALIZED VIEW w WITH (fillfactor = 70) AS SELECT 1 AS a", `22023 at fillfactor: a view has no option "fillfactor"; the options are ttl, parallelism, rewrites`},
 		{"CREATE MATERIALIZED VIEW w WITH (ttl = 'soon') AS SELECT 1 AS a", `22023 at 'soon': "soon" is no time span; write ttl = '30 days'`},
 		{"CREATE MATERIALIZED VIEW w WITH (ttl = '0 s') AS SELECT 1 AS a", `22023 at '0: a ttl must be longer than nothing; write ttl = '30 days', or leave it out`},
 		{"CREATE MATERIALIZED VIEW w WITH (retention_seconds = 5) AS SELECT 1 AS a", `22023 at retention_seconds: a view has no option "retention_seconds"; write ttl = '30 days'`},
