@@ -18,6 +18,7 @@ func benchmark(ctx context.Context, args []string) error {
 	fs.IntVar(&cfg.Seconds, "seconds", 20, "how long each load lasts")
 	fs.IntVar(&cfg.Rate, "rate", 1000, "events per second of the latency measurement")
 	fs.IntVar(&cfg.Keys, "keys", 10_000_000, "how many keys the state has that is measured")
+	fs.Int64Var(&cfg.KeysMemory, "keys-memory", 0, "how many `bytes` of it may lie in memory, the rest on the disk (default all of it)")
 	fs.Func("only", "`list` of "+strings.Join(bench.Names(), ","), func(s string) error {
 		cfg.Only = strings.Split(s, ",")
 		return nil

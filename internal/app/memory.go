@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"myelin/internal/process/state"
 )
 
 const (
@@ -57,6 +59,27 @@ func (n *node) maxState() int64 {
 		return n.cfg.Limits.StateBytes
 	}
 	return memoryOf(os.DirFS("/")) / 2
+}
+
+// scratch is where the state of views lies beyond its part of the memory (limits.state_disk_bytes), beside the log, for which it leaves
+// more than what that needs to go on; nil: nowhere. The garbage collector takes what lies there for memory in use, so that a share of that in
+// garbage (GOGC), without spare or an end to it all (GOMEMLIMIT), would be too much.
+func (n *node) scratch() *state.Scratch {
+	memory, disk := n.maxState(), n.cfg.Limits.StateDiskBytes
+	if disk == 0 || memory == 0 {
+		return nil
+	}
+	const kept = "the state of views stays in memory, whatever limits.state_disk_bytes says"
+	if os.Getenv("GOGC") != "" && os.Getenv("GOMEMLIMIT") == "" {
+		n.Log.Warn(kept, "why", "GOGC is set and GOMEMLIMIT is not")
+		return nil
+	}
+	s := state.NewScratch(state.ScratchConfig{Dir: n.folder.dir, Memory: memory, Disk: disk, Free: 2 * n.cfg.Limits.FreeDiskBytes})
+	if err := s.Usable(); err != nil {
+		n.Log.Warn(kept, "why", err)
+		return nil
+	}
+	return s
 }
 
 // memoryOf is how much memory the process may use: its control group's, else the machine's. 0: nobody tells.

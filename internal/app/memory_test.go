@@ -1,7 +1,10 @@
 package app
 
 import (
+	"log/slog"
 	"maps"
+	"runtime"
+	"strings"
 	"testing"
 	"testing/fstest"
 )
@@ -38,5 +41,35 @@ func TestMemoryIsThatOfTheGroupOrTheMachine(t *testing.T) {
 		if got := memoryOf(c.root); got != c.want {
 			t.Errorf("%s: %d; want %d", c.name, got, c.want)
 		}
+	}
+}
+
+// TestStateLiesOnTheDiskOnlyIfThatIsAskedFor tells of a limit that cannot be kept to.
+func TestStateLiesOnTheDiskOnlyIfThatIsAskedFor(t *testing.T) {
+	for _, c := range []struct {
+		name, gogc, limit string
+		disk              int64
+		want, warns       bool
+	}{
+		{"not set", "", "", 0, false, false},
+		{"set", "", "", 1 << 30, true, false},
+		{"with a collector of its own", "50", "", 1 << 30, false, true},
+		{"with one that has an end", "50", "1GiB", 1 << 30, true, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Setenv("GOGC", c.gogc)
+			t.Setenv("GOMEMLIMIT", c.limit)
+			var told strings.Builder
+			n := &node{folder: &folder{dir: t.TempDir()}}
+			n.Log = slog.New(slog.NewTextHandler(&told, nil))
+			n.cfg.Limits.StateBytes, n.cfg.Limits.StateDiskBytes = 1<<20, c.disk
+			s := n.scratch()
+			if strings.Contains(told.String(), "no disk but memory") || runtime.GOOS != "linux" && c.disk > 0 {
+				c.want, c.warns = false, true // as any such folder
+			}
+			if (s != nil) != c.want || strings.Contains(told.String(), "limits.state_disk_bytes") != c.warns {
+				t.Errorf("there is scratch memory: %v; told is %q", s != nil, told.String())
+			}
+		})
 	}
 }

@@ -82,7 +82,7 @@ func (n *node) logStage() api.Stage {
 }
 
 // work sums up what the views did.
-type work struct{ in, out, behind, errors, late, state int64 }
+type work struct{ in, out, behind, errors, late, state, disk int64 }
 
 func (n *node) work() work {
 	var w work
@@ -93,6 +93,7 @@ func (n *node) work() work {
 		s := v.Status()
 		w.in, w.out, w.errors, w.late = w.in+s.RowsIn, w.out+s.RowsOut, w.errors+s.Errors, w.late+s.Late
 		w.state += s.StateBytes
+		w.disk += s.DiskBytes
 		w.behind = max(w.behind, s.Behind)
 	}
 	return w
@@ -107,6 +108,9 @@ func (n *node) processStage() api.Stage {
 	w := n.work()
 	s.In, s.Out, s.Lag, s.Errors = w.in, w.out, w.behind, w.errors
 	s.Note = plural(int64(len(n.engine.Views())), "view") + " and tables, " + bytes(w.state) + " of state"
+	if w.disk > 0 {
+		s.Note += ", " + bytes(w.disk) + " of state and rows on disk"
+	}
 	return s
 }
 

@@ -103,7 +103,10 @@ func allClosed(all []<-chan struct{}) bool {
 }
 
 func (n *node) engineConfig() exec.Config {
-	return exec.Config{Dir: n.folder.path("state"), FS: n.folder.fs, Clock: n.Clock, Log: n.Log, Telemetry: n.metrics, Governed: n.isGoverned, MaxState: n.maxState(), FlushEvery: n.cfg.Process.Flush.Std(), Workers: n.cfg.Process.Workers}
+	return exec.Config{
+		Dir: n.folder.path("state"), FS: n.folder.fs, Clock: n.Clock, Log: n.Log, Telemetry: n.metrics, Governed: n.isGoverned, MaxState: n.maxState(), Scratch: n.scratch(),
+		FlushEvery: n.cfg.Process.Flush.Std(), Workers: n.cfg.Process.Workers,
+	}
 }
 
 func (n *node) openActivate() error {

@@ -24,6 +24,8 @@ type Config struct {
 	Connections int
 	// Keys of the state that is measured. 0: 10 million.
 	Keys int
+	// KeysMemory is how many bytes that state may take in memory (limits.state_bytes); the rest lies on the disk. 0: all of it is in memory.
+	KeysMemory int64
 	// Only the measurements named here; nil: all.
 	Only []string
 	Out  io.Writer

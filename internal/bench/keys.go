@@ -43,7 +43,12 @@ func keys(ctx context.Context, cfg Config) ([]Figure, error) {
 	if n == 0 {
 		n = 10_000_000
 	}
-	s, err := start(ctx, cfg, project{sql: keysSQL})
+	p := project{sql: keysSQL}
+	if cfg.KeysMemory > 0 {
+		const onDisk = 64
+		p.more = fmt.Sprintf("limits: {state_bytes: %d, state_disk_bytes: %d}\n", cfg.KeysMemory, onDisk*cfg.KeysMemory)
+	}
+	s, err := start(ctx, cfg, p)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +91,9 @@ func keys(ctx context.Context, cfg Config) ([]Figure, error) {
 		return nil, fmt.Errorf("after kill -9: %w", err)
 	}
 	million := strconv.FormatFloat(float64(n)/1e6, 'g', 3, 64) + " M keys"
+	if cfg.KeysMemory > 0 {
+		million += " in " + mebibytes(cfg.KeysMemory)
+	}
 	return []Figure{
 		{million + ": memory at its highest", mebibytes(peak), "≤ 2048 MiB", peak <= keysPeak},
 		{million + ": memory at rest, and after a restart", mebibytes(rest) + ", " + mebibytes(back), "≤ 2048 MiB", rest <= keysPeak},

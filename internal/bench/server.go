@@ -24,6 +24,7 @@ type project struct {
 	view  bool   // with a view over the events
 	roles string // --roles; "": all
 	sql   string // more objects
+	more  string // more of myelin.yaml
 }
 
 const planText = `apiVersion: myelin/v1
@@ -66,7 +67,7 @@ func start(ctx context.Context, cfg Config, p project) (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a scratch folder: %w", err)
 	}
-	files := map[string]string{"myelin.yaml": configText, "plan/bench.yaml": planText}
+	files := map[string]string{"myelin.yaml": configText + p.more, "plan/bench.yaml": planText}
 	if p.view {
 		files["sql/bench.sql"] = viewText
 	}

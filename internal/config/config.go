@@ -106,9 +106,10 @@ type Limits struct {
 	KafkaConnectionsPerAddress int `yaml:"kafka_connections_per_address"`
 	// KafkaMemoryBytes are held for Kafka requests that are being read or worked on.
 	KafkaMemoryBytes int64 `yaml:"kafka_memory_bytes"`
-	// StateBytes is what the state of views may take in memory; views that need more stand still. 0: half of the machine's memory, or of
-	// what the process may use.
+	// StateBytes is what the state of views may take in memory. 0: half of the machine's memory, or of what the process may use.
 	StateBytes int64 `yaml:"state_bytes"`
+	// StateDiskBytes is how large the files may be that state lies in beyond that; views that need more stand still. 0: there are none.
+	StateDiskBytes int64 `yaml:"state_disk_bytes"`
 	// Backlog is for how long what waits on the doorsteps may keep the release busy before senders are slowed. 0: any time.
 	Backlog Duration `yaml:"backlog"`
 }

@@ -91,4 +91,7 @@ func (r *reader) security(at func(...string) *yaml.Node, cfg Config) {
 	if n := cfg.Limits.StateBytes; n < 0 {
 		r.add(at("limits", "state_bytes"), fmt.Sprintf("limits.state_bytes is %d", n), "it must be above 0; leave it out for the default")
 	}
+	if n := cfg.Limits.StateDiskBytes; n < 0 {
+		r.add(at("limits", "state_disk_bytes"), fmt.Sprintf("limits.state_disk_bytes is %d", n), "0 keeps all state in memory")
+	}
 }

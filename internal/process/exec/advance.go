@@ -12,7 +12,7 @@ import (
 
 // advance takes one step of a group, if there is anything to step over, and reports whether it did.
 func (t *task) advance(ctx context.Context, g *group) (bool, error) {
-	if g.paused || t.budget.full || t.flush.pending(t.hold) || t.flush.full() || g != t.main() && t.flush.pending(g.created) {
+	if g.paused || t.budget.holds() || t.flush.pending(t.hold) || t.flush.full() || g != t.main() && t.flush.pending(g.created) {
 		return false, nil // its beginning is not durable yet
 	}
 	began := time.Now()
@@ -51,6 +51,7 @@ func (t *task) advance(ctx context.Context, g *group) (bool, error) {
 	err := t.finish(ctx, g, seq, clock)
 	t.shown(g.pieces)
 	t.metrics.stepTime.Observe(time.Since(began))
+	t.settle()
 	return true, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"myelin/internal/process/plan"
+	"myelin/internal/process/state"
 )
 
 // A process that runs out of memory takes the collector and the log down with it. So views whose state outgrows Config.MaxState stand
@@ -14,19 +15,33 @@ import (
 type budget struct {
 	// ceiling is how much there may be until the next view has to stand still: a paused view gives nothing back. 0: not known yet.
 	ceiling int64
-	full    bool // no steps are taken
+	full    bool   // no steps are taken
+	short   bool   // that is for want of room on the disk
+	relief  uint64 // the flush after which it is seen what there is; no steps are taken until then. 0: none
 }
+
+// holds reports whether no steps are to be taken.
+func (b *budget) holds() bool { return b.full || b.relief > 0 }
 
 // budgetStep is which part of the limit the state may grow further, once it is exceeded, until the next view stands still.
 const budgetStep = 16
 
-// keepWithin sees to it that the state of all views, which is of so many bytes, stays within the limit.
+// keepWithin sees to it that the state of all views, which takes so many bytes of memory, stays within the limit.
 func (t *task) keepWithin(all int64) {
 	limit, b := t.Engine.limit.Load(), &t.budget
 	t.metrics.stateLimit.Set(t.cfg.MaxState)
+	relieved := b.relief > 0
+	if relieved {
+		if t.flush.pending(b.relief) {
+			return
+		}
+		b.relief = 0
+		t.flush.wake() // steps may be waiting
+	}
 	if limit <= 0 {
 		return
 	}
+	t.letGoOn(all, limit)
 	if all <= limit {
 		if b.full {
 			b.full = false
@@ -42,8 +57,19 @@ func (t *task) keepWithin(all int64) {
 	if all <= b.ceiling || b.full {
 		return
 	}
+	if t.share != nil && !relieved {
+		t.relieve()
+		return
+	}
 	b.ceiling = all + limit/budgetStep
 	what := fmt.Sprintf("the state of all views takes %s of memory, more than the %s that it may (limits.state_bytes)", size(all), size(limit))
+	b.short = false
+	if t.share != nil && !t.share.Room() {
+		if err := t.share.Err(); err != nil {
+			what += noRoom + err.Error()
+			b.short = true
+		}
+	}
 	jobs, own := t.largest()
 	if jobs == nil {
 		b.full = true
@@ -66,6 +92,47 @@ func (t *task) keepWithin(all int64) {
 	for _, j := range jobs {
 		j.stat().setProblem(g.why)
 		t.cfg.Log.Error("a view stands still: the state of views takes more memory than it may", "view", j.name, "bytes", own, "all", all, "limit", limit)
+	}
+}
+
+// relieve takes off the heap what can leave it: what may lie on the disk, and changed rows, which are kept until they are durable. Steps
+// wait, so that what is seen then is what stays.
+func (t *task) relieve() {
+	for _, g := range t.groups {
+		t.settleAll(g.jobs)
+	}
+	t.budget.relief = t.flush.now()
+}
+
+// noRoom begins the part of a problem that tells why state could not lie on the disk.
+const noRoom = ", and there is no more room for it on the disk: "
+
+// letGoOn lets views read on that stand still for their memory: because there was no room on the disk, once there is, and others once the heap
+// is well within the limit. What grew on the heap meanwhile may stay there, so that it must not become more and more.
+func (t *task) letGoOn(all, limit int64) {
+	most, b := limit+limit/2, &t.budget
+	mayGoOn := func(g *group) bool {
+		return g.paused && g.why != "" && (all <= limit-limit/budgetStep || all <= most && strings.Contains(g.why, noRoom))
+	}
+	full := b.full && b.short && all <= most
+	if t.share == nil || !full && !slices.ContainsFunc(t.groups, mayGoOn) || !t.share.Room() {
+		return
+	}
+	b.ceiling = 0
+	if full {
+		b.full = false
+		t.tellFull("")
+	}
+	for _, g := range t.groups {
+		if !mayGoOn(g) {
+			continue
+		}
+		if _, err := t.setPaused(g.jobs[0].name, false); err != nil {
+			t.cfg.Log.Error("a view that stood still for its memory cannot go on", "view", g.jobs[0].name, "error", err)
+			continue
+		}
+		t.hold = max(t.hold, t.flush.now())
+		t.cfg.Log.Info("a view goes on: there is room for its state", "view", g.jobs[0].name)
 	}
 }
 
@@ -138,11 +205,14 @@ func (j *job) canStandAside() bool {
 	return j.query != nil && j.view != nil && !slices.ContainsFunc(scans(j.query.Root), func(s *plan.Scan) bool { return s.Relation.Kind == plan.Table })
 }
 
-// size is the memory of the job's state and rows.
+// size is the memory of the job's state and rows, without what lies on the disk.
 func (j *job) size() int64 {
 	var n int64
 	for _, s := range j.stores() {
 		n += s.Size()
+		if x, ok := s.(state.Spiller); ok {
+			n -= x.Apart()
+		}
 	}
 	return n
 }

@@ -36,6 +36,7 @@ type testCase struct {
 	wrong map[int]string
 	// answers are the rows of each view by the way they were computed; nil: not run yet.
 	answers map[string]map[string]string
+	apart   bool // the way over a crash has its state in scratch memory
 }
 
 type topicRecord struct{ topic, value string }
@@ -179,6 +180,7 @@ func (c *testCase) run(t *testing.T) {
 			parts = 3
 		}
 		w := c.world(t, parts)
+		w.apart = c.apart && way == "over a crash"
 		w.start()
 		run(w)
 		w.settle()

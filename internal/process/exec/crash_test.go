@@ -42,18 +42,18 @@ func TestCrashesChangeNoAnswer(t *testing.T) {
 		rounds = n
 	}
 	for seed := range rounds {
-		for _, shared := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%d/shared=%v", seed, shared), func(t *testing.T) {
+		for _, x := range []struct{ shared, apart bool }{{}, {shared: true}, {apart: true}} {
+			t.Run(fmt.Sprintf("%d/shared=%v,apart=%v", seed, x.shared, x.apart), func(t *testing.T) {
 				t.Parallel() // it mostly waits
-				crashes(t, uint64(seed), shared)
+				crashes(t, uint64(seed), x.shared, x.apart)
 			})
 		}
 	}
 }
 
-func crashes(t *testing.T, seed uint64, shared bool) {
+func crashes(t *testing.T, seed uint64, shared, apart bool) {
 	w := newWorld(t, 3)
-	w.shared = shared
+	w.shared, w.apart = shared, apart
 	w.mustDeclare(bidsDDL)
 	w.start()
 	rnd := rand.New(rand.NewPCG(11, 12+seed))

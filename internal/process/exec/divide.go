@@ -134,6 +134,7 @@ func whole(parts []*View) Status {
 		out.RowsIn, out.RowsOut, out.RowsPerSec = out.RowsIn+s.RowsIn, out.RowsOut+s.RowsOut, out.RowsPerSec+s.RowsPerSec
 		out.Errors, out.Late, out.Ahead = out.Errors+s.Errors, out.Late+s.Late, out.Ahead+s.Ahead
 		out.StateBytes, out.StateKeys, out.Behind = out.StateBytes+s.StateBytes, out.StateKeys+s.StateKeys, out.Behind+s.Behind
+		out.DiskBytes += s.DiskBytes
 		out.Lag, out.Watermark = max(out.Lag, s.Lag), min(out.Watermark, s.Watermark)
 		out.RecentErrors, out.RecentLate = latest(out.RecentErrors, s.RecentErrors), latest(out.RecentLate, s.RecentLate)
 		for column, n := range s.Misfits {

@@ -67,6 +67,8 @@ type Config struct {
 	Remember int
 	// MaxState is how many bytes the state of all views may take in memory; views that need more stand still. 0: no limit.
 	MaxState int64
+	// Scratch is where state lies beyond a part of that; nil: all of it is in memory.
+	Scratch *state.Scratch
 	// Governed reports whether a topic is written by Myelin alone: its JSON is known to be valid and its timestamps tell when
 	// an event was received. nil: none is.
 	Governed func(topic string) bool
@@ -96,8 +98,11 @@ type Engine struct {
 
 	restoring atomic.Bool
 	limit     atomic.Int64 // see Limit
-	sized     atomic.Int64 // of the state, as far as it was told to the metrics
-	made      atomic.Bool  // the topics of the task
+	share     *state.Share // of cfg.Scratch
+	// settleEvery is how often it is looked whether state is to be moved off the heap.
+	settleEvery time.Duration
+	sized       atomic.Int64 // of the state, as far as it was told to the metrics
+	made        atomic.Bool  // the topics of the task
 
 	mu struct {
 		sync.Mutex
@@ -194,6 +199,9 @@ func New(cfg Config, cluster *log.Cluster) (*Engine, error) {
 		e.metrics = newMetrics(cfg.Telemetry, cfg.labels()...)
 	}
 	e.limit.Store(cfg.MaxState)
+	if cfg.Scratch != nil {
+		e.share, e.settleEvery = cfg.Scratch.Share(cfg.MaxState), settleEvery
+	}
 	e.asks, e.applied = make(chan func(*task)), make(chan struct{})
 	e.follow.shown = make(chan struct{})
 	e.mu.views = map[string]*View{}
@@ -202,7 +210,12 @@ func New(cfg Config, cluster *log.Cluster) (*Engine, error) {
 }
 
 // Limit sets how many bytes the state may take in memory from now on, as Config.MaxState does at first.
-func (e *Engine) Limit(bytes int64) { e.limit.Store(bytes) }
+func (e *Engine) Limit(bytes int64) {
+	e.limit.Store(bytes)
+	if e.share != nil {
+		e.share.Limit(bytes)
+	}
+}
 
 func orDuration(d, other time.Duration) time.Duration {
 	if d == 0 {
@@ -227,6 +240,7 @@ func (e *Engine) Apply(_ context.Context, want Objects) error {
 			continue
 		}
 		v.Table = state.NewTable(e.pub, columnTypes(v.Relation.Columns), v.Relation.Key)
+		v.Table.Spill(e.share)
 		v.status.setFile(v.File)
 	}
 	for name, old := range e.mu.views {

@@ -108,7 +108,9 @@ func (e *Engine) newJob(id uint32, name string, v *View, q *plan.Query, print fi
 	}
 	var err error
 	j.useful = usefulRows(q.Root)
-	j.pipe, err = op.Build(q, j.ctx, j.take)
+	if j.pipe, err = op.Build(q, j.ctx, j.take); err == nil {
+		j.pipe.Spill(e.share)
+	}
 	return j, err
 }
 

@@ -10,7 +10,7 @@ import (
 // mergeReady lets groups that have caught up join the main one.
 func (t *task) mergeReady(ctx context.Context) error {
 	for _, g := range slices.Clone(t.groups[1:]) {
-		if g.paused || t.budget.full || t.flush.pending(t.hold) || t.flush.pending(g.created) || !t.caughtUp(g) {
+		if g.paused || t.budget.holds() || t.flush.pending(t.hold) || t.flush.pending(g.created) || !t.caughtUp(g) {
 			continue
 		}
 		t.seq++

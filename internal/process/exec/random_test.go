@@ -19,6 +19,7 @@ func TestRandomViewsGiveOneAnswer(t *testing.T) {
 	for round := range rounds {
 		g := &generator{Rand: rand.New(rand.NewPCG(77, uint64(round)))}
 		c := g.testCase(t, 25)
+		c.apart = true
 		c.run(t)
 		for view := range c.answers["at once"] {
 			c.fourWays(t, view)

@@ -372,6 +372,7 @@ func (t *task) restoreJob(g *group, w want, mj metaJob) error {
 	if j.pipe != nil {
 		j.pipe.Restored()
 	}
+	t.spill([]*job{j})
 	g.jobs = append(g.jobs, j)
 	t.jobs[j.name] = j
 	return nil

@@ -32,7 +32,7 @@ type status struct {
 	in, out           atomic.Int64
 	errs, late, ahead atomic.Int64
 	watermark, behind atomic.Int64
-	bytes, keys       atomic.Int64
+	bytes, keys, disk atomic.Int64
 	changed           atomic.Int64  // clock of the last step that changed it, microseconds
 	rate              atomic.Uint64 // rows read per second, as bits of a float64
 	lag               atomic.Int64  // nanoseconds
@@ -73,6 +73,8 @@ type Status struct {
 	Behind int64
 	// StateBytes and StateKeys are the size of its state in memory, without the rows that it shows.
 	StateBytes, StateKeys int64
+	// DiskBytes is how much of its state and of the rows that it shows lies in scratch files.
+	DiskBytes int64
 	// ChangedAt is when the view last changed; zero if it has not since the start.
 	ChangedAt time.Time
 	// Problem is why a table's file cannot be loaded, why a view waits or why it failed, in plain words.
@@ -103,7 +105,7 @@ func (v *View) Status() Status {
 	s := &v.status
 	out := Status{
 		Phase: Phase(s.phase.Load()), RowsIn: s.in.Load(), RowsOut: s.out.Load(), Errors: s.errs.Load(), Late: s.late.Load(), Ahead: s.ahead.Load(), Misfits: s.misfitCounts(),
-		Watermark: s.watermark.Load(), Behind: s.behind.Load(), StateBytes: s.bytes.Load(), StateKeys: s.keys.Load(),
+		Watermark: s.watermark.Load(), Behind: s.behind.Load(), StateBytes: s.bytes.Load(), StateKeys: s.keys.Load(), DiskBytes: s.disk.Load(),
 		RowsPerSec: math.Float64frombits(s.rate.Load()), Lag: time.Duration(s.lag.Load()),
 	}
 	if at := s.changed.Load(); at != 0 {
@@ -177,25 +179,30 @@ type metrics struct {
 	steps, shared, rows, results, errs, misfits, late, ahead, flushes *telemetry.Counter
 
 	state, stateLimit   *telemetry.Gauge
+	disk, diskLimit     *telemetry.Gauge
+	diskResident        *telemetry.Gauge
 	stepTime, flushTime *telemetry.Histogram
 	collectTime         *telemetry.Histogram
 }
 
 func newMetrics(r *telemetry.Registry, labels ...string) metrics {
 	return metrics{
-		steps:       r.Counter("myelin_process_steps_total", "Steps taken by continuous queries.", labels...),
-		shared:      r.Counter("myelin_process_shared_steps_total", "Steps so large that several workers computed them.", labels...),
-		rows:        r.Counter("myelin_process_rows_total", "Records read by continuous queries.", labels...),
-		results:     r.Counter("myelin_process_results_total", "Rows that continuous queries let out, and took back.", labels...),
-		state:       r.Gauge("myelin_process_state_bytes", "Size in memory of the state of continuous queries and of the rows of their views.", labels...),
-		stateLimit:  r.Gauge("myelin_process_state_limit_bytes", "How large the state of continuous queries may be in memory before views stand still; 0: as large as it gets.", labels...),
-		errs:        r.Counter("myelin_process_row_errors_total", "Rows that a continuous query could not compute, and records that are no JSON objects.", labels...),
-		misfits:     r.Counter("myelin_process_misfits_total", "Values that were not of their column's type, and are NULL.", labels...),
-		ahead:       r.Counter("myelin_process_ahead_rows_total", "Rows whose time is too far ahead of the clock to count.", labels...),
-		late:        r.Counter("myelin_process_late_rows_total", "Rows that came after their window had been given up.", labels...),
-		flushes:     r.Counter("myelin_process_flushes_total", "Times the state was made durable.", labels...),
-		stepTime:    r.Histogram("myelin_process_step_seconds", "Time from the start of a step until it was published.", labels...),
-		collectTime: r.Histogram("myelin_process_flush_pause_seconds", "Time for which steps stood still while changed keys were collected for a flush.", labels...),
-		flushTime:   r.Histogram("myelin_process_flush_seconds", "Time to make the state durable.", labels...),
+		steps:        r.Counter("myelin_process_steps_total", "Steps taken by continuous queries.", labels...),
+		shared:       r.Counter("myelin_process_shared_steps_total", "Steps so large that several workers computed them.", labels...),
+		rows:         r.Counter("myelin_process_rows_total", "Records read by continuous queries.", labels...),
+		results:      r.Counter("myelin_process_results_total", "Rows that continuous queries let out, and took back.", labels...),
+		state:        r.Gauge("myelin_process_state_bytes", "Size of the state of continuous queries and of the rows of their views.", labels...),
+		stateLimit:   r.Gauge("myelin_process_state_limit_bytes", "How large the state of continuous queries may be in memory before views stand still; 0: as large as it gets.", labels...),
+		disk:         r.Gauge("myelin_process_state_disk_bytes", "Size of the scratch files that state lies in beyond its part of the memory.", labels...),
+		diskLimit:    r.Gauge("myelin_process_state_disk_limit_bytes", "How large these files may be; 0: there are none.", labels...),
+		diskResident: r.Gauge("myelin_process_state_disk_resident_bytes", "How much of these files is in memory.", labels...),
+		errs:         r.Counter("myelin_process_row_errors_total", "Rows that a continuous query could not compute, and records that are no JSON objects.", labels...),
+		misfits:      r.Counter("myelin_process_misfits_total", "Values that were not of their column's type, and are NULL.", labels...),
+		ahead:        r.Counter("myelin_process_ahead_rows_total", "Rows whose time is too far ahead of the clock to count.", labels...),
+		late:         r.Counter("myelin_process_late_rows_total", "Rows that came after their window had been given up.", labels...),
+		flushes:      r.Counter("myelin_process_flushes_total", "Times the state was made durable.", labels...),
+		stepTime:     r.Histogram("myelin_process_step_seconds", "Time from the start of a step until it was published.", labels...),
+		collectTime:  r.Histogram("myelin_process_flush_pause_seconds", "Time for which steps stood still while changed keys were collected for a flush.", labels...),
+		flushTime:    r.Histogram("myelin_process_flush_seconds", "Time to make the state durable.", labels...),
 	}
 }

@@ -47,6 +47,9 @@ type task struct {
 	crew    *crew
 	round   round
 	budget  budget
+	settled time.Time // when state is to be moved off the heap again
+	spills  bool      // there was scratch memory
+	refused time.Time // when it was told last that there is no room for more
 	writers writers
 	tells   teller
 	follows bool // another process takes the steps
@@ -76,6 +79,10 @@ func (e *Engine) Run(ctx context.Context) error {
 			return nil
 		}
 		return fmt.Errorf("starting continuous queries: %w", err)
+	}
+	if t.share != nil {
+		t.share.Told(0)
+		defer t.share.Told(0)
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return t.out.run(ctx) })

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"myelin/internal/process/state"
 )
 
 // tell brings what others see of the views up to date.
@@ -13,7 +15,8 @@ func (t *task) tell() {
 	clock := t.now()
 	pos := t.main().positions()
 	t.Engine.read.Store(&pos)
-	var all int64
+	t.settle()
+	var all, apart int64
 	for _, g := range t.groups {
 		for _, j := range g.jobs {
 			if j.broken {
@@ -21,9 +24,12 @@ func (t *task) tell() {
 			}
 			s := j.stat()
 			s.watermark.Store(j.limit(g.marks))
-			var bytes, keys, behind int64
+			var bytes, keys, behind, disk int64
 			for i, st := range j.stores() {
 				all += st.Size()
+				if x, ok := st.(state.Spiller); ok {
+					disk += x.Apart()
+				}
 				if j.view != nil && i == len(j.stores())-1 {
 					continue
 				}
@@ -35,7 +41,9 @@ func (t *task) tell() {
 					behind += g.lag(in, j.share)
 				}
 			}
+			apart += disk
 			s.bytes.Store(bytes)
+			s.disk.Store(disk)
 			s.keys.Store(keys)
 			s.behind.Store(behind)
 			s.lag.Store(int64(j.lag(g, clock)))
@@ -44,7 +52,8 @@ func (t *task) tell() {
 	}
 	t.tells.status(t)
 	t.metrics.state.Add(all - t.sized.Swap(all)) // other tasks of the process add theirs
-	t.keepWithin(all)
+	t.tellScratch(all - apart)
+	t.keepWithin(all - apart)
 }
 
 // lag is how many records of the partitions that a job reads were not read yet.

@@ -41,6 +41,8 @@ type world struct {
 	maxState int64
 	workers  int  // 0: as MYELIN_TEST_WORKERS says, or 4
 	shared   bool // the brokers may be others', too
+	apart    bool // no state may stay in memory
+	scratch  *state.Scratch
 }
 
 // noon is when every test world begins.
@@ -189,12 +191,19 @@ func (w *world) startQuick() { w.startWith(0) }
 
 func (w *world) startWith(maxRows int) {
 	w.t.Helper()
+	// MYELIN_SPILL has all tests keep no state in memory.
+	if w.apart = w.apart || os.Getenv("MYELIN_SPILL") != "" && w.scratch == nil; w.apart {
+		w.scratch = state.NewScratch(state.ScratchConfig{Dir: w.t.TempDir(), Disk: 8 << 30, Small: -1})
+	}
 	e, err := New(Config{
 		Dir: "state", FS: w.fs, Clock: w.clock, Log: slog.New(slog.NewTextHandler(logTo{w.t}, nil)), MaxRows: maxRows, MaxState: w.maxState, Shared: w.shared,
-		Remember: 1, Poll: 10 * time.Millisecond, Workers: w.crew(), leastShared: 1,
+		Remember: 1, Scratch: w.scratch, Poll: 10 * time.Millisecond, Workers: w.crew(), leastShared: 1,
 	}, w.cluster)
 	if err != nil {
 		w.t.Fatal(err)
+	}
+	if w.apart {
+		e.settleEvery = 0
 	}
 	if err := e.Apply(w.ctx, w.objects); err != nil {
 		w.t.Fatal(err)

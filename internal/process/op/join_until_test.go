@@ -167,13 +167,19 @@ func TestAFewRowsThatStayKeepNoPages(t *testing.T) {
 
 // TestRowsThatWereMovedComeBack joins rows most of which go soon while some stay, with restarts on the way and without.
 func TestRowsThatWereMovedComeBack(t *testing.T) {
+	rowsThatWereMoved(t, nil)
+	rowsThatWereMoved(t, state.NewScratch(state.ScratchConfig{Dir: t.TempDir(), Disk: 8 << 30, Small: -1}).Share(0))
+}
+
+func rowsThatWereMoved(t *testing.T, apart *state.Share) {
+	t.Helper()
 	const second = 1_000_000
 	column := func(name string, k vec.Kind) plan.Column { return plan.Column{Name: name, Type: vec.Of(k)} }
 	c := oneTable{rel: &plan.Relation{Schema: "public", Name: "r", Kind: plan.Stream, AppendOnly: true, TimeCol: 1, Columns: []plan.Column{
 		column("k", vec.Int64), column("t", vec.Timestamp), column("ends", vec.Timestamp),
 	}}}
 	const text = "SELECT a.k, a.t AS u, b.t FROM r a JOIN r b ON a.k = b.k AND b.t > a.t AND b.t <= a.ends"
-	plain, anew := newWatched(t, c, text, false), newWatched(t, c, text, false)
+	plain, anew := newWatched(t, c, text, false, nil), newWatched(t, c, text, false, apart)
 	r := rand.New(rand.NewPCG(3, 9))
 	const start = 1_768_000_000 * second
 	for i := range int64(12_000) {

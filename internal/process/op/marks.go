@@ -135,3 +135,12 @@ func (s *markSets) relink(headOf func(serial uint64, call byte) *uint64) {
 		s.m.Delete(id)
 	})
 }
+
+// Spill implements state.Spiller.
+func (l *markLog) Spill(h *state.Share) { l.m.Spill(h) }
+
+// Apart implements state.Spiller.
+func (l *markLog) Apart() int64 { return l.m.Apart() }
+
+// Settle implements state.Spiller.
+func (l *markLog) Settle(bool) {}

@@ -106,9 +106,9 @@ func (j *pairs) Push(in int, b *vec.Batch) {
 // candidates adds the pairs of row i with the rows of a list.
 func (j *pairs) candidates(in int, other *pairSide, b *vec.Batch, i int, at uint64) {
 	for at != 0 {
-		p := other.rows.pages[(at-1)>>pageBits-other.rows.first]
-		w := p.entry(at - 1)
-		if p.over(w[rowRef], j.ctx.Watermark) {
+		n := (at-1)>>pageBits - other.rows.first
+		w := other.rows.at[n].entry(at - 1)
+		if other.rows.pages[n].over(w[rowRef], j.ctx.Watermark) {
 			at = w[rowNext]
 			continue
 		}
@@ -164,7 +164,7 @@ func (s *pairSide) decode(id uint64, w []uint64) int32 {
 		return int32(x - s.stamp)
 	}
 	n := s.decoded.Len()
-	mustDecode(s.decoded, s.rows.row(id))
+	mustDecode(s.decoded, s.rows.rowOf(id, w))
 	w[rowSpot] = s.stamp + uint64(n)
 	return int32(n)
 }

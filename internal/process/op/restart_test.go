@@ -17,10 +17,11 @@ type watched struct {
 	onClose bool
 	late    int
 	told    []state.Changes // taken, and not written yet
+	apart   *state.Share    // where its state lies; nil: in memory
 }
 
-func newWatched(t *testing.T, c oneTable, text string, onClose bool) *watched {
-	w := &watched{flow: flow{t: t, q: bindWindow(t, c, text, true), have: map[string]int{}}, onClose: onClose}
+func newWatched(t *testing.T, c oneTable, text string, onClose bool, apart *state.Share) *watched {
+	w := &watched{flow: flow{t: t, q: bindWindow(t, c, text, true), have: map[string]int{}}, onClose: onClose, apart: apart}
 	w.build(NoTime)
 	for range w.p.Stores() {
 		w.stored = append(w.stored, map[string]string{})
@@ -46,6 +47,7 @@ func (w *watched) build(wm int64) {
 		w.t.Fatal(err)
 	}
 	w.p = p
+	p.Spill(w.apart)
 }
 
 // flush takes what changed. It is written when the next flush begins, after steps that must not change it, and twice, as after a
@@ -54,6 +56,7 @@ func (w *watched) flush() {
 	w.write()
 	for _, s := range w.p.Stores() {
 		w.told = append(w.told, s.Dirty())
+		s.(state.Spiller).Settle(true)
 	}
 }
 
@@ -127,7 +130,11 @@ func TestRestartsChangeNothingOfWhatWatermarksLetGo(t *testing.T) {
 	} {
 		for seed := range uint64(4) {
 			r := rand.New(rand.NewPCG(seed, 5))
-			plain, anew := newWatched(t, c, q.text, q.onClose), newWatched(t, c, q.text, q.onClose)
+			var apart *state.Share
+			if seed%2 == 1 { // no state may stay in memory
+				apart = state.NewScratch(state.ScratchConfig{Dir: t.TempDir(), Disk: 8 << 30, Small: -1}).Share(0)
+			}
+			plain, anew := newWatched(t, c, q.text, q.onClose, nil), newWatched(t, c, q.text, q.onClose, apart)
 			now, wm := int64(1_768_000_000), int64(NoTime)
 			value := func(b *vec.Batch, k vec.Kind, n, of int64) {
 				v := vec.New(vec.Of(k), 0)

@@ -15,11 +15,12 @@ import (
 // What it tells of are not rows but the bytes of all that were added to a page since it was told of last. Which of them have gone is
 // not told: it follows from the watermark.
 type rowLog struct {
-	pages  []*rowPage // nil: all rows have gone
-	first  uint64     // number of the first page
-	next   uint64     // number of the next row
-	saved  uint64     // rows before it were told of by Dirty
-	gone   []uint64   // keys told of whose rows have gone
+	pages  []*rowPage   // nil: all rows have gone
+	at     []*pageWords // those of each page
+	first  uint64       // number of the first page
+	next   uint64       // number of the next row
+	saved  uint64       // rows before it were told of by Dirty
+	gone   []uint64     // keys told of whose rows have gone
 	live   int
 	untold int          // bytes of the rows since Dirty
 	timers state.Timers // pages, by the least time of their rows, or a later one
@@ -27,17 +28,31 @@ type rowLog struct {
 	// each row that goes, so that rows stay after their time (over), and the few that outlive the others are added anew, of which it is told.
 	moved func(from, to uint64)
 	left  []int64 // the times of the rows of the page in hand
+
+	region state.Region
+	apart  int64 // bytes of pages in scratch memory
+	heap   int   // pages that are full and on the heap, at the most
+	loads  int
 }
 
-// rowPage holds the rows of a range of numbers: some words for each, and their bytes, one row after the other.
+// rowPage holds the rows of a range of numbers: their bytes, one row after the other.
 type rowPage struct {
-	words [rowsPerPage * rowWords]uint64
 	buf   []byte
+	apart int64    // bytes of buf and of the page's words, if they are in scratch memory
 	told  int      // how much of buf Dirty has told of
 	keys  []uint64 // under which
 	live  int
 	due   int64 // no row goes before
 	least int64 // no row is over before
+}
+
+// pageWords are some words for each row of a page.
+type pageWords [rowsPerPage * rowWords]uint64
+
+// heapPage is a page that is not in scratch memory, with its words: one object, so that it takes no more to make than to hold.
+type heapPage struct {
+	words pageWords
+	rowPage
 }
 
 // The words of a row; none is stored.
@@ -73,7 +88,7 @@ func (l *rowLog) add(cols []*vec.Vector, i int, due int64) uint64 {
 // again appends a row that is there as another.
 func (l *rowLog) again(id uint64) uint64 {
 	from := l.pages[id>>pageBits-l.first]
-	ref := from.entry(id)[rowRef]
+	ref := l.words(id)[rowRef]
 	due := int64(0)
 	if ref&refTimed != 0 {
 		due = from.dueOf(ref)
@@ -133,7 +148,7 @@ func (l *rowLog) room(id uint64) int {
 
 // put notes where in a page a row lies.
 func (l *rowLog) put(p *rowPage, id uint64, at, n int, due int64) {
-	w := p.entry(id)
+	w := l.words(id)
 	if w[rowRef] == 0 {
 		p.live++
 		l.live++
@@ -151,9 +166,9 @@ func (l *rowLog) put(p *rowPage, id uint64, at, n int, due int64) {
 	}
 }
 
-func (p *rowPage) entry(id uint64) []uint64 {
+func (w *pageWords) entry(id uint64) []uint64 {
 	at := int(id&(rowsPerPage-1)) * rowWords
-	return p.words[at : at+rowWords : at+rowWords]
+	return w[at : at+rowWords : at+rowWords]
 }
 
 // page finds or makes the page of a row.
@@ -164,25 +179,34 @@ func (l *rowLog) page(id uint64) *rowPage {
 	}
 	if n < l.first {
 		l.pages = slices.Insert(l.pages, 0, make([]*rowPage, l.first-n)...)
+		l.at = slices.Insert(l.at, 0, make([]*pageWords, l.first-n)...)
 		l.first = n
 	}
 	for n-l.first >= uint64(len(l.pages)) {
-		l.pages = append(l.pages, nil)
+		l.pages, l.at = append(l.pages, nil), append(l.at, nil)
 	}
 	p := &l.pages[n-l.first]
 	if *p == nil {
-		*p = &rowPage{due: math.MaxInt64, least: math.MaxInt64}
+		h := new(heapPage)
+		h.due, h.least = math.MaxInt64, math.MaxInt64
+		*p, l.at[n-l.first] = &h.rowPage, &h.words
+		l.heap++
 	}
 	return *p
 }
 
 // words are those of a row that is there.
-func (l *rowLog) words(id uint64) []uint64 { return l.pages[id>>pageBits-l.first].entry(id) }
+func (l *rowLog) words(id uint64) []uint64 { return l.at[id>>pageBits-l.first].entry(id) }
 
 // row is the bytes of a row that is there.
 func (l *rowLog) row(id uint64) []byte {
-	p := l.pages[id>>pageBits-l.first]
-	return p.row(p.entry(id)[rowRef])
+	n := id>>pageBits - l.first
+	return l.pages[n].row(l.at[n].entry(id)[rowRef])
+}
+
+// rowOf is row for one whose words are w.
+func (l *rowLog) rowOf(id uint64, w []uint64) []byte {
+	return l.pages[id>>pageBits-l.first].row(w[rowRef])
 }
 
 func (p *rowPage) row(ref uint64) []byte {
@@ -218,11 +242,11 @@ func (l *rowLog) expire(wm int64, going func(id uint64)) {
 		if n >= uint64(len(l.pages)) || l.pages[n] == nil || l.pages[n].due != at {
 			continue // the page has gone, or has an earlier timer
 		}
-		p, number := l.pages[n], l.first+n
+		p, words, number := l.pages[n], l.at[n], l.first+n
 		p.due = math.MaxInt64
 		l.left = l.left[:0]
 		for i := range uint64(rowsPerPage) {
-			w := p.entry(i)
+			w := words.entry(i)
 			if w[rowRef] == 0 {
 				continue
 			}
@@ -243,7 +267,7 @@ func (l *rowLog) expire(wm int64, going func(id uint64)) {
 			if n := len(l.left); n > 0 {
 				p.due = l.left[n/4]
 			}
-			l.thin(p, number)
+			l.thin(p, words, number)
 		}
 		if p.due != math.MaxInt64 && p.live > 0 {
 			l.timers.Push(p.due, low)
@@ -253,12 +277,12 @@ func (l *rowLog) expire(wm int64, going func(id uint64)) {
 }
 
 // thin moves the rows of a page that holds few, and gets no more.
-func (l *rowLog) thin(p *rowPage, number uint64) {
+func (l *rowLog) thin(p *rowPage, words *pageWords, number uint64) {
 	if p.live > rowsPerPage/8 || number == l.next>>pageBits {
 		return
 	}
 	for i := range uint64(rowsPerPage) {
-		w := p.entry(i)
+		w := words.entry(i)
 		if w[rowRef] == 0 {
 			continue
 		}
@@ -278,17 +302,19 @@ func (l *rowLog) tidy(n uint64) {
 	}
 	l.gone = append(l.gone, p.keys...)
 	l.untold -= len(p.buf) - p.told
-	l.pages[n] = nil
+	l.apart -= p.apart
+	l.pages[n], l.at[n] = nil, nil
 	for len(l.pages) > 0 && l.pages[0] == nil {
-		l.pages, l.first = l.pages[1:], l.first+1
+		l.pages, l.at, l.first = l.pages[1:], l.at[1:], l.first+1
 	}
 }
 
 // each calls f for every row.
 func (l *rowLog) each(f func(id uint64)) {
 	for k, p := range l.pages {
+		l.region.Keep()
 		for i := range uint64(rowsPerPage) {
-			if id := (l.first+uint64(k))<<pageBits + i; p != nil && p.entry(id)[rowRef] != 0 {
+			if id := (l.first+uint64(k))<<pageBits + i; p != nil && l.at[k].entry(id)[rowRef] != 0 {
 				f(id)
 			}
 		}
@@ -377,8 +403,12 @@ func (l *rowLog) Load(key, value []byte) error {
 	if id == math.MaxUint64 || len(l.pages) > 0 && (n > l.first+maxGap || n+maxGap < l.first) {
 		return state.ErrCorrupt
 	}
+	l.loading()
 	p := l.page(id)
 	from := len(p.buf)
+	if p.apart > 0 {
+		p = l.bring(n - l.first)
+	}
 	p.buf = append(p.buf, value...)
 	p.told = len(p.buf)
 	p.keys = append(p.keys, id)
@@ -393,24 +423,4 @@ func (l *rowLog) Load(key, value []byte) error {
 	l.next = max(l.next, id)
 	l.saved = l.next
 	return nil
-}
-
-// Pending is how many keys would be as much work to write as what Dirty would tell of.
-func (l *rowLog) Pending() int {
-	const likeKey = 256 // bytes
-	return (l.untold+likeKey-1)/likeKey + len(l.gone)
-}
-
-// Len implements state.Store.
-func (l *rowLog) Len() int { return l.live }
-
-// Size implements state.Store.
-func (l *rowLog) Size() int64 {
-	n := int64(len(l.pages)) * 8
-	for _, p := range l.pages {
-		if p != nil {
-			n += int64(len(p.words))*8 + int64(cap(p.buf))
-		}
-	}
-	return n
 }

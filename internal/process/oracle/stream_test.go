@@ -3,6 +3,7 @@ package oracle_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"myelin/internal/process/oracle"
 	"myelin/internal/process/plan"
 	"myelin/internal/process/sql"
+	"myelin/internal/process/state"
 	"myelin/internal/vec"
 )
 
@@ -82,6 +84,7 @@ func (d database) streamWithout(text string, without plan.Rewrites, r *rand.Rand
 	if err != nil {
 		return nil, false, fmt.Errorf("building: %w", err)
 	}
+	p.Spill(apart)
 	for i, c := range d.history(r) {
 		for _, s := range p.Sources {
 			if s.Scan.Relation.Name == c.table {
@@ -103,6 +106,15 @@ func (d database) streamWithout(text string, without plan.Rewrites, r *rand.Rand
 	}
 	return rows, !failed, nil
 }
+
+// apart is where the state of queries lies, none of it in memory, if MYELIN_SPILL names a folder on a disk; nil: in memory.
+var apart = func() *state.Share {
+	dir := os.Getenv("MYELIN_SPILL")
+	if dir == "" {
+		return nil
+	}
+	return state.NewScratch(state.ScratchConfig{Dir: dir, Disk: 8 << 30, Small: -1}).Share(0)
+}()
 
 // batch is one row as a scan sees it.
 func (d database) batch(s *plan.Scan, c change) *vec.Batch {

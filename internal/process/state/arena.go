@@ -6,6 +6,8 @@ type arena struct {
 	chunks [][]byte
 	used   int64 // bytes handed out and not freed
 	waste  int64 // bytes freed
+	region Region
+	apart  int64 // bytes of chunks in scratch memory
 }
 
 const (
@@ -31,13 +33,22 @@ func (a *arena) put(b []byte) uint64 {
 		if last < 0 {
 			size = max(len(b), 1<<12) // most tables are small
 		}
-		a.chunks = append(a.chunks, make([]byte, 0, size))
+		a.chunks = append(a.chunks, a.chunk(size, int64(last)*chunkSize))
 		last++
 	}
 	at := uint64(last)<<chunkBits | uint64(len(a.chunks[last]))
 	a.chunks[last] = append(a.chunks[last], b...)
 	a.used += int64(len(b))
 	return at<<lenBits | uint64(len(b))
+}
+
+// chunk makes the memory of a chunk, where there are so many bytes already.
+func (a *arena) chunk(size int, own int64) []byte {
+	if b := a.region.Take(size, own); b != nil {
+		a.apart += int64(cap(b))
+		return b[:0]
+	}
+	return make([]byte, 0, size)
 }
 
 // at returns the string of a ref; it is valid until the next compaction.
@@ -53,6 +64,10 @@ func (a *arena) at(ref uint64) []byte {
 
 // reset empties the arena and keeps its last chunk's memory, unless that is larger than a place in a chunk can tell.
 func (a *arena) reset() {
+	if a.apart > 0 {
+		*a = arena{region: a.region.empty()}
+		return
+	}
 	if n := len(a.chunks); n > 0 {
 		last := a.chunks[n-1]
 		clear(a.chunks)

@@ -12,6 +12,46 @@ type bulk struct {
 	sizes []loadedRow
 	buf   []byte // the rows as they lie in leaves
 	at    int    // how much of buf is in leaves
+
+	// Of a large tree the places at depth cutDepth are made one after the other, so that no more than the rows of one are kept aside.
+	kids  *[fan]*node
+	place int
+}
+
+const (
+	cutDepth = 1
+	// cutAfter is how many bytes of rows are kept before that.
+	cutAfter = 8 << 20
+)
+
+// cut makes the leaves of the rows so far if there are many, and the next row, of which this is the hash, lies in another place.
+func (b *bulk) cut(hash uint32) {
+	at := place(hash, cutDepth)
+	if at == b.place {
+		return
+	}
+	b.place = at
+	if b.kids == nil && len(b.buf) < cutAfter {
+		return
+	}
+	if b.kids == nil {
+		b.kids = new([fan]*node)
+	}
+	b.places()
+}
+
+// places makes the leaves of the rows so far, by place.
+func (b *bulk) places() {
+	b.at = 0
+	for rows := b.sizes; len(rows) > 0; {
+		at, n := place(rows[0].hash, cutDepth), 1
+		for n < len(rows) && place(rows[n].hash, cutDepth) == at {
+			n++
+		}
+		b.kids[at] = b.node(rows[:n], cutDepth+1)
+		rows = rows[n:]
+	}
+	b.sizes, b.buf = b.sizes[:0], b.buf[:0]
 }
 
 // loadedRow is the hash of a row and how many bytes of buf it takes.
@@ -28,8 +68,19 @@ func (b *bulk) add(hash uint32, key, value []byte) {
 	b.bytes += int64(len(key) + len(value))
 }
 
-// finish makes the tree, which is to hang at a depth of another. The memory for rows can be used again, for another bulk.
+// finish makes the tree, which is to hang at a depth of another: cutDepth, if cut was called. The memory for rows can be used again, for
+// another bulk.
 func (b *bulk) finish(depth int) {
+	if b.kids != nil {
+		b.places()
+		for i, k := range b.kids {
+			if k == nil {
+				b.kids[i] = b.newLeaf()
+			}
+		}
+		b.root = &node{epoch: b.epoch, kids: b.kids}
+		return
+	}
 	if len(b.sizes) > 0 {
 		b.at = 0
 		b.root = b.node(b.sizes, depth)
@@ -71,12 +122,17 @@ func (b *bulk) leaf(rows []loadedRow) *node {
 		return n
 	}
 	size := uint32(0)
-	n.slots = make([]slot, len(rows))
+	for _, r := range rows {
+		size += r.size
+	}
+	if n.slots, n.buf, n.in = b.take(len(rows), int(size)); n.in == nil {
+		n.slots, n.buf = make([]slot, 0, len(rows)), make([]byte, 0, size)
+	}
+	n.slots, n.buf, size = n.slots[:len(rows)], n.buf[:size], 0
 	for i, r := range rows {
 		n.slots[i] = slot{hash: r.hash, off: size}
 		size += r.size
 	}
-	n.buf = make([]byte, size)
 	b.at += copy(n.buf, b.buf[b.at:])
 	return n
 }

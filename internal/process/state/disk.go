@@ -337,14 +337,18 @@ func (d *Disk) Restore(name []byte, s Store) error {
 				part.sizes, part.buf = old.sizes, old.buf
 			default:
 			}
-			part.epoch = t.tree.epoch
+			part.epoch, part.region = t.tree.epoch, t.tree.region.empty()
 			err := d.scan(from, to, func(k, v []byte) error {
 				key := k[diskPrefix+diskHash:]
 				n, err := t.checkRow(key, v)
 				if err != nil {
 					return damaged(err)
 				}
-				part.add(binary.BigEndian.Uint32(k[diskPrefix:]), key, v)
+				hash := binary.BigEndian.Uint32(k[diskPrefix:])
+				if part.region.share != nil {
+					part.cut(hash)
+				}
+				part.add(hash, key, v)
 				counts[i] += n
 				return nil
 			})

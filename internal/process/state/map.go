@@ -27,6 +27,9 @@ type Map struct {
 	removed arena
 	gone    []uint64 // refs into removed
 	lent    bool     // changes that were taken point into mem
+
+	region Region // of pages
+	apart  int64  // bytes of pages in scratch memory
 }
 
 // An entry is: flags and hash, key ref (length in the low 24 bits; the place only if not inline), inline key, payload.
@@ -184,10 +187,20 @@ func (m *Map) alloc() uint32 {
 	}
 	id := m.next
 	if int(id>>pageBits) == len(m.pages) {
-		m.pages = append(m.pages, make([]uint64, pageSize*m.words))
+		m.pages = append(m.pages, m.page())
 	}
 	m.next++
 	return id
+}
+
+// page makes the memory of the next entries.
+func (m *Map) page() []uint64 {
+	n := pageSize * m.words
+	if b := m.region.Take(n*8, int64(len(m.pages)*n*8)); b != nil {
+		m.apart += int64(n * 8)
+		return unsafe.Slice((*uint64)(unsafe.Pointer(&b[0])), n)
+	}
+	return make([]uint64, n)
 }
 
 func (m *Map) insert(hash uint64, id uint32) {
@@ -201,6 +214,7 @@ func (m *Map) insert(hash uint64, id uint32) {
 func (m *Map) grow() {
 	n := max(64, len(m.index)*2)
 	old := m.index
+	m.region.grew(int64(n-len(old)) * 8)
 	m.index = make([]uint64, n)
 	m.mask = uint64(n - 1)
 	for _, x := range old {
@@ -253,11 +267,17 @@ func (m *Map) unlink(hash uint64, id uint32) {
 // Each calls f for every entry, by id. f may delete the entry that it is called with.
 func (m *Map) Each(f func(id uint32)) {
 	for id := uint32(0); id < m.next; id++ {
+		if id&(keepPages*pageSize-1) == 0 {
+			m.region.Keep()
+		}
 		if m.entry(id)[0]&flagLive != 0 {
 			f(id)
 		}
 	}
 }
+
+// keepPages is how many pages are gone through until it is looked how much of them is in memory.
+const keepPages = 64
 
 // Blob is the byte string of a payload word.
 func (m *Map) Blob(ref uint64) []byte { return m.mem.at(ref) }
@@ -284,7 +304,7 @@ func (m *Map) Compact() {
 		return
 	}
 	old := m.mem
-	m.mem = arena{}
+	m.mem = arena{region: old.region.empty()}
 	m.Each(func(id uint32) {
 		e := m.entry(id)
 		if int(e[1]&MaxBytes) > m.inline*8 {
@@ -301,14 +321,14 @@ func (m *Map) Compact() {
 func (m *Map) Clear() {
 	const keepEntries = 1 << 16
 	if m.next > keepEntries {
-		*m = Map{words: m.words, inline: m.inline, blobs: m.blobs}
+		*m = Map{words: m.words, inline: m.inline, blobs: m.blobs, region: m.region.empty(), mem: arena{region: m.mem.region.empty()}}
 		return
 	}
 	clear(m.index)
 	m.next, m.free, m.live = 0, m.free[:0], 0
 	m.dirty, m.gone, m.removed = m.dirty[:0], m.gone[:0], arena{}
 	if m.lent {
-		m.mem, m.lent = arena{}, false
+		m.mem, m.lent = arena{region: m.mem.region.empty()}, false
 	}
 	m.mem.reset()
 }
@@ -423,3 +443,12 @@ func (m *Map) Len() int { return m.live }
 func (m *Map) Size() int64 {
 	return int64(len(m.index))*8 + int64(len(m.pages))*pageSize*int64(m.words)*8 + m.mem.size()
 }
+
+// Spill implements Spiller.
+func (m *Map) Spill(h *Share) { m.region, m.mem.region = NewRegion(h), NewRegion(h) }
+
+// Apart implements Spiller.
+func (m *Map) Apart() int64 { return m.apart + m.mem.apart }
+
+// Settle implements Spiller. Entries stay where they are: operators hold on to their payloads.
+func (m *Map) Settle(bool) {}

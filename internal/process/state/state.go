@@ -1,7 +1,7 @@
 // Package state holds what continuous SQL remembers: rows as bytes, pointer-free hash tables whose dirty keys are written
 // to a changelog, their restore from a local store, and tables whose versions readers can pin.
 //
-// Lock order: Publication.mu, then Subscription.mu. Everything else belongs to the engine's goroutine.
+// Lock order: Publication.mu, then Subscription.mu; Scratch.mu is the last. Everything else belongs to the engine's goroutine.
 package state
 
 import "iter"

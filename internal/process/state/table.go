@@ -302,7 +302,7 @@ func (t *Table) noteGone(key []byte) {
 
 // Clear removes all rows, and forgets what is staged; Dirty does not tell of it. It may be called only inside Publication.Apply.
 func (t *Table) Clear() {
-	t.tree = tree{epoch: t.tree.epoch + 1}
+	t.tree = tree{epoch: t.tree.epoch + 1, region: t.tree.region.empty()}
 	t.count, t.frozen = 0, nil
 	t.counted.Add(1)
 	t.Forget()
@@ -324,6 +324,7 @@ func (t *Table) Dirty() Changes {
 	}
 	d := t.dirty
 	t.dirty = newDirtyRows()
+	t.dirty.Spill(d.region.share)
 	return func(yield func(key, value []byte) bool) {
 		for id := range d.next { // none was ever deleted
 			value := []byte(nil)
@@ -378,3 +379,24 @@ func (t *Table) Len() int { return t.tree.rows }
 
 // Size implements Store.
 func (t *Table) Size() int64 { return t.tree.size() + t.dirty.Size() }
+
+// Spill implements Spiller.
+func (t *Table) Spill(h *Share) {
+	t.tree.region = NewRegion(h)
+	t.dirty.Spill(h)
+}
+
+// Apart implements Spiller.
+func (t *Table) Apart() int64 { return t.tree.apart + t.dirty.Apart() }
+
+// Settle implements Spiller.
+func (t *Table) Settle(hard bool) {
+	if !t.tree.region.Wants(t.tree.bytes) {
+		return
+	}
+	t.pub.mu.Lock()
+	defer t.pub.mu.Unlock()
+	if t.tree.settle(hard) {
+		t.frozen = nil // it would keep what was moved
+	}
+}

@@ -19,6 +19,10 @@ type tree struct {
 	leaves int
 
 	loaded *node // the leaf that a row was loaded into last
+
+	region Region
+	apart  int64 // bytes of leaves in scratch memory
+	next   int   // place of the root where settle goes on
 }
 
 const (
@@ -38,7 +42,9 @@ type node struct {
 type leaf struct {
 	slots []slot
 	buf   []byte
-	waste int // bytes of buf that no slot refers to
+	waste int32 // bytes of buf that no slot refers to
+	used  bool  // changed since settle looked; of the tree's goroutine alone, like in
+	in    *held // the piece of scratch memory that slots and buf lie in; nil: they are on the heap
 }
 
 // slot is one row: uvarint length of the key, uvarint length of the value, key, value, at off in buf.
@@ -138,13 +144,14 @@ func (t *tree) own(n *node) *node {
 		c.kids = &kids
 		return c
 	}
+	t.leave(&n.leaf)
 	c.leaf = n.leaf.copy(64)
 	return c
 }
 
 // copy returns the leaf without waste, with room for more bytes.
 func (l *leaf) copy(room int) leaf {
-	c := leaf{slots: make([]slot, 0, len(l.slots)+min(room, 1)), buf: make([]byte, 0, len(l.buf)-l.waste+room)}
+	c := leaf{slots: make([]slot, 0, len(l.slots)+min(room, 1)), buf: make([]byte, 0, len(l.buf)-int(l.waste)+room), used: true}
 	for _, s := range l.slots {
 		c.adopt(l, s)
 	}
@@ -210,6 +217,7 @@ func (t *tree) join(parts *[fan]tree) {
 		t.rows += p.rows
 		t.bytes += p.bytes
 		t.leaves += p.leaves
+		t.apart += p.apart
 	}
 	if t.rows > 0 {
 		t.root = root
@@ -318,11 +326,13 @@ func (t *tree) halve(n *node, first, width, depth int) {
 	var two [2]*node
 	for i := range two {
 		two[i] = &node{epoch: t.epoch}
+		two[i].used = true
 		if counts[i] > 0 {
 			two[i].slots, two[i].buf = make([]slot, 0, counts[i]+1), make([]byte, 0, sizes[i]+sizes[i]/16)
 		}
 	}
 	t.leaves++
+	t.leave(&old.leaf)
 	for _, s := range old.slots {
 		two[side(s)].adopt(&old.leaf, s)
 	}
@@ -339,30 +349,35 @@ func (t *tree) write(l *leaf, hash uint32, key, value []byte, fresh bool) {
 			return
 		}
 	}
+	t.bring(l)
 	l.add(hash, key, value)
 	t.rows++
 	t.bytes += int64(len(key) + len(value))
 }
 
 func (t *tree) change(l *leaf, i int, value []byte) {
-	s := l.slots[i]
-	begin, mid, end := l.bounds(s)
+	l.used = true
+	begin, mid, end := l.bounds(l.slots[i])
 	old := int(end - mid)
 	t.bytes += int64(len(value) - old)
 	if len(value) == old {
 		copy(l.buf[mid:], value)
 		return
 	}
+	t.bring(l)
+	s := l.slots[i]
+	begin, mid, end = l.bounds(s)
 	key := l.buf[begin:mid]
-	l.waste += int(end - s.off)
+	l.waste += int32(end - s.off)
 	l.slots[i].off = uint32(len(l.buf))
 	l.put(key, value)
-	l.tidy()
+	t.tidy(l)
 }
 
 // tidy rewrites the buffer when most of it is waste.
-func (l *leaf) tidy() {
-	if l.waste > 256 && l.waste > len(l.buf)/2 {
+func (t *tree) tidy(l *leaf) {
+	if l.waste > 256 && int(l.waste) > len(l.buf)/2 {
+		t.leave(l)
 		*l = l.copy(64)
 	}
 }
@@ -388,15 +403,16 @@ func (t *tree) del(hash uint64, key []byte) bool {
 		}
 		n = kid
 	}
+	t.bring(&n.leaf)
 	i := n.leaf.find(h, key)
 	begin, _, end := n.bounds(n.slots[i])
-	n.waste += int(end - n.slots[i].off)
+	n.waste += int32(end - n.slots[i].off)
 	t.rows--
 	t.bytes -= int64(end - begin)
 	last := len(n.slots) - 1
 	n.slots[i] = n.slots[last]
 	n.slots = n.slots[:last]
-	n.leaf.tidy()
+	t.tidy(&n.leaf)
 	return true
 }
 
