@@ -17,8 +17,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"myelin/internal/clock"
 	"myelin/internal/broker"
+	"myelin/internal/clock"
 )
 
 // openTopic returns a cluster on the fake with a topic t.
