@@ -23,6 +23,7 @@ type peaks struct {
 	own    *plan.OwnExtreme
 	grid   grid
 	size   int64
+	lag    int64        // how long after its window a row may come
 	keys   []*eval.Eval // of the join, those that are used; by the number of the key
 	kcols  []*vec.Vector
 	nleft  int
@@ -55,9 +56,9 @@ func newPeaks(p *Pipeline, n *plan.Join, out sink) (*peaks, error) {
 	if err != nil {
 		return nil, err
 	}
-	lt := typesOf(n.Left.Schema())
+	in, lt := n.Left.Props(), typesOf(n.Left.Schema())
 	j := &peaks{
-		ctx: p.Ctx, own: n.Own, grid: g, size: g.size.micros, nleft: len(lt),
+		ctx: p.Ctx, own: n.Own, grid: g, size: g.size.micros, lag: in.LagOf(n.Own.Time), nleft: len(lt),
 		keys: make([]*eval.Eval, len(n.LeftKeys)), kcols: make([]*vec.Vector, len(n.LeftKeys)),
 		wins: state.NewMap(peakWords, 0), rows: state.NewMap(peakRow, 0), one: state.NewRows(lt),
 		minus: state.NewRows(typesOf(n.Schema())), plus: state.NewRows(typesOf(n.Schema())), out: out,
@@ -126,7 +127,7 @@ func (j *peaks) nullPart(i int) bool {
 
 // window finds or makes the window with a start that row i is grouped into; -1 if it is given up.
 func (j *peaks) window(start int64, i int) int64 {
-	due := satAdd(satAdd(start, j.size), j.ctx.Lateness)
+	due := satAdd(satAdd(start, j.size), satAdd(j.ctx.Lateness, j.lag))
 	if due <= j.ctx.Watermark {
 		return -1
 	}
