@@ -107,6 +107,7 @@ type keeper struct {
 	text []byte  // to be read before anything that comes
 	pass int     // bytes of a response, then, that are read as they come
 	last atomic.Int32
+	done atomic.Bool // closed
 }
 
 const fetchKey = 1
@@ -126,7 +127,10 @@ func (k *keeper) Write(p []byte) (int, error) {
 func (k *keeper) Read(p []byte) (int, error) {
 	for len(k.text) == 0 && k.pass == 0 {
 		n, err := k.Conn.Read(k.head[k.have:])
-		if k.have += n; k.have < len(k.head) {
+		if k.have += n; k.short() {
+			continue
+		}
+		if k.have < len(k.head) {
 			if err != nil {
 				return 0, err
 			}
@@ -147,6 +151,20 @@ func (k *keeper) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// short passes on what has not even a correlation id: before Kafka 1.0, the answers to what authenticates a client may be empty.
+func (k *keeper) short() bool {
+	if k.have < 4 {
+		return false
+	}
+	end := 4 + max(int(int32(binary.BigEndian.Uint32(k.head[:]))), 0)
+	if end >= len(k.head) || k.have < end {
+		return false
+	}
+	k.text = append([]byte{}, k.head[:end]...)
+	k.have = copy(k.head[:], k.head[end:k.have])
+	return true
+}
+
 // begin decides what becomes of the response whose head was read.
 func (k *keeper) begin() error {
 	size, id := int(int32(binary.BigEndian.Uint32(k.head[:]))), int32(binary.BigEndian.Uint32(k.head[4:]))
@@ -155,7 +173,7 @@ func (k *keeper) begin() error {
 	delete(k.mu.asked, id)
 	k.mu.Unlock()
 	if !ok || size < keepFrom || size > keepMost {
-		k.text, k.pass = k.head[:], max(size-4, 0)
+		k.text, k.pass = k.head[:], size-4
 		return nil
 	}
 	l := newLease(size - 4)
@@ -179,6 +197,9 @@ func (k *keeper) keep(l *lease, version int16) []byte {
 	}
 	number := k.shelf.put(&keptResponse{resp, l}, k.last.Load())
 	k.last.Store(number)
+	if k.done.Load() {
+		k.shelf.drop(number) // Close may not have seen it
+	}
 	short := kmsg.NewPtrFetchResponse()
 	short.Version, short.ThrottleMillis, short.ErrorCode, short.SessionID = version, resp.ThrottleMillis, resp.ErrorCode, number
 	out := append([]byte{}, k.head[:8]...)
@@ -191,6 +212,7 @@ func (k *keeper) keep(l *lease, version int16) []byte {
 }
 
 func (k *keeper) Close() error {
+	k.done.Store(true)
 	k.shelf.drop(k.last.Load())
 	return k.Conn.Close()
 }

@@ -148,7 +148,7 @@ func TestKeptResponsesThatNobodyTakesAreDropped(t *testing.T) {
 
 // TestFetchesEndWithBatches: what is asked for is a multiple of the batches that came last, even if only one came, and that was cut off.
 func TestFetchesEndWithBatches(t *testing.T) {
-	for _, c := range []struct{ want, batch, ask int32 }{{1 << 20, 0, 1 << 20}, {1 << 20, 300_000, 1_200_000}, {1 << 20, 1 << 19, 1 << 20}, {1 << 20, 5 << 20, 1 << 20}, {1000, 999, 1998}} {
+	for _, c := range []struct{ want, batch, ask int32 }{{1 << 20, 0, 1 << 20}, {1 << 20, 300_000, 1_200_000}, {1 << 20, 1 << 19, 1 << 20}, {1 << 20, 4 << 20, 4<<20 + 1<<19}, {1 << 20, 17 << 20, 1 << 20}, {1000, 999, 1998}} {
 		if got := wholeBatches(c.want, c.batch); got != c.ask {
 			t.Errorf("%d bytes are asked for, of batches of %d; want %d", got, c.batch, c.ask)
 		}
@@ -158,5 +158,61 @@ func TestFetchesEndWithBatches(t *testing.T) {
 	chunk := &Chunk{}
 	if err := chunk.fill(batch, nil); err != nil || chunk.batch != 0x900+12 || len(chunk.sections) > 0 {
 		t.Errorf("a batch of %d bytes in %d sections (%v); want one of %d, cut off", chunk.batch, len(chunk.sections), err, 0x900+12)
+	}
+}
+
+// TestAnswersWithoutAnIdArePassedOn: before Kafka 1.0 what authenticates a client is answered by a size and a text, which may be empty. Nothing
+// follows until the client has gone on.
+func TestAnswersWithoutAnIdArePassedOn(t *testing.T) {
+	next := answered(7, []byte("body"), false)
+	for _, size := range []int{0, 1, 3, 4, 100} {
+		answer := append(binary.BigEndian.AppendUint32(nil, uint32(size)), bytes.Repeat([]byte{'x'}, size)...)
+		for name, r := range map[string]io.Reader{
+			"apart": io.MultiReader(bytes.NewReader(answer), bytes.NewReader(next)), "together": bytes.NewReader(append(bytes.Clone(answer), next...)),
+			"bytes": iotest.OneByteReader(bytes.NewReader(append(bytes.Clone(answer), next...))),
+		} {
+			counted := &countingReader{Reader: r}
+			k := &keeper{Conn: scripted{Reader: counted}, shelf: newShelf()}
+			k.mu.asked = map[int32]int16{}
+			got := make([]byte, len(answer))
+			if _, err := io.ReadFull(k, got); err != nil || !bytes.Equal(got, answer) {
+				t.Errorf("%d bytes, %s: read %q (%v)", size, name, got, err)
+			}
+			if name == "apart" && counted.n != len(answer) {
+				t.Errorf("%d bytes: %d were waited for", size, counted.n)
+			}
+			if rest, err := io.ReadAll(k); err != nil || !bytes.Equal(rest, next) {
+				t.Errorf("%d bytes, %s: then %q (%v)", size, name, rest, err)
+			}
+		}
+	}
+}
+
+// countingReader counts what was read.
+type countingReader struct {
+	io.Reader
+	n int
+}
+
+func (r *countingReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	r.n += n
+	return n, err
+}
+
+// TestNothingIsKeptForAConnectionThatWasClosed: it may be closed while a response is being read from it.
+func TestNothingIsKeptForAConnectionThatWasClosed(t *testing.T) {
+	shelf := newShelf()
+	k := &keeper{Conn: scripted{}, shelf: shelf}
+	resp := kmsg.NewPtrFetchResponse()
+	resp.Version = 12
+	body := resp.AppendTo([]byte{0})
+	l := newLease(len(body))
+	copy(l.memory, body)
+	if err := k.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if k.keep(l, 12); len(shelf.mu.kept) != 0 {
+		t.Errorf("%d responses are kept", len(shelf.mu.kept))
 	}
 }

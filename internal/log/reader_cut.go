@@ -78,6 +78,9 @@ func (r *Reader) behindEnd(ctx context.Context, p *partition) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if p.next != from || p.cut.since.IsZero() {
+		return // it has been read on meanwhile, from another leader
+	}
 	p.cut.noted, p.cut.end = true, end
 	r.signal()
 }

@@ -102,6 +102,35 @@ func TestAPartitionThatLostRecordsIsNotReadOn(t *testing.T) {
 	}
 }
 
+// TestAPartitionThatIsReadOnHasLostNothing has another broker's answer come while a partition's end is asked for.
+func TestAPartitionThatIsReadOnHasLostNothing(t *testing.T) {
+	for _, readOn := range []bool{false, true} {
+		fake, c := open(t)
+		if _, err := c.EnsureTopics(t.Context(), TopicSpec{Name: "t", Partitions: 1}); err != nil {
+			t.Fatal(err)
+		}
+		r, err := c.NewReader(ReaderConfig{Cuts: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		p := &partition{partitionID: partitionID{"t", 0}, next: 5, leader: 1} // not the reader's: nobody else changes it
+		p.cut.since = time.Now().Add(-2 * cutAfter)
+		fake.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
+			fake.KeepControl()
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if readOn {
+				p.next, p.cut.since = 6, time.Time{}
+			}
+			return nil, nil, false
+		})
+		if r.behindEnd(t.Context(), p); p.cut.noted == readOn {
+			t.Errorf("read on: %v, lost: %v", readOn, p.cut.noted)
+		}
+	}
+}
+
 // endAt has a topic with one partition be as if it ended at an offset, for those who have read further.
 func endAt(fake *kfake.Cluster, end int64) {
 	fake.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {

@@ -14,8 +14,21 @@ import (
 // retryAfter is how long a partition or broker that failed is left alone.
 const retryAfter = 50 * time.Millisecond
 
+// How large an answer to a fetch may be. It has to come within answerPatience: where it does not, the next one has to be smaller.
+const (
+	mostFetch  = 64 << 20
+	leastFetch = 1 << 20
+)
+
 // brokerLoop fetches from one broker all partitions that it leads.
-type brokerLoop struct{ id int32 }
+type brokerLoop struct {
+	id   int32
+	most int32 // how large the next answer may be
+}
+
+// failed and answered say what became of a fetch.
+func (b *brokerLoop) failed()   { b.most = max(b.most/2, leastFetch) }
+func (b *brokerLoop) answered() { b.most = min(b.most+b.most/8, mostFetch) }
 
 // findLeaders asks for the leader of each partition that has none known, and starts a loop for each broker that leads any.
 func (r *Reader) findLeaders(ctx context.Context) {
@@ -85,7 +98,7 @@ func (r *Reader) askLeaders(ctx context.Context, topics map[string]bool) error {
 			}
 			p.leader, p.uuid = tp.Leader, t.TopicID
 			if r.mu.brokers[tp.Leader] == nil {
-				b := &brokerLoop{id: tp.Leader}
+				b := &brokerLoop{id: tp.Leader, most: mostFetch}
 				r.mu.brokers[tp.Leader] = b
 				r.group.Go(func() error { b.run(ctx, r); return nil })
 			}
@@ -98,6 +111,7 @@ func (r *Reader) askLeaders(ctx context.Context, topics map[string]bool) error {
 func (b *brokerLoop) run(ctx context.Context, r *Reader) {
 	for ctx.Err() == nil {
 		req, asked, sent, kick, retry := r.nextFetch(b.id)
+		req.MaxBytes = b.most
 		if len(asked) == 0 {
 			if !wait(ctx, kick, retry) {
 				return
@@ -114,9 +128,11 @@ func (b *brokerLoop) run(ctx context.Context, r *Reader) {
 			}
 			r.fail(fmt.Sprintf("fetching from broker %d", b.id), err)
 			r.release(asked)
+			b.failed()
 			wait(ctx, nil, retryAfter)
 			continue
 		}
+		b.answered()
 		r.takeIn(ctx, r.shelf.take(resp), asked, sent)
 	}
 }
@@ -127,7 +143,7 @@ func (r *Reader) nextFetch(broker int32) (*kmsg.FetchRequest, []*partition, Mome
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	req := kmsg.NewPtrFetchRequest()
-	req.ReplicaID, req.MinBytes, req.MaxBytes = -1, 1, 64<<20
+	req.ReplicaID, req.MinBytes = -1, 1
 	if !r.cfg.Uncommitted {
 		req.IsolationLevel = 1
 	}
@@ -176,10 +192,15 @@ func (r *Reader) nextFetch(broker int32) (*kmsg.FetchRequest, []*partition, Mome
 }
 
 // wholeBatches is how much to ask for so that it ends with a batch, if those to come are like the largest that came last. What is left of
-// one that is cut off would have to be sent again.
+// one that is cut off would have to be sent again. Brokers send only the first batch of a whole answer however large it is: of the other
+// partitions nothing would come that is larger than what is asked for, so that somewhat larger ones than the last have to fit as well.
 func wholeBatches(want, batch int32) int32 {
-	if batch <= 0 || batch > want {
-		return want // brokers send the first batch whole, however large it is
+	const most = 16 << 20
+	switch {
+	case batch <= 0 || batch > most:
+		return want
+	case batch > want:
+		return batch + batch/8
 	}
 	return (want + batch - 1) / batch * batch
 }
@@ -199,8 +220,13 @@ func (r *Reader) takeIn(ctx context.Context, resp *keptResponse, asked []*partit
 	r.mu.Lock()
 	got := r.momentLocked().Tick
 	r.mu.Unlock()
+	at := 0 // answers come in the order in which was asked, mostly
 	find := func(topic string, uuid [16]byte, n int32) *partition {
-		for _, p := range asked {
+		for range asked {
+			p := asked[at]
+			if at++; at == len(asked) {
+				at = 0
+			}
 			if p.n == n && (p.topic == topic || topic == "" && p.uuid == uuid) {
 				return p
 			}
@@ -259,6 +285,7 @@ func (r *Reader) takePartition(
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err != nil {
+		c.memory.free()
 		p.retryAt = time.Now().Add(retryAfter)
 		if fp.ErrorCode != 0 && !errors.Is(err, kerr.OffsetOutOfRange) {
 			p.leader = -1

@@ -77,12 +77,16 @@ func (c *Chunk) ready(check bool) bool {
 // unpack moves the records of a chunk to Buf and, if asked to, makes sure that each can be read.
 func (c *Chunk) unpack(dec *inflater, check bool) error {
 	raw := c.raw
-	if c.raw = nil; slices.ContainsFunc(c.sections, func(s section) bool { return s.codec != 0 }) {
+	c.raw = nil
+	switch {
+	case len(c.sections) == 0:
+		c.memory.free()
+	case slices.ContainsFunc(c.sections, func(s section) bool { return s.codec != 0 }):
 		if err := c.inflate(raw, dec); err != nil {
 			return err
 		}
 		c.memory.free()
-	} else {
+	default:
 		c.Buf = raw // and its memory is never used again
 	}
 	c.memory = nil
