@@ -341,7 +341,10 @@ func TestATopicThatLostRecords(t *testing.T) {
 			t.Errorf("while it stands still: %s", w.rows("per_key"))
 		}
 		w.crash()
-		w.until("the views stand still after a restart", func() bool { return w.status("per_key").Phase == Paused })
+		w.until("the views stand still after a restart", func() bool {
+			w.clock.Advance(time.Second)
+			return w.status("per_key").Phase == Paused && w.status("closed").Phase == Paused
+		})
 		lost.Store(false) // what is there of the offsets from 15 on came in the place of what was lost
 		w.sendTo("numbers", 0, someNumbers(20, 1, "b")...)
 		for _, v := range []string{"per_key", "closed"} {

@@ -13,6 +13,7 @@ import (
 	"myelin/internal/process/exec"
 	"myelin/internal/process/op"
 	"myelin/internal/process/plan"
+	"myelin/internal/process/state"
 	"myelin/internal/serve/query"
 	"myelin/internal/serve/value"
 	"myelin/internal/vec"
@@ -116,7 +117,7 @@ func TestAQuerySeesOneMomentOfAllViews(t *testing.T) {
 	go func() {
 		defer close(stopped)
 		for v := int64(0); ; v++ {
-			for _, tb := range []interface{ Stage(*vec.Batch) }{left, right} {
+			for _, tb := range []*state.Table{left, right} {
 				if v > 0 {
 					tb.Stage(row(v-1, -1))
 				}
