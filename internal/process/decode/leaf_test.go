@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"myelin/internal/process/plan"
@@ -82,6 +83,39 @@ func TestStraightValuesAreTheSame(t *testing.T) {
 			some = append(some, string(v))
 		}
 		agreeLeaves(t, some...)
+	}
+}
+
+// TestTimesInARowAreThoseOfEach has times of one minute, and of none, follow on each other: what is remembered of one changes no other.
+func TestTimesInARowAreThoseOfEach(t *testing.T) {
+	cols := []plan.ScanColumn{col("v", vec.Timestamp)}
+	for seed := range uint64(1500) {
+		r := rand.New(rand.NewPCG(seed, 9))
+		year := []int{0, 1, 1600, 1969, 1970, 2024, 2026, 9999}[r.IntN(8)]
+		minute := fmt.Sprintf("%04d-%02d-%02d%s%02d:%02d", year, r.IntN(14), 27+r.IntN(6), []string{"T", " ", "t"}[r.IntN(3)], r.IntN(26), r.IntN(62))
+		var records, want []string
+		for range 8 {
+			v := []byte(minute + fmt.Sprintf(":%02d", r.IntN(64)))
+			if r.IntN(3) > 0 {
+				v = fmt.Appendf(v, ".%0*d", 1+r.IntN(7), r.IntN(1000))
+			}
+			v = append(v, []string{"", "Z", "z", "+00", "ZZ", " Z", "Z ", "+01:00"}[r.IntN(8)]...)
+			if r.IntN(4) == 0 {
+				v[r.IntN(len(v))] = "0123456789:;/.,TZ -+\x00\x80\xb0\xff"[r.IntN(24)]
+			}
+			if r.IntN(12) == 0 {
+				v = v[:r.IntN(len(v))]
+			}
+			record := `{"k":1,"v":"` + string(v) + `","w":"what lies behind it"}`
+			records = append(records, record)
+			alone := New(cols, nil)
+			if row := text(decodeAll(alone, record)); alone.Malformed == 0 {
+				want = append(want, row)
+			}
+		}
+		if got := text(decodeAll(New(cols, nil), records...)); got != strings.Join(want, "\n") {
+			t.Fatalf("%q: got\n%s\nwant\n%s", records, got, strings.Join(want, "\n"))
+		}
 	}
 }
 
