@@ -37,6 +37,8 @@ type testCase struct {
 	// answers are the rows of each view by the way they were computed; nil: not run yet.
 	answers map[string]map[string]string
 	apart   bool // the way over a crash has its state in scratch memory
+	// lateness is how long late rows count (Config.Lateness).
+	lateness time.Duration
 }
 
 type topicRecord struct{ topic, value string }
@@ -213,6 +215,7 @@ func (c *testCase) await(w *world) map[string]string {
 // world makes a world with the case's objects and files. Its clock is ahead of all data.
 func (c *testCase) world(t *testing.T, parts int32) *world {
 	w := newWorld(t, parts)
+	w.lateness = c.lateness
 	w.clock.Advance(365 * 24 * time.Hour)
 	dir := t.TempDir()
 	for name, text := range c.files {

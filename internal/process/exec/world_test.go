@@ -39,6 +39,7 @@ type world struct {
 	stop    func()
 
 	maxState int64
+	lateness time.Duration
 	workers  int  // 0: as MYELIN_TEST_WORKERS says, or 4
 	shared   bool // the brokers may be others', too
 	apart    bool // no state may stay in memory
@@ -196,7 +197,7 @@ func (w *world) startWith(maxRows int) {
 		w.scratch = state.NewScratch(state.ScratchConfig{Dir: w.t.TempDir(), Disk: 8 << 30, Small: -1})
 	}
 	e, err := New(Config{
-		Dir: "state", FS: w.fs, Clock: w.clock, Log: slog.New(slog.NewTextHandler(logTo{w.t}, nil)), MaxRows: maxRows, MaxState: w.maxState, Shared: w.shared,
+		Dir: "state", FS: w.fs, Clock: w.clock, Log: slog.New(slog.NewTextHandler(logTo{w.t}, nil)), MaxRows: maxRows, MaxState: w.maxState, Shared: w.shared, Lateness: w.lateness,
 		Remember: 1, Scratch: w.scratch, Poll: 10 * time.Millisecond, Workers: w.crew(), leastShared: 1,
 	}, w.cluster)
 	if err != nil {

@@ -52,7 +52,7 @@ func (f *folding) group(e Expr) (*Col, *hindrance) {
 
 // rest is the aggregation over what the parts write.
 func (f *folding) rest() (Node, *hindrance) {
-	out := &Aggregate{Names: f.of.Names, TTL: f.of.TTL}
+	out := &Aggregate{Names: f.of.Names, Lag: f.of.Lag, TTL: f.of.TTL}
 	// Groups come before calls in what a fold lets out: first all that parts group by.
 	for _, e := range f.of.Groups {
 		c, why := f.group(e)

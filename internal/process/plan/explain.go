@@ -301,7 +301,7 @@ func describeAggregate(n *Aggregate) string {
 		s += ": " + strings.Join(calls, ", ")
 	}
 	if n.Lag > 0 {
-		s += ", windows wait " + interval(days(n.Lag)) + " for what is joined"
+		s += ", windows wait " + interval(days(n.Lag)) + " for what comes later"
 	}
 	switch {
 	case n.TTL == 0:

@@ -114,7 +114,7 @@ type Aggregate struct {
 	// Session is set where the input was a session window on these very groups: the window columns are computed by the
 	// aggregation itself, which merges sessions, and Groups[Session.Start], Groups[Session.End] stand for them.
 	Session *SessionSpec
-	// Lag is how long after the end of its window rows of a group may come (Props.Lag).
+	// Lag is how long after the end of its window rows of a group may come (Timing).
 	Lag int64 `print:"omitzero"`
 	// TTL is how long after the end of its window a group is remembered, in microseconds, and then taken back; 0: it stays as it is.
 	TTL int64 `print:"omitzero"`

@@ -17,9 +17,9 @@ func (n *Scan) Props() Props {
 			p.WindowEnd = i
 		}
 	}
-	p.Timing = r.Timing.mapped(len(n.Columns), func(i int) (int, int64) {
+	p.Timing = r.Timing.mapped(len(n.Columns), func(i int) (int, Lag) {
 		at := n.column(n.Columns[i])
-		return at, r.LagOf(at)
+		return at, r.at(at)
 	})
 	if p.TimeCol >= 0 && !slices.Contains(p.Times, p.TimeCol) {
 		p.Times = append(p.Times, p.TimeCol)
@@ -72,7 +72,7 @@ func (n *Project) Props() Props {
 	if in.WindowEnd >= 0 {
 		p.WindowEnd = at(in.WindowEnd)
 	}
-	p.Timing = in.Timing.mapped(len(n.Exprs), func(i int) (int, int64) {
+	p.Timing = in.Timing.mapped(len(n.Exprs), func(i int) (int, Lag) {
 		col := -1
 		if c, ok := n.Exprs[i].(*Col); ok {
 			col = c.Index
@@ -97,9 +97,7 @@ func (n *Window) Props() Props {
 	p := n.Input.Props()
 	width := len(n.Input.Schema())
 	p.WindowEnd = width + 1
-	if lag := p.LagOf(n.Time); lag < p.Lag {
-		p.Lags = append(slices.Clone(p.Lags), Lag{width, lag}, Lag{width + 1, lag})
-	}
+	p.Timing = n.timing(p.Timing)
 	switch n.Kind {
 	case Session:
 		p.AppendOnly = false // a later event can merge sessions
@@ -127,7 +125,7 @@ func (n *Aggregate) Props() Props {
 	if n.Session != nil && n.Session.End >= 0 {
 		p.WindowEnd = n.Session.End
 	}
-	p.Timing = in.Timing.mapped(len(n.Groups), func(i int) (int, int64) { return -1, in.lagOf(n.Groups[i]) })
+	p.Timing = n.timing(&in.Timing)
 	return p
 }
 
@@ -211,7 +209,12 @@ func (n *SetOp) Props() Props {
 		p.WindowEnd = l.WindowEnd
 	}
 	either := Timing{Lag: max(l.Lag, r.Lag), Times: slices.DeleteFunc(slices.Clone(l.Times), func(c int) bool { return !slices.Contains(r.Times, c) })}
-	p.Timing = either.mapped(len(n.Schema()), func(i int) (int, int64) { return i, max(l.LagOf(i), r.LagOf(i)) })
+	p.Timing = either.mapped(len(n.Schema()), func(i int) (int, Lag) {
+		if a, b := l.at(i), r.at(i); sameGrid(a.In, b.In) {
+			return i, a.either(b)
+		}
+		return i, Lag{Micros: max(l.LagOf(i), r.LagOf(i))}
+	})
 	if !n.All {
 		p.Key = make([]int, len(n.Schema()))
 		for i := range p.Key {

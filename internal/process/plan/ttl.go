@@ -41,6 +41,7 @@ func (n *Expire) Props() Props {
 		p.WindowEnd = -1
 	}
 	p.Times = slices.DeleteFunc(slices.Clone(p.Times), func(c int) bool { return c >= n.Width })
+	p.Lags = slices.DeleteFunc(slices.Clone(p.Lags), func(l Lag) bool { return l.Col >= n.Width })
 	return p
 }
 
