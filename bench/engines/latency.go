@@ -16,6 +16,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"myelin/internal/clock"
 )
 
 const (
@@ -141,7 +143,7 @@ func (b *bench) measure(ctx context.Context, brokers string, watch func(ctx cont
 	go func() { done <- watch(watching, r) }()
 	err = r.send(ctx, cl, b.latency)
 	if err == nil {
-		err = pause(ctx, 3*time.Second) // the last answers
+		err = clock.Pause(ctx, 3*time.Second) // the last answers
 	}
 	stop()
 	if werr := <-done; err == nil && werr != nil && !errors.Is(werr, context.Canceled) {
@@ -175,7 +177,7 @@ func (r *trial) send(ctx context.Context, cl *kgo.Client, length time.Duration) 
 				}
 			})
 		}
-		if err := pause(ctx, 200*time.Microsecond); err != nil {
+		if err := clock.Pause(ctx, 200*time.Microsecond); err != nil {
 			return fmt.Errorf("no answers within two minutes: %w", err)
 		}
 	}
@@ -312,7 +314,7 @@ func myelinSelect(ctx context.Context, b *bench) ([]sample, error) {
 					r.answer(next)
 				}
 			}
-			if err := pause(ctx, 100*time.Microsecond); err != nil {
+			if err := clock.Pause(ctx, 100*time.Microsecond); err != nil {
 				return nil
 			}
 		}

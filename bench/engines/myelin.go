@@ -17,6 +17,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"myelin/internal/clock"
 )
 
 const myelinName = "Myelin"
@@ -112,7 +114,7 @@ func (b *bench) myelinQuery(ctx context.Context, binary string, q query, topic s
 		if time.Since(began) > 3*time.Minute {
 			return r, errors.New("it did not finish within three minutes")
 		}
-		if err := pause(ctx, askEvery); err != nil {
+		if err := clock.Pause(ctx, askEvery); err != nil {
 			return r, err
 		}
 	}
@@ -120,7 +122,7 @@ func (b *bench) myelinQuery(ctx context.Context, binary string, q query, topic s
 		return r, nil
 	}
 	// The size of the state is told once a second.
-	if err := pause(ctx, 1200*time.Millisecond); err != nil {
+	if err := clock.Pause(ctx, 1200*time.Millisecond); err != nil {
 		return r, err
 	}
 	m, err := s.metrics(ctx)

@@ -11,6 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"myelin/internal/clock"
 )
 
 const partitions = 2
@@ -66,7 +68,7 @@ func makeTopic(ctx context.Context, cl *kgo.Client, name string, partitions int3
 		case !errors.Is(err, kerr.TopicAlreadyExists): // it may be on its way out
 			return fmt.Errorf("making topic %s: %w", name, err)
 		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
+		if err := clock.Pause(ctx, 50*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -101,19 +103,8 @@ func (b *bench) forget(ctx context.Context) error {
 		if _, err := adm.DeleteTopics(ctx, gone...); err != nil {
 			return fmt.Errorf("removing topics: %w", err)
 		}
-		if err := pause(ctx, 100*time.Millisecond); err != nil {
+		if err := clock.Pause(ctx, 100*time.Millisecond); err != nil {
 			return err
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

@@ -90,6 +90,9 @@ func TestAPieceWhoseFileStaysIsNotGivenBack(t *testing.T) {
 // TestADiskWithoutRoomLeavesStateOnTheHeap has the disk refuse files after some, and take them again.
 func TestADiskWithoutRoomLeavesStateOnTheHeap(t *testing.T) {
 	h := nothingStays(t, 1<<30)
+	if err := h.Usable(); err != nil {
+		t.Skip("there is no disk: ", err)
+	}
 	lay, left := h.lay, 2
 	h.lay = func(p *piece, dir string, free int64) error {
 		if left--; left < 0 {
@@ -98,8 +101,11 @@ func TestADiskWithoutRoomLeavesStateOnTheHeap(t *testing.T) {
 		return lay(p, dir, free)
 	}
 	apart := count(t, h, 100_000)
-	if err := h.Err(); !errors.Is(err, syscall.ENOSPC) {
-		t.Skip("there is no disk: ", err)
+	switch err := h.Err(); {
+	case err == nil:
+		t.Fatal("nothing is told of a disk that is full")
+	case !errors.Is(err, syscall.ENOSPC):
+		t.Skip("there are no such files: ", err)
 	}
 	if apart == 0 || apart > 2*pieceSize || h.Bytes() > 2*pieceSize {
 		t.Errorf("%d bytes are in files of %d", apart, h.Bytes())
